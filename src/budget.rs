@@ -1,0 +1,239 @@
+//! Bytes (or entries) that a cache may hold, and who has claimed how many of them.
+//!
+//! # Idea         One shared counter of claims, never above the bound; each stripe keeps an account of what it claimed:
+//!                live entries, garbage, structure, and a little spare that it takes from without touching the counter.
+//!
+//! ```text
+//! used (shared) = sum over stripes of  live + structure + max(garbage, allowance) + spare   + reservations   <= max
+//! ```
+//!
+//! An entry that is evicted becomes garbage until no reader can name it. Each stripe's allowance for garbage is claimed
+//! beforehand, so that in normal running a victim's bytes can be given to the newcomer at once; garbage beyond the
+//! allowance keeps its own claim.
+//!
+//! # Costs        common case: additions under the stripe's lock; the shared counter moves by net differences only
+//! # Invariants   B1 `used <= max` after every claim: claiming is one compare-and-swap from a sum that fits
+//!                B2 an account's claim is the sum of its parts, and is given back exactly once
+//! # Not here     what garbage is waiting for (module `reclaim`), whom to evict (module `policy`)
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// The allowance for garbage is this part of the bound.
+const SLACK_SHARE: u64 = 64;
+
+/// No stripe lets more garbage than this wait in normal running, however large the bound.
+const ALLOWANCE_MAX: u64 = 4 << 20;
+
+/// The shared side: a bound, and the sum of all claims.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    max: AtomicU64,
+    used: AtomicU64,
+}
+
+impl Budget {
+    pub(crate) fn new(max: u64) -> Budget {
+        Budget { max: AtomicU64::new(max), used: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn max(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Sets the bound. Claims above it stay until they're given back.
+    pub(crate) fn set_max(&self, max: u64) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// How far the claims are above the bound, after it was lowered.
+    pub(crate) fn excess(&self) -> u64 {
+        self.used().saturating_sub(self.max())
+    }
+
+    /// Claims all of `amount` or nothing (B1).
+    pub(crate) fn try_claim(&self, amount: u64) -> bool {
+        let mut used = self.used.load(Ordering::Relaxed);
+        loop {
+            let Some(sum) = used.checked_add(amount).filter(|&sum| sum <= self.max()) else {
+                return false;
+            };
+            // Relaxed: the counter guards no memory; who frees bytes has freed them before it gives the claim back,
+            // and an allocation that comes a moment early is within the allocator's own slack.
+            match self.used.compare_exchange_weak(used, sum, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(other) => used = other,
+            }
+        }
+    }
+
+    /// Gives a claim back.
+    pub(crate) fn give_back(&self, amount: u64) {
+        let before = self.used.fetch_sub(amount, Ordering::Relaxed);
+        debug_assert!(before >= amount, "B2: a claim is given back once");
+    }
+
+    /// A stripe's part of the slack that is kept for garbage.
+    pub(crate) fn allowance(&self, n_stripes: usize) -> u64 {
+        (self.max() / SLACK_SHARE / n_stripes as u64).min(ALLOWANCE_MAX)
+    }
+
+    /// The largest single entry that can ever fit: the bound without the slack.
+    pub(crate) fn largest(&self, n_stripes: usize) -> u64 {
+        self.max() - self.allowance(n_stripes) * n_stripes as u64
+    }
+}
+
+/// One stripe's side, under its lock.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    live: u64,
+    structure: u64,
+    garbage: u64,
+    allowance: u64,
+    spare: u64,
+    /// Garbage that the last look at the hazards could not free.
+    stuck: u64,
+}
+
+impl Account {
+    pub(crate) fn live(&self) -> u64 {
+        self.live
+    }
+
+    pub(crate) fn garbage(&self) -> u64 {
+        self.garbage
+    }
+
+    /// What the stripe really holds.
+    pub(crate) fn held(&self) -> u64 {
+        self.live + self.structure + self.garbage
+    }
+
+    /// All that the account has claimed (B2).
+    pub(crate) fn claimed(&self) -> u64 {
+        self.live + self.structure + self.garbage.max(self.allowance) + self.spare
+    }
+
+    /// Whether so much fresh garbage waits that it should be looked at now: half the allowance, so that the other half
+    /// lasts while it is.
+    pub(crate) fn wants_look(&self) -> bool {
+        self.garbage - self.stuck > self.allowance / 2
+    }
+
+    /// Whether evicting more would help before the fresh garbage is gone.
+    pub(crate) fn can_exchange(&self) -> bool {
+        self.garbage - self.stuck < self.allowance.max(1)
+    }
+
+    pub(crate) fn has_allowance(&self, allowance: u64) -> bool {
+        self.allowance == allowance
+    }
+
+    /// Makes `spare` hold `amount` at least, from the shared counter, and a chunk more while there is plenty.
+    pub(crate) fn fund(&mut self, budget: &Budget, amount: u64, chunk: u64) -> bool {
+        let Some(missing) = amount.checked_sub(self.spare).filter(|&missing| missing > 0) else {
+            return true;
+        };
+        for claim in [missing.saturating_add(chunk), missing] {
+            if budget.try_claim(claim) {
+                self.spare += claim;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Gives back what is spare beyond `keep`.
+    pub(crate) fn trim(&mut self, budget: &Budget, keep: u64) {
+        if self.spare > keep {
+            budget.give_back(self.spare - keep);
+            self.spare = keep;
+        }
+    }
+
+    /// Takes spare bytes out of the account, claim and all.
+    pub(crate) fn take_spare(&mut self, amount_max: u64) -> u64 {
+        let taken = self.spare.min(amount_max);
+        self.spare -= taken;
+        taken
+    }
+
+    /// Puts claimed bytes into the account.
+    pub(crate) fn add_spare(&mut self, amount: u64) {
+        self.spare += amount;
+    }
+
+    pub(crate) fn spare(&self) -> u64 {
+        self.spare
+    }
+
+    /// Spare bytes become an entry's. The caller has funded them.
+    pub(crate) fn admit(&mut self, amount: u64) {
+        debug_assert!(self.spare >= amount, "an entry is funded before it is linked");
+        self.spare -= amount;
+        self.live += amount;
+    }
+
+    /// An entry's bytes become garbage; within the allowance, as many become spare at the same moment.
+    pub(crate) fn discard(&mut self, amount: u64) {
+        debug_assert!(self.live >= amount);
+        let claimed = self.claimed();
+        self.live -= amount;
+        self.garbage += amount;
+        self.spare += claimed - self.claimed();
+    }
+
+    /// Garbage that was not an entry: a retired segment, which leaves the structure by itself.
+    pub(crate) fn discard_structure(&mut self, amount: u64) {
+        self.live += amount;
+        self.structure -= amount;
+        self.discard(amount);
+    }
+
+    /// Garbage is gone; `stuck` bytes of it could not be freed yet.
+    pub(crate) fn settle(&mut self, freed: u64, stuck: u64) {
+        let claimed = self.claimed();
+        debug_assert!(self.garbage >= freed);
+        self.garbage -= freed;
+        self.stuck = stuck.min(self.garbage);
+        self.spare += claimed - self.claimed();
+    }
+
+    /// How many bytes the structure would need beyond what it has claimed.
+    pub(crate) fn structure_missing(&self, structure: u64) -> u64 {
+        structure.saturating_sub(self.structure)
+    }
+
+    /// Sets what the structure holds, from or to the spare bytes.
+    pub(crate) fn set_structure(&mut self, structure: u64, budget: &Budget) {
+        let grown = structure.saturating_sub(self.structure);
+        if grown > self.spare {
+            // A structure that grew beyond its estimate is claimed even so; the next insert evicts for it.
+            let missing = grown - self.spare;
+            budget.used.fetch_add(missing, Ordering::Relaxed);
+            self.spare += missing;
+        }
+        let claimed = self.claimed();
+        self.structure = structure;
+        self.spare = (self.spare + claimed) - self.claimed();
+    }
+
+    /// Follows a new bound; true once the allowance is what it should be.
+    pub(crate) fn set_allowance(&mut self, allowance: u64, budget: &Budget) -> bool {
+        let before = self.garbage.max(self.allowance);
+        let after = self.garbage.max(allowance);
+        if after > before && !self.fund(budget, after - before, 0) {
+            return false;
+        }
+        self.spare = self.spare + before - after;
+        self.allowance = allowance;
+        true
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests;

@@ -1,0 +1,537 @@
+//! One heap block an entry: header, key bytes, value; and the counted handles to it.
+//!
+//! # Idea         a single allocation, so that a hit touches the bucket and the entry and nothing else
+//!
+//! ```text
+//! | Header, 40 B | idle word, 8 B (only with IDLE) | key bytes | padding | value |
+//! ```
+//!
+//! | word | what it says | who writes it |
+//! |---|---|---|
+//! | `deadline` | hard deadline in nanoseconds, `u64::MAX`: none | a writer, under its stripe's lock |
+//! | `idle` | idle deadline, 0: dead | a writer under the lock, or a reader by one compare-and-swap |
+//! | `token` | record in the timing wheel, 0: none | a writer, under its stripe's lock |
+//!
+//! # Costs        one allocation an insert; a handle: one count up and one down
+//! # Invariants   E1 a block is freed by whoever takes its count from one to zero, exactly once
+//!                E2 the fields that aren't atomic are written by the draft's only owner, before it is linked
+//!                E3 a `BlockRef` exists only while the cache's count is held or a hazard defers its end, so a count is
+//!                never raised from zero
+//! # Not here     when the cache gives up its count: module `reclaim`
+
+mod value;
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::size_of;
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+use crate::clock::Nanos;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+pub use value::{Source, Value};
+pub(crate) use value::Stored;
+
+/// The entry carries an idle word.
+const IDLE: u8 = 1;
+
+/// Every block is aligned to this, so that four low bits of its address are free.
+pub(crate) const BLOCK_ALIGN: usize = 16;
+
+/// Counts above this abort the process, as those of `std::sync::Arc` do: two billion handles are leaked ones.
+const MAX_COUNT: u32 = i32::MAX as u32;
+
+/// What stands before the key in each block.
+#[repr(C)]
+pub(crate) struct Header {
+    refs: AtomicU32,
+    key_len: u16,
+    shape: u8,
+    flags: u8,
+    deadline: AtomicU64,
+    version: u64,
+    value_len: u32,
+    token: AtomicU32,
+    charge_bytes: u32,
+    stamp: u32,
+}
+
+impl Header {
+    /// The hard deadline; `Nanos::MAX` means none.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Nanos {
+        // Acquire: pairs with the release in `set_deadline`, so that a second look after reading the clock sees it.
+        Nanos(self.deadline.load(Ordering::Acquire))
+    }
+
+    /// Moves the hard deadline. The caller holds the stripe's lock.
+    pub(crate) fn set_deadline(&self, deadline: Nanos) {
+        // Release: pairs with the acquire in `deadline`.
+        self.deadline.store(deadline.0, Ordering::Release);
+    }
+
+    /// The record in the timing wheel; zero for none.
+    pub(crate) fn token(&self) -> u32 {
+        self.token.load(Ordering::Relaxed)
+    }
+
+    /// Notes the record in the timing wheel. The caller holds the stripe's lock.
+    pub(crate) fn set_token(&self, token: u32) {
+        self.token.store(token, Ordering::Relaxed);
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The low bits of the stripe's count of inserts when this entry came.
+    pub(crate) fn stamp(&self) -> u32 {
+        self.stamp
+    }
+
+    /// What the entry is charged: its block as the allocator rounds it, and what the weigher added.
+    pub(crate) fn charge_bytes(&self) -> u64 {
+        u64::from(self.charge_bytes) * CHARGE_UNIT
+    }
+
+    /// Whether more than the cache itself holds the entry at this moment.
+    pub(crate) fn has_handles(&self) -> bool {
+        self.refs.load(Ordering::Relaxed) > 1
+    }
+
+    #[inline]
+    pub(crate) fn shape(&self) -> u8 {
+        self.shape
+    }
+
+    #[inline]
+    pub(crate) fn has_idle(&self) -> bool {
+        self.flags & IDLE != 0
+    }
+
+    fn key_offset(&self) -> usize {
+        key_offset(self.flags)
+    }
+}
+
+/// Charges are kept in units of this many bytes, which every block's size is a multiple of.
+pub(crate) const CHARGE_UNIT: u64 = 16;
+
+fn key_offset(flags: u8) -> usize {
+    size_of::<Header>() + if flags & IDLE != 0 { size_of::<AtomicU64>() } else { 0 }
+}
+
+/// The layout of a whole block and where its value begins; `None` where the sizes overflow.
+fn block_layout<V: Stored + ?Sized>(flags: u8, key_len: usize, value_len: usize) -> Option<(Layout, usize)> {
+    let head = key_offset(flags).checked_add(key_len)?;
+    let head = Layout::from_size_align(head, BLOCK_ALIGN).ok()?;
+    let value = Layout::from_size_align(V::size_bytes(value_len)?, V::ALIGN).ok()?;
+    head.extend(value).ok()
+}
+
+/// What the allocator takes from the system for a block of this size: rounded up to 16 with 8 bytes of its own, as
+/// glibc's does; 32 at least.
+pub(crate) fn allocated_bytes(size: usize) -> u64 {
+    ((size as u64 + 8 + 15) & !15).max(32)
+}
+
+/// Why a block could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DraftError {
+    /// Longer than the header can say, or than the address space.
+    TooLarge,
+    /// The allocator refused.
+    OutOfMemory,
+}
+
+/// A block that only its maker can reach.
+pub(crate) struct Draft {
+    block: Block,
+}
+
+/// What a draft is made of, besides its value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    pub(crate) shape: u8,
+    pub(crate) key: &'a [u8],
+    pub(crate) idle: bool,
+}
+
+impl Draft {
+    /// Allocates a block and moves (or copies) the value into it. Gives the value back on an error.
+    pub(crate) fn new<V, S>(parts: Parts<'_>, source: S) -> Result<(Draft, S::Kept), (DraftError, S)>
+    where
+        V: Value + ?Sized,
+        S: Source<V>,
+    {
+        let flags = if parts.idle { IDLE } else { 0 };
+        let len = source.n_elements();
+        let (Ok(key_len), Ok(value_len)) = (u16::try_from(parts.key.len()), u32::try_from(len)) else {
+            return Err((DraftError::TooLarge, source));
+        };
+        let Some((layout, value_offset)) = block_layout::<V>(flags, parts.key.len(), len) else {
+            return Err((DraftError::TooLarge, source));
+        };
+        let Ok(charge_bytes) = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT) else {
+            return Err((DraftError::TooLarge, source));
+        };
+        // SAFETY: the layout holds a header at least, so its size is not zero.
+        let Some(base) = NonNull::new(unsafe { alloc(layout) }) else {
+            return Err((DraftError::OutOfMemory, source));
+        };
+        if base.addr().get() >> 48 != 0 {
+            // SAFETY: allocated above with this layout; nothing was written.
+            unsafe { dealloc(base.as_ptr(), layout) };
+            return Err((DraftError::OutOfMemory, source));
+        }
+        let header = Header {
+            refs: AtomicU32::new(1),
+            key_len,
+            shape: parts.shape,
+            flags,
+            deadline: AtomicU64::new(u64::MAX),
+            version: 0,
+            value_len,
+            token: AtomicU32::new(0),
+            charge_bytes,
+            stamp: 0,
+        };
+        // SAFETY: the block is `layout.size()` bytes, aligned to 16 or more: the header at 0, the idle word behind it
+        // (40 is a multiple of 8), then the key's bytes; `block_layout` reserved each.
+        unsafe {
+            base.cast::<Header>().write(header);
+            if flags & IDLE != 0 {
+                base.add(size_of::<Header>()).cast::<AtomicU64>().write(AtomicU64::new(u64::MAX));
+            }
+            base.add(key_offset(flags)).copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
+        }
+        let raw = RawGuard { base, layout };
+        // SAFETY: the value's place is reserved at `value_offset` for `len`, aligned as `V` asks, and not yet written.
+        let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), len) };
+        std::mem::forget(raw);
+        Ok((Draft { block: Block(base.cast()) }, kept))
+    }
+
+    /// Gives the value back and frees the block.
+    pub(crate) fn undo<V, S>(self, kept: S::Kept) -> S
+    where
+        V: Value + ?Sized,
+        S: Source<V>,
+    {
+        let base = self.block.0;
+        let (layout, offset) = self.block.as_ref().layout::<V>();
+        // SAFETY: the draft is the only owner, so the value is whole and nobody else reads it; it is moved out once,
+        // and its place is freed right after.
+        unsafe {
+            let value = base.cast::<u8>().add(offset).as_ptr();
+            let source = S::restore(kept, value);
+            dealloc(base.cast::<u8>().as_ptr(), layout);
+            source
+        }
+    }
+
+    /// Adds what the weigher answered to the charge; false where the sum is beyond 64 GiB.
+    pub(crate) fn add_weight(&mut self, bytes: u64) -> bool {
+        let units = bytes.div_ceil(CHARGE_UNIT);
+        let header = self.header_mut();
+        match u32::try_from(units).ok().and_then(|units| header.charge_bytes.checked_add(units)) {
+            Some(sum) => {
+                header.charge_bytes = sum;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Fills in what is known under the stripe's lock alone.
+    pub(crate) fn seal(&mut self, version: u64, stamp: u32, deadline: Nanos, idle: Nanos) {
+        let header = self.header_mut();
+        header.version = version;
+        header.stamp = stamp;
+        header.set_deadline(deadline);
+        if header.has_idle() {
+            self.as_ref().idle().store(idle.0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn as_ref(&self) -> BlockRef<'_> {
+        self.block.as_ref()
+    }
+
+    /// Hands the block over to be linked; from here on its plain fields don't change.
+    pub(crate) fn into_block(self) -> Block {
+        self.block
+    }
+
+    fn header_mut(&mut self) -> &mut Header {
+        // SAFETY: a draft is the only owner of its block (E2), and `&mut self` is the only access to the draft.
+        unsafe { self.block.0.as_mut() }
+    }
+}
+
+/// Frees a block whose value could not be written because `as_ref` of the source panicked.
+struct RawGuard {
+    base: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Drop for RawGuard {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout by the only owner, who is unwinding; header and key have no destructor.
+        unsafe { dealloc(self.base.as_ptr(), self.layout) };
+    }
+}
+
+/// One count of a block whose value type is known to the store alone. It has no destructor: it ends in a
+/// [`Releaser`], or in an [`Entry`].
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Block(NonNull<Header>);
+
+// SAFETY: a block is a counted pointer, like `Arc`; `Value` demands `Send + Sync` of what it holds.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    #[inline]
+    pub(crate) fn as_ref(&self) -> BlockRef<'_> {
+        BlockRef(self.0, PhantomData)
+    }
+
+    /// The pointer that a bucket keeps; the count goes with it.
+    pub(crate) fn into_raw(self) -> *mut Header {
+        self.0.as_ptr()
+    }
+
+    /// # Safety
+    /// `raw` came from [`Block::into_raw`], and the count that went with it is taken back once.
+    pub(crate) unsafe fn from_raw(raw: NonNull<Header>) -> Block {
+        Block(raw)
+    }
+}
+
+/// Ends a count, for the value type of one store.
+#[derive(Clone, Copy)]
+pub(crate) struct Releaser(unsafe fn(NonNull<Header>));
+
+impl Releaser {
+    /// # Safety
+    /// Every block that is given to this releaser was drafted for a value of type `V`.
+    pub(crate) unsafe fn new<V: Value + ?Sized>() -> Releaser {
+        Releaser(release_raw::<V>)
+    }
+
+    /// Drops the count; the last one drops the value, which may run user code, and frees the block.
+    pub(crate) fn release(self, block: Block) {
+        // SAFETY: `block` owns one count and ends here; its value is a `V` by the contract of `new`.
+        unsafe { (self.0)(block.0) }
+    }
+}
+
+impl fmt::Debug for Releaser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Releaser")
+    }
+}
+
+/// # Safety
+/// `raw` is a block drafted for a `V`, and the caller owns the count that ends here.
+#[inline]
+unsafe fn release_raw<V: Value + ?Sized>(raw: NonNull<Header>) {
+    // SAFETY: the count is owned, so the header is alive.
+    let refs = unsafe { &raw.as_ref().refs };
+    // Release: what this owner did to the value happens before the free; pairs with the fence below.
+    if refs.fetch_sub(1, Ordering::Release) == 1 {
+        // Acquire: pairs with the release decrements of all other owners.
+        fence(Ordering::Acquire);
+        // SAFETY: the count is zero, and E3 says that nobody raises it again.
+        unsafe { free::<V>(raw) };
+    }
+}
+
+/// # Safety
+/// The block was drafted for a `V`, and nobody can reach it any longer.
+#[cold]
+unsafe fn free<V: Value + ?Sized>(raw: NonNull<Header>) {
+    let (layout, offset) = BlockRef(raw, PhantomData).layout::<V>();
+    // SAFETY: the block is alive until the guard below frees it.
+    let len = unsafe { raw.as_ref() }.value_len as usize;
+    let base = raw.cast::<u8>();
+    let _freed = RawGuard { base, layout };
+    // SAFETY: the value was written when the block was drafted, and this is its one drop; a panic in it still frees
+    // the block.
+    unsafe { V::destroy(base.add(offset).as_ptr(), len) };
+}
+
+/// A borrowed block: under a hazard, or under the lock of the stripe that links it.
+#[derive(Clone, Copy)]
+pub(crate) struct BlockRef<'a>(NonNull<Header>, PhantomData<&'a Header>);
+
+impl Deref for BlockRef<'_> {
+    type Target = Header;
+
+    #[inline]
+    fn deref(&self) -> &Header {
+        // SAFETY: E3: the block lives as long as the borrow; its header is never written but through atomics (E2).
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<'a> BlockRef<'a> {
+    /// # Safety
+    /// The block is kept alive for `'a`, by a hazard, the stripe's lock or a count (E3).
+    #[inline]
+    pub(crate) unsafe fn new(raw: NonNull<Header>) -> BlockRef<'a> {
+        BlockRef(raw, PhantomData)
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(self) -> *mut Header {
+        self.0.as_ptr()
+    }
+
+    #[inline]
+    pub(crate) fn key_bytes(self) -> &'a [u8] {
+        // SAFETY: `key_len` bytes were written at this offset before the block was shared, and never change.
+        unsafe {
+            let start = self.0.cast::<u8>().add(self.key_offset());
+            std::slice::from_raw_parts(start.as_ptr(), usize::from(self.key_len))
+        }
+    }
+
+    /// Whether the block's key is this one: shape, length and all bytes.
+    #[inline]
+    pub(crate) fn has_key(self, shape: u8, key: &[u8]) -> bool {
+        usize::from(self.key_len) == key.len() && self.shape == shape && self.key_bytes() == key
+    }
+
+    /// The idle word; only for blocks that carry one.
+    #[inline]
+    pub(crate) fn idle(self) -> &'a AtomicU64 {
+        debug_assert!(self.has_idle());
+        // SAFETY: the idle word stands right behind the header of a block with the flag, aligned to 8.
+        unsafe { self.0.add(1).cast::<AtomicU64>().as_ref() }
+    }
+
+    /// Takes one more count (E3: the count is not zero).
+    #[inline]
+    pub(crate) fn acquire(self) -> Block {
+        // Relaxed: the one that we borrow from keeps the block alive, as with `Arc`.
+        let before = self.refs.fetch_add(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "E3: a count is never raised from zero");
+        if before > MAX_COUNT {
+            std::process::abort();
+        }
+        Block(self.0)
+    }
+
+    /// # Safety
+    /// The block was drafted for a `V`.
+    #[inline]
+    pub(crate) unsafe fn value<V: Value + ?Sized>(self) -> &'a V {
+        let offset = (self.key_offset() + usize::from(self.key_len)).next_multiple_of(V::ALIGN);
+        // SAFETY: `block_layout` put the value at the first aligned place behind the key; it was written before the
+        // block was shared, and stays until the last count ends.
+        unsafe { V::view(self.0.cast::<u8>().add(offset), self.value_len as usize).as_ref() }
+    }
+
+    fn layout<V: Value + ?Sized>(self) -> (Layout, usize) {
+        block_layout::<V>(self.flags, usize::from(self.key_len), self.value_len as usize)
+            .expect("the layout was computed once before, when the block was drafted")
+    }
+}
+
+/// A counted handle to an entry: the value by `Deref`, its key, version and remaining time to live.
+///
+/// The handle keeps the value alive after it left the cache; from then on its bytes are the caller's and no longer
+/// part of the cache's budget. Dropping the last handle of an entry that has left drops the value.
+///
+/// Cost: cloning and dropping change one counter in the entry, which other threads that hold the same entry share;
+/// [`Cache::read`](crate::Cache::read) avoids it.
+pub struct Entry<V: Value + ?Sized> {
+    block: Block,
+    now: Nanos,
+    _value: PhantomData<V>,
+}
+
+impl<V: Value + ?Sized> Entry<V> {
+    /// # Safety
+    /// `block` was drafted for a `V`.
+    #[inline]
+    pub(crate) unsafe fn new(block: Block, now: Nanos) -> Self {
+        Self { block, now, _value: PhantomData }
+    }
+
+    /// The entry's version: it grows with each write of the key, over removal and re-insertion too; gaps are normal.
+    pub fn version(&self) -> u64 {
+        self.block.as_ref().version()
+    }
+
+    /// The time to live that was left when this handle was made; `None` if the entry never expires.
+    pub fn ttl(&self) -> Option<std::time::Duration> {
+        let block = self.block.as_ref();
+        let mut deadline = block.deadline();
+        if block.has_idle() {
+            deadline = deadline.min(Nanos(block.idle().load(Ordering::Relaxed)));
+        }
+        (deadline != Nanos::MAX).then(|| std::time::Duration::from_nanos(deadline.0.saturating_sub(self.now.0)))
+    }
+
+    /// Whether both handles are to the same entry, not merely to equal ones.
+    pub fn same(&self, other: &Self) -> bool {
+        self.block == other.block
+    }
+
+    pub(crate) fn block(&self) -> BlockRef<'_> {
+        self.block.as_ref()
+    }
+}
+
+impl<V: Value + ?Sized> Deref for Entry<V> {
+    type Target = V;
+
+    #[inline]
+    fn deref(&self) -> &V {
+        // SAFETY: by the contract of `new`.
+        unsafe { self.block.as_ref().value() }
+    }
+}
+
+impl<V: Value + ?Sized> Clone for Entry<V> {
+    fn clone(&self) -> Self {
+        Self { block: self.block.as_ref().acquire(), now: self.now, _value: PhantomData }
+    }
+}
+
+impl<V: Value + ?Sized> Drop for Entry<V> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the handle owns one count of a block of type `V`, and it ends here.
+        unsafe { release_raw::<V>(self.block.0) }
+    }
+}
+
+impl<V: Value + ?Sized> AsRef<V> for Entry<V> {
+    fn as_ref(&self) -> &V {
+        self
+    }
+}
+
+impl<V: Value + fmt::Debug + ?Sized> fmt::Debug for Entry<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("version", &self.version()).field("value", &&**self).finish_non_exhaustive()
+    }
+}
+
+impl From<Entry<[u8]>> for bytes::Bytes {
+    /// Hands the value out as `Bytes` without copying it: they share the entry's block.
+    fn from(entry: Entry<[u8]>) -> Self {
+        bytes::Bytes::from_owner(entry)
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests;

@@ -1,0 +1,171 @@
+//! What an operation answers when it refuses: one small enum each.
+
+use std::error::Error;
+use std::fmt;
+
+/// The longest key, in encoded bytes: its parts, and for a key of several parts one byte a part (three for a part
+/// above 240 bytes).
+pub const MAX_KEY_BYTES: usize = 65_535;
+
+/// Why a key was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key has no parts, or is a single part of no bytes.
+    Empty,
+    /// The key is longer than [`MAX_KEY_BYTES`] once encoded.
+    TooLong {
+        /// The encoded length.
+        len_bytes: usize,
+        /// The length that would have been accepted.
+        max_bytes: usize,
+    },
+}
+
+impl KeyError {
+    #[cold]
+    pub(crate) fn too_long(len_bytes: usize) -> Self {
+        Self::TooLong { len_bytes, max_bytes: MAX_KEY_BYTES }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "key is empty; it needs at least one byte, or two parts"),
+            Self::TooLong {
+                len_bytes,
+                max_bytes,
+            } => write!(
+                f,
+                "key is {len_bytes} bytes long when encoded; at most {max_bytes} are accepted"
+            ),
+        }
+    }
+}
+
+impl Error for KeyError {}
+
+/// Why an insert was refused. The cache is as it was before, but for entries that were evicted to make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The key is empty or too long.
+    Key(KeyError),
+    /// The time to live is zero.
+    ZeroTtl,
+    /// The entry can't fit, however much is evicted.
+    TooLarge {
+        /// What the entry would be charged, its overhead included; `u64::MAX` if that isn't representable.
+        bytes: u64,
+        /// The largest charge that fits.
+        bytes_max: u64,
+    },
+    /// The cache may hold no entry at all: its capacity is zero.
+    NoCapacity,
+    /// Room could not be made in a bounded number of passes: readers hold what was evicted, or other threads took it.
+    NoRoom,
+    /// The allocator gave no memory for the entry.
+    OutOfMemory,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Key(error) => error.fmt(f),
+            Refusal::ZeroTtl => TtlError::Zero.fmt(f),
+            Refusal::TooLarge { bytes, bytes_max } => {
+                write!(f, "the entry needs {bytes} bytes with its overhead, and at most {bytes_max} fit the cache")
+            }
+            Refusal::NoCapacity => f.write_str("the cache has a capacity of zero; raise it to store anything"),
+            Refusal::NoRoom => f.write_str("no room: what was evicted is still being read; try again later"),
+            Refusal::OutOfMemory => f.write_str("the allocator has no memory for the entry"),
+        }
+    }
+}
+
+/// A refused insert, with the value that was not stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InsertError<S> {
+    /// Why it was refused.
+    pub refusal: Refusal,
+    /// The value, as it was given.
+    pub value: S,
+}
+
+impl<S> fmt::Debug for InsertError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InsertError").field("refusal", &self.refusal).finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Display for InsertError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)
+    }
+}
+
+impl<S> Error for InsertError<S> {}
+
+/// Why a time to live was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TtlError {
+    /// It is zero.
+    Zero,
+}
+
+impl fmt::Display for TtlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time to live is zero; give at least a nanosecond, or remove the entry instead")
+    }
+}
+
+impl Error for TtlError {}
+
+/// Why a cache could not be built, or its capacity not be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Neither `max_bytes` nor `max_entries` was set.
+    NoBound,
+    /// A bound is beyond what can be counted: 2^62 bytes, or 2^40 entries.
+    BoundTooLarge {
+        /// The bound that was asked for.
+        bound: u64,
+        /// The largest one that is taken.
+        bound_max: u64,
+    },
+    /// The number of stripes is zero, no power of two, or above 1024.
+    Stripes(usize),
+    /// The default time to live, or the time to idle, is zero.
+    Ttl(TtlError),
+    /// `max_bytes` is set for a value type that owns memory elsewhere, and there is no weigher to say how much.
+    NoWeigher,
+    /// A bound of a kind that the cache was not built with, or taken away from one that it was built with.
+    OtherBound,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::NoBound => f.write_str("a cache needs a bound: set max_bytes, max_entries, or both"),
+            BuildError::BoundTooLarge { bound, bound_max } => {
+                write!(f, "a bound of {bound} is too large; at most {bound_max} can be counted")
+            }
+            BuildError::Stripes(n) => {
+                write!(f, "{n} stripes were asked for; take a power of two from 1 to 1024")
+            }
+            BuildError::Ttl(error) => error.fmt(f),
+            BuildError::NoWeigher => f.write_str(
+                "max_bytes was set for a value type that owns memory elsewhere; \
+                 set a weigher that says how many bytes, or max_entries instead",
+            ),
+            BuildError::OtherBound => {
+                f.write_str("the bounds of a cache keep their kind; give those that it was built with")
+            }
+        }
+    }
+}
+
+impl Error for BuildError {}

@@ -1,0 +1,157 @@
+//! One keyed 64-bit hash for each key, and who may use which of its bits.
+//!
+//! # Idea
+//! Every cache draws its own random hash key, so nobody outside can choose keys that collide. A key is hashed once,
+//! at the door; everything below takes its bits from the result:
+//!
+//! | bits, from the top | used for | why no other use may share them |
+//! |---|---|---|
+//! | 63 .. 64 - n | stripe, n = 0 to 16 | constant inside a stripe, so useless there |
+//! | the next depth | directory slot | constant inside a segment |
+//! | 45 .. 14 | fingerprint | compared within a stripe only; shares bits with the directory, which it never meets |
+//! | 13 .. 6 | tag | compared among the keys of one bucket |
+//! | 5 .. 0 | bucket in a segment | constant inside a bucket, so no part of the tag |
+//!
+//! # Costs
+//! One pass over the key; no memory is touched besides the key and the four seeds.
+//!
+//! # Invariants
+//! - H1 Equal shape and bytes give equal hashes within one hasher.
+//! - H2 Stripe, directory, bucket and tag are disjoint while stripe and depth bits together stay at or below
+//!   [`PLACE_BITS_MAX`]: 2^50 segments, more than memory can hold.
+//! - H3 A tag is never 0: that byte marks an empty place.
+//!
+//! # Not here
+//! Keys and how they are encoded, tables, the sketch.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+
+use ahash::RandomState;
+
+/// The number of top bits that stripe and directory may use together.
+pub(crate) const PLACE_BITS_MAX: u32 = 64 - TAG_SHIFT - 8;
+
+/// The number of buckets that [`KeyHash::bucket`] tells apart.
+pub(crate) const N_BUCKETS: usize = 1 << BUCKET_BITS;
+
+const BUCKET_BITS: u32 = 6;
+const TAG_SHIFT: u32 = BUCKET_BITS;
+const FINGERPRINT_SHIFT: u32 = TAG_SHIFT + 8;
+
+/// Hashes encoded keys under a secret of its own.
+#[derive(Clone)]
+pub(crate) struct Hasher64 {
+    state: RandomState,
+}
+
+impl Hasher64 {
+    /// Makes a hasher with a random secret.
+    pub(crate) fn new() -> Self {
+        Self {
+            state: RandomState::new(),
+        }
+    }
+
+    /// Makes a hasher with a known secret, so that a test can repeat a run.
+    pub(crate) fn with_seeds(a: u64, b: u64, c: u64, d: u64) -> Self {
+        Self {
+            state: RandomState::with_seeds(a, b, c, d),
+        }
+    }
+
+    /// Hashes a key: the byte that says how it is encoded, and its bytes.
+    #[inline]
+    pub(crate) fn hash(&self, shape: u8, bytes: &[u8]) -> KeyHash {
+        let mut hasher = self.state.build_hasher();
+        hasher.write_u8(shape);
+        hasher.write(bytes);
+        KeyHash(hasher.finish())
+    }
+}
+
+impl fmt::Debug for Hasher64 {
+    /// Shows nothing of the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher64").finish_non_exhaustive()
+    }
+}
+
+/// The hash of one key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct KeyHash(u64);
+
+impl KeyHash {
+    /// Takes a hash back from where its bits were stored.
+    #[inline]
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// All 64 bits.
+    #[inline]
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The stripe among `2^n_log2`.
+    #[inline]
+    pub(crate) const fn stripe(self, n_log2: u32) -> usize {
+        top_bits(self.0, n_log2)
+    }
+
+    /// What remains for the stripe's directory: the hash without its stripe bits, left-aligned.
+    #[inline]
+    pub(crate) const fn position(self, stripe_log2: u32) -> Position {
+        debug_assert!(stripe_log2 <= PLACE_BITS_MAX);
+        Position(self.0 << stripe_log2)
+    }
+
+    /// The home bucket within a segment, below [`N_BUCKETS`].
+    #[inline]
+    pub(crate) const fn bucket(self) -> usize {
+        (self.0 & (N_BUCKETS as u64 - 1)) as usize
+    }
+
+    /// The byte by which a bucket's places are matched, 1 to 255.
+    #[inline]
+    pub(crate) const fn tag(self) -> u8 {
+        let tag = (self.0 >> TAG_SHIFT) as u8;
+        // 0 marks an empty place. That tag 1 is twice as likely costs a needless comparison in 256 * 256.
+        if tag == 0 { 1 } else { tag }
+    }
+
+    /// 32 bits by which a stripe recognises a key that it no longer holds.
+    #[inline]
+    pub(crate) const fn fingerprint(self) -> u32 {
+        (self.0 >> FINGERPRINT_SHIFT) as u32
+    }
+}
+
+/// A hash without its stripe bits: where a key belongs in its stripe's directory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Position(u64);
+
+impl Position {
+    /// All 64 bits; the top ones count.
+    #[inline]
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The slot in a directory of `2^depth`.
+    #[inline]
+    pub(crate) const fn dir_index(self, depth: u32) -> usize {
+        top_bits(self.0, depth)
+    }
+}
+
+/// The top `n` bits of a word; none of them is 0. Shifting twice keeps each shift below 64 without a branch.
+#[inline]
+const fn top_bits(word: u64, n: u32) -> usize {
+    debug_assert!(n <= PLACE_BITS_MAX);
+    ((word >> 1) >> (63 - n)) as usize
+}
+
+#[cfg(test)]
+mod tests;

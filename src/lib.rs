@@ -1,0 +1,51 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(not(engine_loom))]
+mod builder;
+mod budget;
+#[cfg(not(engine_loom))]
+mod cache;
+mod clock;
+#[allow(unsafe_code)]
+mod entry;
+mod error;
+mod hash;
+#[cfg(not(engine_loom))]
+mod janitor;
+mod key;
+#[cfg(not(engine_loom))]
+mod notes;
+#[cfg(not(engine_loom))]
+mod policy;
+#[allow(unsafe_code)]
+mod reclaim;
+#[cfg(not(engine_loom))]
+mod rings;
+#[cfg(not(engine_loom))]
+mod stats;
+#[cfg(not(engine_loom))]
+mod store;
+#[cfg(not(engine_loom))]
+mod stripe;
+mod sync;
+#[allow(unsafe_code)]
+mod table;
+#[cfg(not(engine_loom))]
+mod wheel;
+
+#[cfg(not(engine_loom))]
+pub use builder::Builder;
+#[cfg(not(engine_loom))]
+pub use cache::{Cache, Capacity, Iter, Maintained};
+#[cfg(not(engine_loom))]
+pub use clock::{Clock, ManualClock, Nanos, SystemClock};
+#[cfg(not(engine_loom))]
+pub use entry::{Entry, Source, Value};
+#[cfg(not(engine_loom))]
+pub use error::{BuildError, InsertError, Refusal, TtlError};
+#[cfg(not(engine_loom))]
+pub use janitor::Janitor;
+#[cfg(not(engine_loom))]
+pub use key::{Key, KeyError, KeyParts, KeyWriter, MAX_KEY_BYTES, Part};
+#[cfg(not(engine_loom))]
+pub use stats::{RemovalCause, Stats};

@@ -1,0 +1,244 @@
+//! Who leaves next: sampled eviction by hit density, with everything it needs to know learned.
+//!
+//! # Idea         an entry's class (how often used, octave of its last reuse age) and its age tell how soon it will be used, as far as
+//!                its like have shown: residents by hits, the evicted as ghosts. The sampled entry with the least expected hits
+//!                for the space and time it takes leaves. After LHD (Beckmann, Chen, Cidon, NSDI 2018); Gittins index and ghosts
+//!                besides. The clock counts inserts, 16 ticks a capacity, so a hit in the tick of the last one writes nothing
+//! # Costs        every call O(1): admit two lines of ghosts, one of the sketch; a rank one load; `step` below 2 us. About 12 bytes an
+//!                entry of capacity and 21 KiB a policy, from the first eviction on
+//! # Invariants   P1 the running tick is never OLDEST; P2 a slot re-stamped every 128 ticks never looks younger than it is
+//! # Not here     locks, the table, sampling, keys, bytes
+
+mod ghosts;
+mod learn;
+mod meta;
+mod sketch;
+mod tuning;
+
+use ghosts::{Ghost, Ghosts};
+use learn::{Learner, Progress};
+use meta::{Class, Key};
+pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
+use sketch::Sketch;
+use tuning::*;
+
+/// The eviction policy of one stripe.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    weighted: bool,
+    /// Entries it is made for; 0 until the first eviction.
+    capacity: usize,
+    /// Inserts a tick, and inserts until the next.
+    period: u64,
+    until_tick: u64,
+    /// Ticks since birth.
+    ticks: u64,
+    inserts: u64,
+    random: u64,
+    known: Option<Box<Known>>,
+}
+
+/// What exists from the first eviction on.
+#[derive(Debug)]
+struct Known {
+    ghosts: Ghosts,
+    long: Ghosts,
+    sketch: Sketch,
+    learner: Learner,
+    /// Ticks of waiting that one observed resident stands for.
+    sample_ticks: f32,
+    /// Residents observed, and inserts, in this pass.
+    n_observed: u32,
+    n_inserts: u32,
+    /// Inserts in the pass before.
+    pass_inserts: u32,
+}
+
+impl Policy {
+    /// A policy that has learned nothing and allocated nothing. By bytes if `weighted`.
+    pub(crate) fn new(seed: u64, weighted: bool) -> Policy {
+        Policy { weighted, capacity: 0, period: 1, until_tick: 1, ticks: 0, inserts: 0, random: seed | 1, known: None }
+    }
+
+    /// Fits ghosts, sketch and clock to `entries`, forgetting the ghosts but not what was learned.
+    pub(crate) fn resize(&mut self, entries: usize) {
+        let entries = entries.max(1);
+        if entries == self.capacity {
+            return;
+        }
+        self.capacity = entries;
+        self.period = (entries as u64 / TICKS_PER_CAPACITY).max(1);
+        self.until_tick = self.until_tick.min(self.period);
+        let part = |share: f32| (entries as f64 * f64::from(share)).ceil() as usize;
+        let learner = self.known.take().map_or_else(Learner::new, |known| known.learner);
+        self.known = Some(Box::new(Known {
+            ghosts: Ghosts::with_records(part(GHOSTS_PER_ENTRY)),
+            long: Ghosts::with_records(part(LONG_PER_ENTRY)),
+            sketch: Sketch::for_entries(entries),
+            learner,
+            sample_ticks: self.turn_ticks(entries) / 14.0,
+            n_observed: 0,
+            n_inserts: 0,
+            pass_inserts: 0,
+        }));
+    }
+
+    /// The entries it is made for; 0 before the first `resize`.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Inserts a tick.
+    pub(crate) fn period(&self) -> u64 {
+        self.period
+    }
+
+    /// The running tick.
+    pub(crate) fn tick(&self) -> Tick {
+        Tick::of_count(self.ticks)
+    }
+
+    /// The insert of an absent key: moves the clock, asks ghosts and sketch, learns. Returns the metadata of the new slot.
+    pub(crate) fn admit(&mut self, hash: u64, size: u8) -> Meta {
+        self.advance();
+        let spice = self.spice();
+        let (now, ticks) = (self.tick(), self.ticks);
+        let scan_ticks = |ghosts: &Ghosts, policy: &Policy| policy.turn_ticks(ghosts.slots()) / SCAN_SLOTS as f32;
+        let Some(mut known) = self.known.take() else {
+            return Meta::new(now, Class::default(), size);
+        };
+        let k = &mut *known;
+        k.n_inserts += 1;
+        let each = scan_ticks(&k.ghosts, self);
+        k.ghosts.scan(SCAN_SLOTS, ticks, |ghost| k.learner.waited(ghost.class, ghost.age, each));
+        let rate = (1u32 << LONG_RATE_BITS) as f32;
+        let each = scan_ticks(&k.long, self) * rate;
+        k.long.scan(SCAN_SLOTS, ticks, |ghost| k.learner.waited(ghost.class, ghost.age, each));
+        let key = Key::of_hash(hash);
+        let class = k.class_of_new(key, ticks, spice);
+        k.sketch.add(key);
+        self.known = Some(known);
+        Meta::new(now, class, size)
+    }
+
+    /// A hit that moved its entry's tick, as its reader noted it.
+    pub(crate) fn note_hit(&mut self, note: Note) {
+        let Some(known) = &mut self.known else { return };
+        let old = note.old();
+        known.learner.reused(old.class(), old.tick().age(note.now()), 1.0);
+        known.sketch.add(note.key());
+    }
+
+    /// A resident seen waiting, to be called for the candidates of an eviction.
+    pub(crate) fn observe(&mut self, meta: Meta) {
+        let now = self.tick();
+        let Some(known) = &mut self.known else { return };
+        known.n_observed = known.n_observed.saturating_add(1);
+        known.learner.waited(meta.class(), meta.tick().age(now), known.sample_ticks);
+    }
+
+    /// The order of leaving: the lowest first.
+    pub(crate) fn rank(&self, meta: Meta) -> u32 {
+        let age = meta.tick().age(self.tick());
+        let density = match &self.known {
+            Some(known) => u32::from(known.learner.rank(meta.class(), age)),
+            None => (256 - age) * 128,
+        };
+        // Half an octave a size class, and 2048 steps an octave.
+        let lightness = if self.weighted { u32::from(31 - meta.size()) * 1024 } else { 0 };
+        density + lightness
+    }
+
+    /// An entry left by this policy's choice.
+    pub(crate) fn evicted(&mut self, hash: u64, meta: Meta) {
+        let (now, ticks) = (self.tick(), self.ticks);
+        let Some(known) = &mut self.known else { return };
+        let ghost = Ghost { class: meta.class(), age: meta.tick().age(now) };
+        let place = known.ghosts.place(Key::of_hash(hash));
+        let Some((place, fallen)) = known.ghosts.push(place, ghost, ticks) else { return };
+        if let Some(place) = known.long.long_place(place, LONG_RATE_BITS) {
+            known.long.push(place, fallen, ticks);
+        }
+    }
+
+    /// A bounded piece of rebuilding the index. To be called once an insert.
+    pub(crate) fn step(&mut self) {
+        let turn = self.turn_ticks(self.capacity);
+        let Some(known) = &mut self.known else { return };
+        let memory = (MEMORY_CAPACITIES * self.capacity as f32).max(MEMORY_MIN);
+        let pass = self.capacity as u64 / PASS_PARTS;
+        // A pass is spread: its pieces are few, and between two passes nothing is done.
+        if known.n_inserts == 0 || (known.learner.is_fresh() && u64::from(known.n_inserts) < pass) {
+            return;
+        }
+        if known.learner.is_fresh() {
+            known.pass_inserts = known.n_inserts;
+            if known.n_observed > 0 {
+                known.sample_ticks = turn * known.n_inserts as f32 / known.n_observed as f32;
+            }
+            known.n_inserts = 0;
+            known.n_observed = 0;
+        }
+        let fade = (-(known.pass_inserts as f32) / memory).exp();
+        let _: Progress = known.learner.step(fade);
+    }
+
+    /// The heap bytes it holds.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let Some(known) = &self.known else { return 0 };
+        size_of::<Known>() + known.ghosts.memory_bytes() + known.long.memory_bytes() + known.sketch.memory_bytes() + known.learner.memory_bytes()
+    }
+
+    fn advance(&mut self) {
+        self.inserts += 1;
+        self.until_tick -= 1;
+        if self.until_tick == 0 {
+            self.ticks += 1;
+            if self.capacity == 0 {
+                // Not full yet: ticks as for the capacity seen so far, so that ages are right when it is.
+                self.period = (self.inserts / TICKS_PER_CAPACITY).max(1);
+            }
+            self.until_tick = self.period;
+        }
+    }
+
+    /// The time, in ticks, of as many inserts as there are `slots`.
+    fn turn_ticks(&self, slots: usize) -> f32 {
+        slots as f32 / self.period as f32
+    }
+
+    fn spice(&mut self) -> u32 {
+        // The generator of Marsaglia, "Xorshift RNGs", 2003.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 32) as u32
+    }
+}
+
+impl Known {
+    /// The class of a key that was absent, from what ghosts and sketch know; what the ghosts know is learned.
+    fn class_of_new(&mut self, key: Key, ticks: u64, spice: u32) -> Class {
+        let place = self.ghosts.place(key);
+        let step = self.step_of_new(key);
+        if let Some(ghost) = self.ghosts.take(place, ticks) {
+            self.learner.reused(ghost.class, ghost.age, 1.0);
+            let class = ghost.class.reused(ghost.age, spice);
+            return if GHOST_FREQ == 1 {class} else if GHOST_FREQ == 2 { Class::new(step.max(class.step()), class.octave()) } else { Class::new(step, class.octave()) };
+        }
+        let long_place = self.long.long_place(place, LONG_RATE_BITS);
+        if let Some(ghost) = long_place.and_then(|place| self.long.take(place, ticks)) {
+            self.learner.reused(ghost.class, ghost.age, (1u32 << LONG_RATE_BITS) as f32);
+        }
+        Class::new(step, 0)
+    }
+
+    fn step_of_new(&self, key: Key) -> u32 {
+        match self.sketch.count(key) {
+            count @ 0..=2 => count,
+            3..=4 => 3,
+            5..=8 => 4,
+            _ => 5,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The numbers of the policy.
+
+pub(super) const TICKS_PER_CAPACITY: u64 = 16;
+pub(super) const MEMORY_CAPACITIES: f32 = 12.5;
+pub(super) const MEMORY_MIN: f32 = 20000.0;
+pub(super) const PASS_PARTS: u64 = 4;
+pub(super) const PRIOR_FREQUENCY: f32 = 16.0;
+pub(super) const PRIOR_CLASS: f32 = 16.0;
+pub(super) const PRIOR_GLOBAL: f32 = 1.0;
+pub(super) const GHOSTS_PER_ENTRY: f32 = 1.0;
+pub(super) const LONG_PER_ENTRY: f32 = 0.9;
+pub(super) const LONG_RATE_BITS: u32 = 3;
+pub(super) const SKETCH_NIBBLES: f32 = 8.0;
+pub(super) const SKETCH_PROBES: u32 = 4;
+pub(super) const SKETCH_AGE: f32 = 8.0;
+pub(super) const SCAN_SLOTS: usize = 4;
+pub(super) const GHOST_FREQ: u32 = 1;
+pub(super) const FREQ_MAX: u32 = 7;
+pub(super) const OCTAVE_MAX: u32 = 8;
+pub(super) const FORGET: u32 = 0;

@@ -1,0 +1,306 @@
+//! Hazard slots: what a reader is looking at, so that a writer knows what it may free.
+//!
+//! # Idea         A reader names the one segment and the one entry that it looks at, in slots on its thread's own line;
+//!                a writer that has unlinked a batch raises the barrier, reads all slots, and frees what none names.
+//!                After Michael, "Hazard Pointers" (IEEE TPDS 2004); the free-of-charge publication is the asymmetric
+//!                barrier of module `sync::barrier`.
+//!
+//! ```text
+//! reader: publish(slot, p) | barrier | load the link again: still p?  -> use p -> clear the slot
+//! writer: unlink p         | barrier | look at all slots: p named?    -> free p, or keep it for the next look
+//! ```
+//!
+//! # Costs        a reader: two stores to its own line and the loads it repeats; a writer: one barrier and one look at
+//!                every thread's line, a batch
+//! # Invariants   R1 what a slot named before the barrier, and what is still linked then, isn't freed by that look
+//!                R2 a record belongs to one thread at a time, and is never freed: the list only grows, to the largest
+//!                number of threads that read at one time
+//!                R3 a thread's guards end in the reverse order of their making, or their slots stay taken until all ended
+//! # Not here     what is linked where (module `table`), how many bytes wait (module `budget`)
+
+use std::ptr;
+
+use crate::sync::CachePadded;
+use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use crate::sync::barrier::{self, Form};
+
+/// How many reads may be nested in one thread before the next one goes through the lock.
+pub(crate) const DEPTH: usize = 4;
+
+/// One nesting level of one thread.
+#[derive(Debug)]
+struct Slot {
+    segment: AtomicPtr<()>,
+    entry: AtomicPtr<()>,
+}
+
+impl Slot {
+    fn new() -> Slot {
+        Slot { segment: AtomicPtr::new(ptr::null_mut()), entry: AtomicPtr::new(ptr::null_mut()) }
+    }
+}
+
+/// The line of one thread.
+#[derive(Debug)]
+pub(crate) struct Record {
+    slots: [Slot; DEPTH],
+    taken: AtomicBool,
+    next: AtomicPtr<CachePadded<Record>>,
+}
+
+/// All threads' records.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    head: AtomicPtr<CachePadded<Record>>,
+}
+
+impl Domain {
+    #[cfg(not(engine_loom))]
+    pub(crate) const fn new() -> Domain {
+        Domain { head: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    #[cfg(engine_loom)]
+    pub(crate) fn new() -> Domain {
+        Domain { head: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// A record for the calling thread: one that a thread has left, or a new one.
+    pub(crate) fn register(&self) -> &Record {
+        for record in self.records() {
+            // Acquire: pairs with the release in `Record::leave`, so that the slots are seen empty.
+            if record.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return record;
+            }
+        }
+        let record = Box::into_raw(Box::new(CachePadded::new(Record {
+            slots: std::array::from_fn(|_| Slot::new()),
+            taken: AtomicBool::new(true),
+            next: AtomicPtr::new(ptr::null_mut()),
+        })));
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: records are never freed while the domain lives (R2).
+            unsafe { &*record }.next.store(head, Ordering::Relaxed);
+            // Release: pairs with the acquire in `records`, so that the record is seen whole.
+            match self.head.compare_exchange(head, record, Ordering::Release, Ordering::Relaxed) {
+                // SAFETY: as above.
+                Ok(_) => return unsafe { &*record },
+                Err(other) => head = other,
+            }
+        }
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Record> {
+        // Acquire: pairs with the release in `register`.
+        let mut at = self.head.load(Ordering::Acquire);
+        std::iter::from_fn(move || {
+            // SAFETY: records are never freed while the domain lives (R2), and were whole when they were linked.
+            let record = unsafe { at.as_ref() }?;
+            at = record.next.load(Ordering::Relaxed);
+            Some(&**record)
+        })
+    }
+
+    /// Raises the barrier and reads all slots: what may not be freed yet. `None`: the barrier couldn't be had, so
+    /// nothing may be freed. Called outside all locks, after the batch was unlinked.
+    pub(crate) fn look(&self) -> Option<Named> {
+        if !barrier::heavy() {
+            return None;
+        }
+        let mut named = Vec::new();
+        for record in self.records() {
+            for slot in &record.slots {
+                // SeqCst: pairs with the release that clears the slot (so the reader's accesses happened before the
+                // free), and, in the swap form, with the swap that published it.
+                for word in [slot.segment.load(Ordering::SeqCst), slot.entry.load(Ordering::SeqCst)] {
+                    if !word.is_null() {
+                        named.push(word.addr());
+                    }
+                }
+            }
+        }
+        named.sort_unstable();
+        Some(Named(named))
+    }
+}
+
+#[cfg(engine_loom)]
+impl Drop for Domain {
+    fn drop(&mut self) {
+        let mut at = self.head.load(Ordering::Acquire);
+        while !at.is_null() {
+            // SAFETY: a model drops its domain last, and each record is linked once.
+            let record = unsafe { Box::from_raw(at) };
+            at = record.next.load(Ordering::Relaxed);
+        }
+    }
+}
+
+/// The addresses that readers named at one look.
+#[derive(Debug)]
+pub(crate) struct Named(Vec<usize>);
+
+impl Named {
+    pub(crate) fn has<T>(&self, pointer: *mut T) -> bool {
+        !self.0.is_empty() && self.0.binary_search(&pointer.addr()).is_ok()
+    }
+}
+
+impl Record {
+    /// Gives the record back, for another thread to take.
+    #[cfg_attr(engine_loom, allow(dead_code))]
+    fn leave(&self) {
+        for slot in &self.slots {
+            // Release: pairs with the look of a writer.
+            slot.segment.store(ptr::null_mut(), Ordering::Release);
+            slot.entry.store(ptr::null_mut(), Ordering::Release);
+        }
+        // Release: pairs with the acquire in `register`.
+        self.taken.store(false, Ordering::Release);
+    }
+
+    /// The hazard of one nesting level, for the models, which have no thread-locals.
+    #[cfg(any(test, engine_loom))]
+    pub(crate) fn hazard(&self, level: usize) -> Hazard<'_> {
+        Hazard { slot: &self.slots[level], form: barrier::form(), local: false }
+    }
+}
+
+/// The right to look at one segment and one entry at a time; cleared when dropped.
+#[derive(Debug)]
+pub(crate) struct Hazard<'a> {
+    slot: &'a Slot,
+    form: Form,
+    #[cfg_attr(engine_loom, allow(dead_code))]
+    local: bool,
+}
+
+impl Hazard<'_> {
+    /// Names a segment. The caller loads the link to it again afterwards, before it trusts the pointer.
+    #[inline(always)]
+    pub(crate) fn name_segment<T>(&self, segment: *mut T) {
+        barrier::publish(&self.slot.segment, segment.cast(), self.form);
+    }
+
+    /// Names an entry. The caller loads the link to it again afterwards, before it trusts the pointer.
+    #[inline(always)]
+    pub(crate) fn name_entry<T>(&self, entry: *mut T) {
+        barrier::publish(&self.slot.entry, entry.cast(), self.form);
+    }
+
+    /// Names an entry without the barrier: what the models' failing twins do.
+    #[cfg(engine_loom)]
+    pub(crate) fn name_entry_without_barrier<T>(&self, entry: *mut T) {
+        self.slot.entry.store(entry.cast(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Hazard<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // Release: pairs with the look of a writer, which frees only after what we read.
+        self.slot.entry.store(ptr::null_mut(), Ordering::Release);
+        self.slot.segment.store(ptr::null_mut(), Ordering::Release);
+        #[cfg(not(engine_loom))]
+        if self.local {
+            local::leave_level();
+        }
+    }
+}
+
+#[cfg(not(engine_loom))]
+pub(crate) use local::{DOMAIN, enter, thread_number};
+
+/// The calling thread's record, found without a look-up.
+#[cfg(not(engine_loom))]
+mod local {
+    use std::cell::Cell;
+
+    use super::{DEPTH, Domain, Hazard, Record};
+    use crate::sync::atomic::{AtomicU32, Ordering};
+    use crate::sync::barrier;
+
+    /// The registry of threads: the engine's only global state.
+    pub(crate) static DOMAIN: Domain = Domain::new();
+
+    static THREADS: AtomicU32 = AtomicU32::new(0);
+
+    struct Local {
+        record: Cell<Option<&'static Record>>,
+        level: Cell<usize>,
+        number: Cell<u32>,
+        over: Cell<bool>,
+    }
+
+    thread_local! {
+        // Without a destructor, so that an access is one load and stays legal while the thread ends.
+        static LOCAL: Local = const {
+            Local { record: Cell::new(None), level: Cell::new(0), number: Cell::new(0), over: Cell::new(false) }
+        };
+        static END: End = const { End };
+    }
+
+    /// Gives the record back when the thread ends.
+    struct End;
+
+    impl Drop for End {
+        fn drop(&mut self) {
+            LOCAL.with(|local| {
+                local.over.set(true);
+                if local.level.get() == 0
+                    && let Some(record) = local.record.take()
+                {
+                    record.leave();
+                }
+            });
+        }
+    }
+
+    /// A hazard of the calling thread; `None` where reads are nested too deep or the thread is ending, and the caller
+    /// takes the lock instead.
+    #[inline(always)]
+    pub(crate) fn enter() -> Option<Hazard<'static>> {
+        LOCAL.with(|local| {
+            let level = local.level.get();
+            match local.record.get() {
+                Some(record) if level < DEPTH => {
+                    local.level.set(level + 1);
+                    Some(Hazard { slot: &record.slots[level], form: barrier::form(), local: true })
+                }
+                _ => enter_slowly(local),
+            }
+        })
+    }
+
+    #[cold]
+    fn enter_slowly(local: &Local) -> Option<Hazard<'static>> {
+        if local.record.get().is_some() || local.over.get() {
+            return None;
+        }
+        END.try_with(|_| ()).ok()?;
+        let record = DOMAIN.register();
+        local.record.set(Some(record));
+        local.level.set(1);
+        Some(Hazard { slot: &record.slots[0], form: barrier::form(), local: true })
+    }
+
+    #[inline(always)]
+    pub(super) fn leave_level() {
+        LOCAL.with(|local| local.level.set(local.level.get() - 1));
+    }
+
+    /// A small number of the calling thread, to spread what need not be exact; never zero.
+    #[inline]
+    pub(crate) fn thread_number() -> u32 {
+        LOCAL.with(|local| {
+            if local.number.get() == 0 {
+                local.number.set(THREADS.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1));
+            }
+            local.number.get()
+        })
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests;

@@ -1,0 +1,390 @@
+//! The stripes, and everything that happens outside their locks: reading, reclaiming, telling.
+//!
+//! # Idea         readers walk a stripe's table under a hazard; writers lock the stripe, and what they take out leaves
+//!                here, after the lock is gone
+//! # Costs        a hit: no lock, and no write but to the reader's own line, unless the coarse tick has moved
+//! # Invariants   O1 a thread locks one stripe at a time; O2 no user code runs under a stripe's lock, but the clock;
+//!                O3 a block's count that the cache held is released after a look at the hazards that didn't name it
+//! # Not here     value types, keys as users write them
+
+mod free;
+mod room;
+mod typed;
+
+use std::time::Duration;
+
+use crate::budget::Budget;
+use crate::clock::{Nanos, TimeSource};
+use crate::entry::{Block, BlockRef, Releaser};
+use crate::error::Refusal;
+use crate::hash::{Hasher64, KeyHash};
+use crate::notes::Notes;
+use crate::policy::{self, Meta, Note, Tick};
+use crate::reclaim;
+use crate::stats::{RemovalCause, Stats};
+use crate::stripe::{DEAD, Env, Lifetime, Stripe};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{CachePadded, Mutex, MutexGuard};
+use crate::table::{Cursor, Found, Shared};
+
+pub use free::Maintained;
+pub(crate) use typed::{TypedListener, TypedStore};
+
+/// Lost races after which a look-up takes the lock.
+const RACES_MAX: usize = 8;
+
+/// Called for each value that left, outside locks.
+type Listener = Box<dyn Fn(BlockRef<'_>, RemovalCause) + Send + Sync>;
+
+/// What a store is made of.
+pub(crate) struct Config {
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_entries: Option<u64>,
+    pub(crate) stripes_log2: u32,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) time: TimeSource,
+    pub(crate) hasher: Hasher64,
+}
+
+/// A stripe, its readers' half on lines apart from its writers'.
+struct Cell {
+    front: CachePadded<Front>,
+    back: CachePadded<Mutex<Stripe>>,
+    /// Whose turn it is to tell the listener.
+    telling: Mutex<()>,
+}
+
+/// What readers of a stripe look at; written when the directory doubles or the tick moves.
+struct Front {
+    table: Shared,
+    tick: AtomicU32,
+    notes: Notes,
+}
+
+/// All stripes of one cache.
+pub(crate) struct Store {
+    hasher: Hasher64,
+    stripes_log2: u32,
+    cells: Box<[Cell]>,
+    time: TimeSource,
+    lifetime: Lifetime,
+    releaser: Releaser,
+    listener: Option<Listener>,
+    bounded: (bool, bool),
+    chunk_bytes: u64,
+    bytes: CachePadded<Budget>,
+    entries: CachePadded<Budget>,
+    panics: AtomicU64,
+}
+
+/// The bound of what isn't bounded; far from where sums would overflow.
+const UNBOUNDED: u64 = 1 << 62;
+
+impl Store {
+    fn new(config: Config, releaser: Releaser, listener: Option<Listener>) -> Store {
+        crate::sync::barrier::decide();
+        let n_stripes = 1usize << config.stripes_log2;
+        let weighted = config.max_bytes.is_some();
+        let n_rings = std::thread::available_parallelism().map_or(1, usize::from).next_power_of_two().min(16);
+        let cells: Box<[Cell]> = (0..n_stripes).map(|index| {
+            let (notes, tails) = Notes::new(n_rings);
+            let seed = config.hasher.hash(0, &index.to_le_bytes()).bits();
+            let (table, stripe) = Stripe::new(config.stripes_log2, seed, weighted, tails);
+            Cell {
+                front: CachePadded::new(Front { table, tick: AtomicU32::new(stripe.tick()), notes }),
+                back: CachePadded::new(Mutex::new(stripe)),
+                telling: Mutex::new(()),
+            }
+        }).collect();
+        let max_bytes = config.max_bytes.unwrap_or(UNBOUNDED);
+        Store {
+            hasher: config.hasher,
+            stripes_log2: config.stripes_log2,
+            cells,
+            time: config.time,
+            lifetime: config.lifetime,
+            releaser,
+            listener,
+            bounded: (weighted, config.max_entries.is_some()),
+            chunk_bytes: CHUNK_BYTES_MAX.min(max_bytes / (n_stripes as u64 * 256)),
+            bytes: CachePadded::new(Budget::new(max_bytes)),
+            entries: CachePadded::new(Budget::new(config.max_entries.unwrap_or(UNBOUNDED))),
+            panics: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn hasher(&self) -> &Hasher64 {
+        &self.hasher
+    }
+
+    pub(crate) fn time(&self) -> &TimeSource {
+        &self.time
+    }
+
+    /// The lifetime of an entry that is written without one of its own.
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    /// Looks a key up and calls `f` on its entry in place, with the time at which it was found alive (zero where the
+    /// entry has no deadline). `is_use` tells the policy and the idle deadline.
+    #[inline(always)]
+    pub(crate) fn look<R>(
+        &self,
+        hash: KeyHash,
+        (shape, key): (u8, &[u8]),
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let cell = self.cell(hash);
+        if let Some(mut hazard) = reclaim::enter() {
+            for _ in 0..RACES_MAX {
+                match cell.front.table.find(&mut hazard, hash, shape, key) {
+                    Ok(Some(found)) => {
+                        let now = self.alive_at(found.block, is_use)?;
+                        if is_use {
+                            note_use(&cell.front, &found, hash);
+                        }
+                        return Some(f(found.block, now));
+                    }
+                    Ok(None) => return None,
+                    Err(_) => {}
+                }
+            }
+        }
+        self.look_locked(hash, shape, key, is_use, f)
+    }
+
+    /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
+    #[cold]
+    fn look_locked<R>(
+        &self,
+        hash: KeyHash,
+        shape: u8,
+        key: &[u8],
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let cell = self.cell(hash);
+        let block = cell.back.lock().get(&self.env(cell), hash, shape, key)?;
+        let held = Held { store: self, block: Some(block) };
+        let block = held.block.as_ref()?.as_ref();
+        let now = self.alive_at(block, is_use)?;
+        Some(f(block, now))
+    }
+
+    /// Asks the processor for what the look-up of a key will touch first.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
+        self.cell(hash).front.table.prefetch_bucket(hash);
+    }
+
+    /// Asks the processor for what it will touch next.
+    #[inline]
+    pub(crate) fn prefetch_entries(&self, hashes: &[KeyHash]) {
+        if let Some(mut hazard) = reclaim::enter() {
+            for &hash in hashes {
+                self.cell(hash).front.table.prefetch_entry(&mut hazard, hash);
+            }
+        }
+    }
+
+    /// Whether an entry that a reader found is alive, and at which time.
+    #[inline(always)]
+    pub(crate) fn alive_at(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
+        if block.deadline() == Nanos::MAX && !block.has_idle() {
+            return Some(Nanos::ZERO);
+        }
+        self.timed_alive_at(block, is_use)
+    }
+
+    #[inline]
+    fn timed_alive_at(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
+        let mut deadline = block.deadline();
+        loop {
+            let (passed, now) = self.time.probe(deadline);
+            if !passed {
+                return if block.has_idle() { self.idle_alive_at(block, deadline, is_use) } else { Some(now) };
+            }
+            // A TTL that was changed between the two readings would make this miss wrong; so look again.
+            let again = block.deadline();
+            if again == deadline {
+                return None;
+            }
+            deadline = again;
+        }
+    }
+
+    /// The idle deadline: whoever finds it passed marks the entry dead before the miss is answered, and an extension
+    /// starts from the very deadline that was checked.
+    fn idle_alive_at(&self, block: BlockRef<'_>, hard: Nanos, is_use: bool) -> Option<Nanos> {
+        let word = block.idle();
+        let mut seen = word.load(Ordering::Relaxed);
+        loop {
+            if seen == DEAD {
+                return None;
+            }
+            let (passed, now) = self.time.probe(Nanos(seen));
+            let next = if passed {
+                DEAD
+            } else {
+                let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
+                let extended = now.saturating_add(tti).min(hard);
+                let worth = tti.as_nanos() as u64 / IDLE_GAIN_SHARE;
+                if !is_use || extended.0.saturating_sub(seen) <= worth {
+                    return Some(now);
+                }
+                extended.0
+            };
+            // Relaxed: the word's own order decides between extension and death; nothing else hangs on it.
+            match word.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) if passed => return None,
+                Ok(_) => return Some(now),
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    /// Takes the entry of a key out; a count of it, if it was alive.
+    pub(crate) fn remove(&self, hash: KeyHash, (shape, key): (u8, &[u8])) -> Option<Block> {
+        let (block, alive) = self.write(hash, |stripe, env| stripe.remove(env, hash, shape, key))?;
+        let held = Held { store: self, block: Some(block) };
+        if alive { held.keep() } else { None }
+    }
+
+    /// Takes this very entry out; false if it is no longer there, or dead.
+    pub(crate) fn remove_block(&self, block: BlockRef<'_>, cause: RemovalCause) -> bool {
+        let hash = self.hasher.hash(block.shape(), block.key_bytes());
+        self.write(hash, |stripe, env| stripe.remove_block(env, hash, block, cause))
+    }
+
+    /// Gives the entry of a key another time to live; false if it is absent.
+    pub(crate) fn set_ttl(&self, hash: KeyHash, key: (u8, &[u8]), ttl: Option<Duration>) -> bool {
+        self.write(hash, |stripe, env| stripe.set_ttl(env, hash, key, ttl))
+    }
+
+    /// Counts of the entries of the next segment from a place on; the next place, or `None` after the last.
+    pub(crate) fn collect(&self, (index, cursor): Place, out: &mut Vec<Block>) -> Option<Place> {
+        let cell = self.cells.get(index)?;
+        let next = cell.back.lock().collect(&self.env(cell), cursor, out);
+        match next {
+            Some(cursor) => Some((index, cursor)),
+            None if index + 1 < self.cells.len() => Some((index + 1, Cursor::START)),
+            None => None,
+        }
+    }
+
+    /// The refusal of an entry of this size.
+    pub(crate) fn too_large(&self, bytes: u64) -> Refusal {
+        Refusal::TooLarge { bytes, bytes_max: self.bytes.largest(self.cells.len()) }
+    }
+
+    /// One snapshot: each stripe in turn.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats { panics: self.panics.load(Ordering::Relaxed), ..Stats::default() };
+        for cell in &self.cells {
+            cell.back.lock().add_to(&mut stats);
+        }
+        stats
+    }
+
+    /// Ends a count that the caller owns.
+    pub(crate) fn release(&self, block: Block) {
+        self.releaser.release(block);
+    }
+
+    /// Runs `f` under the lock of a key's stripe, then does what has to be done after it.
+    fn write<R>(&self, hash: KeyHash, f: impl FnOnce(&mut Stripe, &Env<'_>) -> R) -> R {
+        let cell = self.cell(hash);
+        let mut stripe = cell.back.lock();
+        let answer = f(&mut stripe, &self.env(cell));
+        self.finish(cell, stripe);
+        answer
+    }
+
+    /// Unlocks; then frees and tells what is due.
+    fn finish(&self, cell: &Cell, mut stripe: MutexGuard<'_, Stripe>) {
+        let batch = stripe.take_batch(false);
+        let tells = stripe.has_told();
+        drop(stripe);
+        if let Some(batch) = batch {
+            self.reclaim(cell, batch);
+        }
+        if tells {
+            self.tell(cell, false);
+        }
+    }
+
+    #[inline(always)]
+    fn cell(&self, hash: KeyHash) -> &Cell {
+        &self.cells[hash.stripe(self.stripes_log2)]
+    }
+
+    fn env<'a>(&'a self, cell: &'a Cell) -> Env<'a> {
+        Env {
+            shared: &cell.front.table,
+            tick: &cell.front.tick,
+            notes: &cell.front.notes,
+            hasher: &self.hasher,
+            time: &self.time,
+            bytes: &self.bytes,
+            entries: &self.entries,
+            chunk_bytes: self.chunk_bytes,
+            n_stripes: self.cells.len(),
+            has_listener: self.listener.is_some(),
+        }
+    }
+}
+
+/// An idle deadline is moved when that gains more than this share of the time to idle.
+const IDLE_GAIN_SHARE: u64 = 16;
+
+/// Bytes that a stripe claims beyond its need, while there is plenty.
+const CHUNK_BYTES_MAX: u64 = 4096;
+
+/// Where a walk over all entries stands.
+pub(crate) type Place = (usize, Cursor);
+
+/// The start of that walk.
+pub(crate) const FIRST_PLACE: Place = (0, Cursor::START);
+
+/// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.
+#[inline(always)]
+fn note_use(front: &Front, found: &Found<'_>, hash: KeyHash) {
+    let tick = Tick::from_bits(front.tick.load(Ordering::Relaxed));
+    if Meta::from_bits(found.meta()).tick() != tick {
+        note_use_slowly(front, found, hash, tick);
+    }
+}
+
+#[cold]
+fn note_use_slowly(front: &Front, found: &Found<'_>, hash: KeyHash, tick: Tick) {
+    let old = Meta::from_bits(found.meta());
+    // Different from key to key and from tick to tick, which is all that chance is needed for here.
+    let spice = (hash.bits() >> 17) as u32 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
+    if let Some(new) = policy::touch(old, tick, spice)
+        && found.try_set_meta(new.bits())
+    {
+        front.notes.leave(reclaim::thread_number(), Note::pack(old, tick, hash.bits()).bits());
+    }
+}
+
+/// A count that ends when this is dropped, whatever happens before.
+struct Held<'s> {
+    store: &'s Store,
+    block: Option<Block>,
+}
+
+impl Held<'_> {
+    fn keep(mut self) -> Option<Block> {
+        self.block.take()
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(block) = self.block.take() {
+            self.store.release(block);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! After the lock: freeing what no reader names, telling the listener, maintenance, the end.
+
+use std::cell::Cell as ThreadCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Cell, Store};
+use crate::entry::Block;
+use crate::reclaim::DOMAIN;
+use crate::stripe::{Batch, cost};
+use crate::sync::atomic::Ordering;
+
+/// Values that one call tells the listener of, at most.
+const TELL_PER_CALL: usize = 64;
+/// Steps of maintenance in one hold of a lock.
+const STEPS_PER_HOLD: usize = 64;
+
+/// What a call of `maintain` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Maintained {
+    /// Steps that were done: wheel records fired or moved, and evictions after a bound was lowered.
+    pub steps: usize,
+    /// Whether work was left for another call.
+    pub more: bool,
+}
+
+thread_local! {
+    /// This thread is inside a listener, which neither tells nor waits for telling.
+    static TELLING: ThreadCell<bool> = const { ThreadCell::new(false) };
+}
+
+impl Store {
+    /// Frees what no reader names. Whether anything was freed.
+    pub(super) fn reclaim(&self, cell: &Cell, batch: Batch) -> bool {
+        let named = DOMAIN.look();
+        let mut stuck = Batch::default();
+        let mut freed = 0;
+        for block in batch.blocks {
+            if named.as_ref().is_none_or(|named| named.has(block.as_ref().as_ptr())) {
+                stuck.blocks.push(block);
+            } else {
+                freed += cost(block.as_ref());
+                self.release_quietly(block);
+            }
+        }
+        for segment in batch.segments {
+            if named.as_ref().is_none_or(|named| named.has(segment.as_ptr())) {
+                stuck.segments.push(segment);
+            } else {
+                freed += segment.bytes();
+                // SAFETY: retired before the look above, which didn't name it.
+                #[allow(unsafe_code)]
+                unsafe {
+                    segment.free();
+                }
+            }
+        }
+        cell.back.lock().settle(&self.env(cell), freed, stuck);
+        freed > 0
+    }
+
+    /// Ends the cache's own count. A panic in the value's drop is contained and counted.
+    fn release_quietly(&self, block: Block) {
+        if catch_unwind(AssertUnwindSafe(|| self.release(block))).is_err() {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the listener what left a stripe, in order; one thread at a time. With `waits`, for its turn.
+    pub(super) fn tell(&self, cell: &Cell, waits: bool) {
+        let Some(listener) = &self.listener else { return };
+        if TELLING.get() {
+            return;
+        }
+        let mut told = 0;
+        while told < TELL_PER_CALL {
+            let Some(turn) = (if waits { Some(cell.telling.lock()) } else { cell.telling.try_lock() }) else { return };
+            loop {
+                let values = cell.back.lock().next_told(TELL_PER_CALL);
+                if values.is_empty() {
+                    break;
+                }
+                told += values.len();
+                TELLING.set(true);
+                for (block, cause) in &values {
+                    let call = AssertUnwindSafe(|| listener(block.as_ref(), *cause));
+                    if catch_unwind(call).is_err() {
+                        self.panics.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                TELLING.set(false);
+                let mut stripe = cell.back.lock();
+                stripe.was_told(values.into_iter().map(|(block, _)| block));
+                let batch = stripe.take_batch(false);
+                drop(stripe);
+                if let Some(batch) = batch {
+                    self.reclaim(cell, batch);
+                }
+                if told >= TELL_PER_CALL {
+                    break;
+                }
+            }
+            drop(turn);
+            // What came between the last look and the end of the turn was refused a turn of its own.
+            if !cell.back.lock().has_told() {
+                return;
+            }
+        }
+    }
+
+    /// Takes due entries out, follows a lowered bound, frees and tells what waits: at most about `budget` steps.
+    pub(crate) fn maintain(&self, budget: usize) -> Maintained {
+        let mut done = Maintained::default();
+        for cell in &self.cells {
+            loop {
+                let left = budget.saturating_sub(done.steps);
+                let (steps, more) = self.maintain_once(cell, left.min(STEPS_PER_HOLD));
+                done.steps += steps;
+                if left == 0 || steps == 0 || !more {
+                    done.more |= more;
+                    break;
+                }
+            }
+            self.flush(cell);
+        }
+        done
+    }
+
+    /// One hold of a stripe's lock. The steps it did, and whether more are due.
+    fn maintain_once(&self, cell: &Cell, budget: usize) -> (usize, bool) {
+        let env = self.env(cell);
+        let mut stripe = cell.back.lock();
+        let now = self.time.now();
+        let mut steps = if budget > 0 { stripe.expire(&env, now, budget) } else { 0 };
+        stripe.follow_bounds(&env);
+        let above = |store: &Store| store.bytes.excess() > 0 || store.entries.excess() > 0;
+        stripe.trim_all(&env);
+        if above(self) && steps < budget {
+            let before = stripe.len();
+            stripe.make_room(&env, (budget - steps) / 2);
+            steps += before - stripe.len();
+            stripe.trim_all(&env);
+        }
+        stripe.shrink_wheel(&env, STEPS_PER_HOLD);
+        stripe.claim_structure(&env);
+        let due = stripe.next_due().is_some_and(|due| due <= now);
+        let more = due || above(self) && stripe.len() > 0;
+        self.finish(cell, stripe);
+        (steps, more)
+    }
+
+    /// Sets the bounds; what is above them leaves with the following writes, and with maintenance.
+    pub(crate) fn set_bounds(&self, max_bytes: Option<u64>, max_entries: Option<u64>) -> bool {
+        if self.bounded != (max_bytes.is_some(), max_entries.is_some()) {
+            return false;
+        }
+        if let Some(max) = max_bytes {
+            self.bytes.set_max(max);
+        }
+        if let Some(max) = max_entries {
+            self.entries.set_max(max);
+        }
+        true
+    }
+
+    pub(crate) fn bounds(&self) -> (Option<u64>, Option<u64>) {
+        let (by_bytes, by_entries) = self.bounded;
+        (by_bytes.then(|| self.bytes.max()), by_entries.then(|| self.entries.max()))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        for cell in &self.cells {
+            let mut stripe = cell.back.lock();
+            let batch = stripe.drain(&cell.front.table);
+            drop(stripe);
+            for block in batch.blocks {
+                self.release_quietly(block);
+            }
+            for segment in batch.segments {
+                // SAFETY: the store is being dropped, so no reader is inside it.
+                #[allow(unsafe_code)]
+                unsafe {
+                    segment.free();
+                }
+            }
+        }
+    }
+}

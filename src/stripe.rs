@@ -1,0 +1,470 @@
+//! What one lock protects: the writer's side of table, wheel, policy and account, as one `&mut` structure.
+//!
+//! # Idea         single-threaded arithmetic on integers; whoever holds the lock calls it, and takes what left away with
+//!                them to be dropped unlocked
+//! # Costs        each call does a bounded number of steps; the bounds are the constants below
+//! # Invariants   K1 an entry is linked in the table once, and has a wheel record if and only if it has a deadline
+//!                K2 the account's `live` is the sum of `cost` over linked entries; each is discarded once
+//!                K3 nothing that runs user code is dropped here: blocks go to `pending` or `told`
+//! # Not here     locks, hazards, callbacks: module `store`
+
+mod evict;
+mod time;
+
+use std::collections::VecDeque;
+
+use crate::budget::{Account, Budget};
+use crate::clock::TimeSource;
+use crate::entry::{Block, BlockRef, Draft};
+use crate::hash::{Hasher64, KeyHash};
+use crate::notes::{Notes, Tails};
+use crate::policy::{self, Meta, Note, Policy};
+use crate::stats::{Counts, RemovalCause, Stats};
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::table::{Crowded, Cursor, Loc, RetiredSegment, Shared, Table};
+use crate::wheel::Wheel;
+
+pub(crate) use time::{DEAD, Lifetime};
+
+/// Due entries that a write takes out on its way.
+const EXPIRE_PER_WRITE: usize = 4;
+/// Victims that one hold of the lock takes out at most.
+const EVICT_PER_HOLD: usize = 64;
+/// Entries that a write takes out beyond its need while the cache is above a lowered bound.
+const SHRINK_PER_WRITE: usize = 4;
+/// Unlinked blocks that are looked at together at the latest.
+const BATCH: usize = 256;
+/// Claims on entries that a stripe keeps for its next inserts.
+const SPARE_ENTRIES_MAX: u64 = 1;
+/// What each entry is charged for ghosts and sketch, beside its block. See `Stripe::structure_bytes`.
+const POLICY_SHARE: u64 = 16;
+/// Rings of buckets pass within this many ticks, which is half of what the stored tick can tell.
+const SWEEP_TICKS: u64 = 64;
+
+/// What a stripe needs from outside its lock.
+pub(crate) struct Env<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) tick: &'a AtomicU32,
+    pub(crate) notes: &'a Notes,
+    pub(crate) hasher: &'a Hasher64,
+    pub(crate) time: &'a TimeSource,
+    pub(crate) bytes: &'a Budget,
+    pub(crate) entries: &'a Budget,
+    pub(crate) chunk_bytes: u64,
+    pub(crate) n_stripes: usize,
+    pub(crate) has_listener: bool,
+}
+
+impl Env<'_> {
+    fn hash_of(&self, block: BlockRef<'_>) -> KeyHash {
+        self.hasher.hash(block.shape(), block.key_bytes())
+    }
+}
+
+/// What left, until no reader can name it.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) segments: Vec<RetiredSegment>,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.segments.is_empty()
+    }
+}
+
+/// How a `put` ended.
+pub(crate) enum Put {
+    /// Linked; a count of what it replaced.
+    Done(Option<Block>),
+    /// Not enough room in this hold of the lock; nothing but evictions was done.
+    Short { draft: Draft, progress: bool },
+}
+
+/// What is charged for an entry while it is linked or waits to be freed.
+pub(crate) fn cost(block: BlockRef<'_>) -> u64 {
+    block.charge_bytes() + POLICY_SHARE
+}
+
+/// See the module.
+pub(crate) struct Stripe {
+    table: Table,
+    wheel: Wheel,
+    policy: Policy,
+    tails: Tails,
+    bytes: Account,
+    spare_entries: u64,
+    pending: Batch,
+    told: VecDeque<(Block, RemovalCause)>,
+    due: Vec<(KeyHash, u32)>,
+    version: u64,
+    inserts: u32,
+    sweep_credit: u64,
+    random: u64,
+    counts: Counts,
+}
+
+impl Stripe {
+    /// An empty stripe, and what readers need of it.
+    pub(crate) fn new(skip_bits: u32, seed: u64, weighted: bool, tails: Tails) -> (Shared, Stripe) {
+        let (shared, table) = Table::new(skip_bits);
+        let stripe = Stripe {
+            table,
+            wheel: Wheel::new(),
+            policy: Policy::new(seed, weighted),
+            tails,
+            bytes: Account::default(),
+            spare_entries: 0,
+            pending: Batch::default(),
+            told: VecDeque::new(),
+            due: Vec::new(),
+            version: 0,
+            inserts: 0,
+            sweep_credit: 0,
+            random: seed | 1,
+            counts: Counts::default(),
+        };
+        (shared, stripe)
+    }
+
+    pub(crate) fn tick(&self) -> u32 {
+        self.policy.tick().bits()
+    }
+
+    /// Claims that other stripes gave up for an insert into this one.
+    pub(crate) fn receive(&mut self, bytes: u64, entries: u64) {
+        self.bytes.add_spare(bytes);
+        self.spare_entries += entries;
+    }
+
+    /// Gives claims up for an insert into another stripe, at most so many.
+    pub(crate) fn give(&mut self, bytes_max: u64, entries_max: u64) -> (u64, u64) {
+        let entries = self.spare_entries.min(entries_max);
+        self.spare_entries -= entries;
+        (self.bytes.take_spare(bytes_max), entries)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) fn count_refused(&mut self) {
+        self.counts.refused += 1;
+    }
+
+    pub(crate) fn add_to(&self, stats: &mut Stats) {
+        self.counts.add_to(stats);
+        stats.live_entries += self.len() as u64;
+        stats.live_bytes += self.bytes.live();
+        stats.garbage_bytes += self.bytes.garbage();
+        stats.structure_bytes += self.bytes.held() - self.bytes.live() - self.bytes.garbage();
+    }
+
+    /// Links a draft under its key: in the place of a present entry, or in a new slot. With `yielding`, a present
+    /// entry that can't stay beside its successor is evicted first.
+    pub(crate) fn put(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        mut draft: Draft,
+        lifetime: Lifetime,
+        yielding: bool,
+    ) -> Put {
+        let now = self.now(env, lifetime);
+        let mut progress = self.expire(env, now, EXPIRE_PER_WRITE) > 0;
+        self.follow_bounds(env);
+        let key = draft.as_ref();
+        let present = self.table.writer(env.shared).find(hash, key.shape(), key.key_bytes());
+        let mut present = present.filter(|&loc| self.is_alive_or_leaves(env, loc, hash));
+        if let Some(loc) = present.take_if(|_| yielding) {
+            self.leave(env, loc, hash, RemovalCause::Evicted);
+        }
+        let mut n_evicted = 0;
+        loop {
+            match self.fund(env, hash, &draft, present.is_none(), lifetime) {
+                Funding::Done => break,
+                Funding::Evict if n_evicted < EVICT_PER_HOLD && self.evict(env, present, now) => {
+                    progress = true;
+                    n_evicted += 1;
+                    if present.is_some() {
+                        // Expiry may have merged segments, and so moved the entry.
+                        let key = draft.as_ref();
+                        present = self.table.writer(env.shared).find(hash, key.shape(), key.key_bytes());
+                    }
+                }
+                Funding::Evict | Funding::Wait => return Put::Short { draft, progress },
+            }
+        }
+        let (deadline, idle) = lifetime.deadlines(now);
+        self.version += 1;
+        self.counts.inserted += 1;
+        draft.seal(self.version, self.inserts, deadline, idle);
+        self.bytes.admit(cost(draft.as_ref()));
+        let replaced = match present {
+            Some(loc) => Some(self.replace(env, loc, hash, draft.into_block())),
+            None => {
+                self.link(env, hash, draft.into_block());
+                None
+            }
+        };
+        self.learn(env);
+        self.claim_structure(env);
+        if env.bytes.excess() > 0 || env.entries.excess() > 0 {
+            // The bound was lowered: each write gives a little more than it takes.
+            self.make_room(env, SHRINK_PER_WRITE);
+            self.trim_all(env);
+        }
+        Put::Done(replaced)
+    }
+
+    /// Takes the entry of a key out; a count of it, and whether it was alive.
+    pub(crate) fn remove(&mut self, env: &Env<'_>, hash: KeyHash, shape: u8, key: &[u8]) -> Option<(Block, bool)> {
+        let writer = self.table.writer(env.shared);
+        let loc = writer.find(hash, shape, key)?;
+        let count = writer.block(loc)?.acquire();
+        // Whoever calls releases it in either case, unlocked.
+        Some((count, self.take_alive(env, loc, hash, RemovalCause::Removed)))
+    }
+
+    /// Takes this very entry out if it is still linked and alive; whether it did.
+    pub(crate) fn remove_block(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        block: BlockRef<'_>,
+        cause: RemovalCause,
+    ) -> bool {
+        let Some(loc) = self.table.writer(env.shared).find_block(hash, block) else { return false };
+        self.take_alive(env, loc, hash, cause)
+    }
+
+    fn take_alive(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) -> bool {
+        let alive = self.is_alive_or_leaves(env, loc, hash);
+        if alive {
+            self.version += 1;
+            self.leave(env, loc, hash, cause);
+        }
+        self.shrink(env, hash);
+        self.claim_structure(env);
+        alive
+    }
+
+    /// A count of the entry of a key, for readers that lost too many races.
+    pub(crate) fn get(&mut self, env: &Env<'_>, hash: KeyHash, shape: u8, key: &[u8]) -> Option<Block> {
+        let writer = self.table.writer(env.shared);
+        let loc = writer.find(hash, shape, key)?;
+        writer.block(loc).map(BlockRef::acquire)
+    }
+
+    /// Counts of all entries of the next segment from `cursor` on.
+    pub(crate) fn collect(&mut self, env: &Env<'_>, cursor: Cursor, out: &mut Vec<Block>) -> Option<Cursor> {
+        self.table.writer(env.shared).collect(cursor, &|block| env.hash_of(block), out)
+    }
+
+    /// What waits to be freed, if it is enough for a look at the hazards, or `at_once`.
+    pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
+        let due = at_once || self.pending.blocks.len() >= BATCH || self.bytes.wants_look();
+        (due && !self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
+    }
+
+    /// Settles a batch: `freed` bytes are gone, and `stuck` is still named by readers.
+    pub(crate) fn settle(&mut self, env: &Env<'_>, freed: u64, stuck: Batch) {
+        let stuck_bytes = stuck.blocks.iter().map(|block| cost(block.as_ref())).sum::<u64>()
+            + stuck.segments.iter().map(RetiredSegment::bytes).sum::<u64>();
+        self.bytes.settle(freed, stuck_bytes);
+        self.pending.blocks.extend(stuck.blocks);
+        self.pending.segments.extend(stuck.segments);
+        self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+    }
+
+    /// The next values that left, for the listener.
+    pub(crate) fn next_told(&mut self, n_max: usize) -> Vec<(Block, RemovalCause)> {
+        let n = self.told.len().min(n_max);
+        self.told.drain(..n).collect()
+    }
+
+    pub(crate) fn has_told(&self) -> bool {
+        !self.told.is_empty()
+    }
+
+    /// Values that the listener has seen join the others that left.
+    pub(crate) fn was_told(&mut self, blocks: impl Iterator<Item = Block>) {
+        self.pending.blocks.extend(blocks);
+    }
+
+    /// Bytes of the structure that entries' charges don't cover: the table, the wheel, and the policy beyond its share.
+    fn structure_bytes(&self) -> u64 {
+        let policy = self.policy.memory_bytes() as u64;
+        self.table.bytes()
+            + self.wheel.memory_bytes() as u64
+            + policy.saturating_sub(POLICY_SHARE * self.table.len() as u64)
+    }
+
+    pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {
+        let structure = self.structure_bytes();
+        self.bytes.set_structure(structure, env.bytes);
+        self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+    }
+
+    /// Whether the room for a draft is claimed, and what to do if not.
+    fn fund(&mut self, env: &Env<'_>, hash: KeyHash, draft: &Draft, is_new: bool, lifetime: Lifetime) -> Funding {
+        // A victim's bytes would be of no use before the garbage is gone.
+        let otherwise = if self.bytes.can_exchange() { Funding::Evict } else { Funding::Wait };
+        if is_new && self.spare_entries == 0 {
+            if !env.entries.try_claim(1) {
+                return otherwise;
+            }
+            self.spare_entries = 1;
+        }
+        let mut structure = self.structure_bytes();
+        if is_new {
+            structure += self.table.writer(env.shared).growth_bytes(hash);
+        }
+        if lifetime.is_timed() {
+            structure += self.wheel.growth_bytes() as u64;
+        }
+        let needed = cost(draft.as_ref()) + self.bytes.structure_missing(structure);
+        if self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
+            Funding::Done
+        } else {
+            otherwise
+        }
+    }
+
+    fn link(&mut self, env: &Env<'_>, hash: KeyHash, block: Block) {
+        self.inserts = self.inserts.wrapping_add(1);
+        self.spare_entries -= 1;
+        let size = policy::size_class(block.as_ref().charge_bytes());
+        let meta = self.policy.admit(hash.bits(), size);
+        let mut writer = self.table.writer(env.shared);
+        if writer.growth_bytes(hash) > 0 {
+            let before = self.pending.segments.len();
+            writer.grow(hash, &|block| env.hash_of(block), &mut self.pending.segments);
+            self.discard_segments(before);
+        }
+        let mut block = block;
+        loop {
+            match self.table.writer(env.shared).link(hash, block, meta.bits()) {
+                Ok(loc) => return self.schedule(env, loc, hash),
+                Err(Crowded(back)) => block = back,
+            }
+            // Every slot of the segment is taken by keys of like hash: one of them makes room.
+            let crowd = self.table.writer(env.shared).first_of(hash);
+            self.leave(env, crowd, hash, RemovalCause::Evicted);
+        }
+    }
+
+    fn replace(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, block: Block) -> Block {
+        let mut writer = self.table.writer(env.shared);
+        let old = Meta::from_bits(writer.meta(loc));
+        let resized = old.with_size(policy::size_class(block.as_ref().charge_bytes()));
+        let used = policy::touch(resized, self.policy.tick(), self.random as u32);
+        let old_block = writer.replace(loc, block, used.unwrap_or(resized).bits());
+        if used.is_some() {
+            self.policy.note_hit(Note::pack(old, self.policy.tick(), hash.bits()));
+        }
+        self.unschedule(old_block.as_ref());
+        self.schedule(env, loc, hash);
+        let count = old_block.as_ref().acquire();
+        self.part(env, old_block, RemovalCause::Replaced);
+        count
+    }
+
+    /// Unlinks an entry and files it under what left.
+    fn leave(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) {
+        let block = self.table.writer(env.shared).unlink(loc, hash);
+        self.spare_entries += 1;
+        if self.spare_entries > SPARE_ENTRIES_MAX {
+            env.entries.give_back(self.spare_entries - 1);
+            self.spare_entries = 1;
+        }
+        self.unschedule(block.as_ref());
+        self.part(env, block, cause);
+    }
+
+    fn part(&mut self, env: &Env<'_>, block: Block, cause: RemovalCause) {
+        self.bytes.discard(cost(block.as_ref()));
+        self.counts.count(cause);
+        if env.has_listener {
+            self.told.push_back((block, cause));
+        } else {
+            self.pending.blocks.push(block);
+        }
+    }
+
+    /// Gives back all claims that nothing stands for.
+    pub(crate) fn trim_all(&mut self, env: &Env<'_>) {
+        self.bytes.trim(env.bytes, 0);
+        env.entries.give_back(std::mem::take(&mut self.spare_entries));
+    }
+
+    /// Merges segments that have become nearly empty, a pair at a time.
+    fn shrink(&mut self, env: &Env<'_>, hash: KeyHash) {
+        let before = self.pending.segments.len();
+        let mut writer = self.table.writer(env.shared);
+        if writer.shrink(hash, &|block| env.hash_of(block), &mut self.pending.segments) {
+            self.discard_segments(before);
+        }
+    }
+
+    /// Retired segments are garbage from now on.
+    fn discard_segments(&mut self, first: usize) {
+        for segment in &self.pending.segments[first..] {
+            self.bytes.discard_structure(segment.bytes());
+        }
+    }
+
+    /// The policy's share of a write: hits that readers noted, a piece of the index, old ticks pinned.
+    fn learn(&mut self, env: &Env<'_>) {
+        let policy = &mut self.policy;
+        env.notes.take(&mut self.tails, |word| {
+            if let Some(note) = Note::from_bits(word) {
+                policy.note_hit(note);
+            }
+        });
+        policy.step();
+        let now = policy.tick();
+        if env.tick.load(Ordering::Relaxed) != now.bits() {
+            env.tick.store(now.bits(), Ordering::Relaxed);
+        }
+        self.sweep_credit += self.table.n_buckets() as u64;
+        let price = SWEEP_TICKS * policy.period();
+        for _ in 0..2 {
+            if self.sweep_credit < price {
+                return;
+            }
+            self.sweep_credit -= price;
+            self.table.writer(env.shared).sweep(|writer, loc, meta| {
+                let pinned = policy::restamp(Meta::from_bits(meta), now);
+                if pinned.bits() != meta {
+                    writer.set_meta(loc, pinned.bits());
+                }
+            });
+        }
+        self.sweep_credit = 0;
+    }
+
+    /// Follows a changed bound, as far as the spare bytes go.
+    pub(crate) fn follow_bounds(&mut self, env: &Env<'_>) {
+        let allowance = env.bytes.allowance(env.n_stripes);
+        if !self.bytes.has_allowance(allowance) {
+            self.bytes.set_allowance(allowance, env.bytes);
+        }
+    }
+
+    /// Everything that is linked or waits, at the end of the cache.
+    pub(crate) fn drain(&mut self, shared: &Shared) -> Batch {
+        let mut blocks = std::mem::take(&mut self.pending.blocks);
+        blocks.extend(self.told.drain(..).map(|(block, _)| block));
+        self.table.writer(shared).drain(&mut blocks);
+        Batch { blocks, segments: std::mem::take(&mut self.pending.segments) }
+    }
+}
+
+/// What `fund` found.
+enum Funding {
+    Done,
+    Evict,
+    Wait,
+}

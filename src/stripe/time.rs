@@ -1,0 +1,191 @@
+//! Deadlines: when an entry counts as gone, and when its memory comes back.
+
+use std::time::Duration;
+
+use super::{Env, Stripe};
+use crate::clock::Nanos;
+use crate::entry::BlockRef;
+use crate::hash::KeyHash;
+use crate::stats::RemovalCause;
+use crate::sync::atomic::Ordering;
+use crate::table::Loc;
+use crate::wheel::Token;
+
+/// How long an entry may live.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Lifetime {
+    /// From its write; `None`: for ever.
+    pub(crate) ttl: Option<Duration>,
+    /// From its last use; `None`: for ever.
+    pub(crate) tti: Option<Duration>,
+}
+
+impl Lifetime {
+    pub(crate) fn is_timed(self) -> bool {
+        self.ttl.is_some() || self.tti.is_some()
+    }
+
+    /// Hard and idle deadline of an entry that is written now.
+    pub(super) fn deadlines(self, now: Nanos) -> (Nanos, Nanos) {
+        let after = |span: Option<Duration>| span.map_or(Nanos::MAX, |span| now.saturating_add(span));
+        (after(self.ttl), after(self.tti))
+    }
+}
+
+impl Stripe {
+    /// The time for a write: exact where a deadline is computed, else the cheap lower bound, and none at all where
+    /// nothing ever expires.
+    pub(super) fn now(&self, env: &Env<'_>, lifetime: Lifetime) -> Nanos {
+        if lifetime.is_timed() {
+            env.time.now()
+        } else if self.wheel.len() > 0 {
+            env.time.coarse_now()
+        } else {
+            Nanos::ZERO
+        }
+    }
+
+    /// Takes out entries that are due, at most `budget` steps of the wheel. How many steps were made.
+    pub(crate) fn expire(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> usize {
+        if self.wheel.len() == 0 {
+            return 0;
+        }
+        let mut due = std::mem::take(&mut self.due);
+        let writer = self.table.writer(env.shared);
+        let advanced = self.wheel.advance(
+            now,
+            budget,
+            |payload, token| {
+                let hash = KeyHash::from_bits(payload);
+                let block = writer.find_token(hash, token.bits()).and_then(|loc| writer.block(loc));
+                block.map_or(Nanos::ZERO, |block| earliest(block))
+            },
+            |payload, token| due.push((KeyHash::from_bits(payload), token.bits())),
+        );
+        for (hash, token) in due.drain(..) {
+            self.expire_one(env, hash, token, now);
+        }
+        self.due = due;
+        advanced.fired + advanced.moved
+    }
+
+    fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, token: u32, now: Nanos) {
+        let writer = self.table.writer(env.shared);
+        let Some(loc) = writer.find_token(hash, token) else {
+            debug_assert!(false, "K1: a wheel record belongs to a linked entry");
+            return;
+        };
+        let Some(block) = writer.block(loc) else { return };
+        // The wheel has given the record up.
+        block.set_token(0);
+        if is_alive(block, now) {
+            self.schedule(env, loc, hash);
+        } else {
+            self.leave(env, loc, hash, RemovalCause::Expired);
+            self.shrink(env, hash);
+        }
+    }
+
+    /// Whether an entry is alive; if not, it leaves at once.
+    pub(super) fn is_alive_or_leaves(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) -> bool {
+        let writer = self.table.writer(env.shared);
+        let Some(block) = writer.block(loc) else { return false };
+        if block.token() == 0 {
+            return true;
+        }
+        if is_alive(block, env.time.now()) {
+            return true;
+        }
+        self.leave(env, loc, hash, RemovalCause::Expired);
+        false
+    }
+
+    /// Files an entry's deadline in the wheel.
+    pub(super) fn schedule(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) {
+        let writer = self.table.writer(env.shared);
+        let Some(block) = writer.block(loc) else { return };
+        let deadline = earliest(block);
+        if deadline != Nanos::MAX {
+            let token = self.wheel.schedule(deadline, hash.bits());
+            block.set_token(token.bits());
+        }
+    }
+
+    /// Takes an entry's deadline out of the wheel.
+    pub(super) fn unschedule(&mut self, block: BlockRef<'_>) {
+        if let Some(token) = Token::from_bits(block.token()) {
+            self.wheel.cancel(token);
+            block.set_token(0);
+        }
+    }
+
+    /// Gives a present entry another time to live from now on. False if it is absent.
+    pub(crate) fn set_ttl(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        (shape, key): (u8, &[u8]),
+        ttl: Option<Duration>,
+    ) -> bool {
+        let Some(loc) = self.table.writer(env.shared).find(hash, shape, key) else { return false };
+        if !self.is_alive_or_leaves(env, loc, hash) {
+            return false;
+        }
+        let writer = self.table.writer(env.shared);
+        let Some(block) = writer.block(loc) else { return false };
+        block.set_deadline(ttl.map_or(Nanos::MAX, |ttl| env.time.now().saturating_add(ttl)));
+        if let Some(token) = Token::from_bits(block.token()) {
+            self.wheel.cancel(token);
+            block.set_token(0);
+        }
+        self.schedule(env, loc, hash);
+        self.claim_structure(env);
+        true
+    }
+
+    /// Lets the wheel give back chunks that are nearly empty.
+    pub(crate) fn shrink_wheel(&mut self, env: &Env<'_>, budget: usize) {
+        let writer = self.table.writer(env.shared);
+        self.wheel.shrink(budget, |payload, old, new| {
+            let hash = KeyHash::from_bits(payload);
+            if let Some(block) = writer.find_token(hash, old.bits()).and_then(|loc| writer.block(loc)) {
+                block.set_token(new.bits());
+            }
+        });
+    }
+
+    /// When the next entry may be due.
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        self.wheel.next_due()
+    }
+}
+
+/// The deadline that comes first.
+pub(crate) fn earliest(block: BlockRef<'_>) -> Nanos {
+    let hard = block.deadline();
+    if block.has_idle() { hard.min(Nanos(block.idle().load(Ordering::Relaxed))) } else { hard }
+}
+
+/// Whether a linked entry is alive at `now`. One whose idle deadline readers can move is marked dead before it is
+/// called so; then nobody extends it any more.
+pub(crate) fn is_alive(block: BlockRef<'_>, now: Nanos) -> bool {
+    if block.deadline() <= now {
+        return false;
+    }
+    if !block.has_idle() {
+        return true;
+    }
+    let idle = block.idle();
+    let mut seen = idle.load(Ordering::Relaxed);
+    while seen != DEAD && seen <= now.0 {
+        // Relaxed: the word's own order decides who was first, a reader that extends or we.
+        match idle.compare_exchange(seen, DEAD, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return false,
+            Err(other) => seen = other,
+        }
+    }
+    seen != DEAD
+}
+
+/// The idle word of an entry that somebody has found due.
+pub(crate) const DEAD: u64 = 0;

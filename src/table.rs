@@ -1,0 +1,348 @@
+//! The hash table of one stripe: readers walk it without a lock, writers hold the stripe.
+//!
+//! # Idea         Extendible hashing (Fagin et al., ACM TODS 1979): a directory of segments, a segment of up to 64
+//!                buckets, a bucket of one cache line. A bucket's first word holds seven one-byte tags and the count of
+//!                entries that found it full; the other seven are entry pointers with 20 bits of metadata each.
+//!
+//! ```text
+//! Shared.directory -> [segment, segment, ...] -> | head | bucket 0 | bucket 1 | ... |
+//! bucket: | tag0 .. tag6, overflow | pointer+meta 0 | ... | pointer+meta 6 |
+//! word:   | 63..48: meta 19..4 | 47..4: address | 3..0: meta 3..0 |
+//! ```
+//!
+//! # Costs        a look-up: the directory, one bucket (1.1 on average), the entry; growth: one segment at a time
+//! # Invariants   T1 an entry never moves inside a segment, so a reader can't miss one that stays
+//!                T2 a slot is written before its tag (release), and a tag is cleared before its slot
+//!                T3 the overflow count of a bucket is at least the number of entries of the segment that passed it
+//!                T4 a segment that left the directory keeps its pointers: so who finds an entry checks, after naming it,
+//!                that the segment is still the directory's; and who finds none checks the same
+//!                T5 directories are freed with the table only; together they are at most twice the largest
+//!                T6 readers change a word's metadata by one compare-and-swap of the whole word, under their hazard
+//! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
+
+mod grow;
+mod writer;
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::mem::size_of;
+use std::ptr::{self, NonNull};
+
+use crate::entry::{BLOCK_ALIGN, BlockRef, Header};
+use crate::hash::{KeyHash, N_BUCKETS, Position};
+use crate::reclaim::Hazard;
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+pub(crate) use writer::{Crowded, Cursor, Loc, Table, Writer};
+
+/// Slots in a bucket.
+pub(crate) const SLOTS: usize = 7;
+
+/// The largest number of buckets in a segment, as a power of two.
+const SEGMENT_LOG2_MAX: u32 = N_BUCKETS.trailing_zeros();
+
+/// One bit in each of seven bytes; multiplied by a tag, that tag in each.
+const LOW_BITS: u64 = 0x0001_0101_0101_0101;
+const HIGH_BITS: u64 = LOW_BITS << 7;
+
+/// The bits of a word that hold metadata: 16 above the 48 address bits, 4 below the alignment.
+const META_LOW: usize = BLOCK_ALIGN - 1;
+const META_HIGH_SHIFT: u32 = 48;
+const ADDRESS: usize = ((1 << META_HIGH_SHIFT) - 1) & !META_LOW;
+
+/// How many bits of metadata a slot keeps.
+pub(crate) const META_BITS: u32 = 20;
+
+/// One cache line: tags and slots.
+#[repr(C, align(64))]
+struct Bucket {
+    tags: AtomicU64,
+    slots: [AtomicPtr<Header>; SLOTS],
+}
+
+/// What stands before a segment's buckets; written under the lock, and `log2` never again.
+#[repr(C, align(64))]
+pub(crate) struct Segment {
+    log2: u32,
+    depth: AtomicU32,
+    len: AtomicU32,
+}
+
+/// The array that the top bits of a position index. Never changed in length, never freed before the table.
+struct Directory {
+    depth: u32,
+    roots: Box<[AtomicPtr<Segment>]>,
+}
+
+/// What readers begin with: on a line of its own that is written when a directory doubles.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    directory: AtomicPtr<Directory>,
+    skip_bits: u32,
+}
+
+/// The reader lost a race: what it looked at was replaced meanwhile.
+#[derive(Debug)]
+pub(crate) struct Raced;
+
+/// An entry that a reader found, kept alive by its hazard.
+pub(crate) struct Found<'h> {
+    pub(crate) block: BlockRef<'h>,
+    slot: &'h AtomicPtr<Header>,
+    word: *mut Header,
+}
+
+impl Found<'_> {
+    /// The metadata as they were when the entry was found.
+    #[inline(always)]
+    pub(crate) fn meta(&self) -> u32 {
+        meta_of(self.word)
+    }
+
+    /// Changes the metadata if the word is still what was found; tried once (T6). True if it was changed.
+    #[inline]
+    pub(crate) fn try_set_meta(&self, meta: u32) -> bool {
+        let word = pack(address_of(self.word), meta);
+        // Relaxed: the pointer stays the same, and a read-modify-write continues the release sequence of its linking.
+        self.slot.compare_exchange(self.word, word, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl Shared {
+    /// Finds the entry of a key and names it in the hazard.
+    ///
+    /// `Ok(None)` means that the key was absent at one moment during the call.
+    #[inline(always)]
+    pub(crate) fn find<'h>(
+        &self,
+        hazard: &'h mut Hazard<'_>,
+        hash: KeyHash,
+        shape: u8,
+        key: &[u8],
+    ) -> Result<Option<Found<'h>>, Raced> {
+        let root = self.root(hash);
+        let tagged = root.load(Ordering::Acquire);
+        let (segment, mask) = split_root(tagged);
+        hazard.name_segment(segment);
+        if !self.is_current(root, tagged, hash) {
+            return Err(Raced);
+        }
+        let pattern = LOW_BITS * u64::from(hash.tag());
+        let mut index = hash.bucket() & mask;
+        for _ in 0..=mask {
+            // SAFETY: the segment is named, and was in the directory after that (R1); `index <= mask` is in range.
+            let bucket = unsafe { &*bucket_at(segment, index) };
+            // Acquire: pairs with the release in `Writer::fill`: a tag that is seen has its slot written (T2).
+            let tags = bucket.tags.load(Ordering::Acquire);
+            let mut matches = match_bytes(tags, pattern);
+            while matches != 0 {
+                let slot = &bucket.slots[(matches.trailing_zeros() / 8) as usize];
+                matches &= matches - 1;
+                // Acquire: pairs with the release that linked the entry, so that its key and value are seen whole.
+                let mut word = slot.load(Ordering::Acquire);
+                let address = address_of(word);
+                if address.is_null() {
+                    continue;
+                }
+                hazard.name_entry(address);
+                // SeqCst: after the naming; pairs with the swap that unlinks. The directory is looked at after it (T4).
+                let again = slot.load(Ordering::SeqCst);
+                if address_of(again) != address || !self.is_current(root, tagged, hash) {
+                    return Err(Raced);
+                }
+                word = again;
+                // SAFETY: not null; linked in a current segment after it was named, so R1 keeps it for the hazard.
+                let block = unsafe { BlockRef::new(NonNull::new_unchecked(address)) };
+                if block.has_key(shape, key) {
+                    return Ok(Some(Found { block, slot, word }));
+                }
+            }
+            if overflow_of(tags) == 0 {
+                break;
+            }
+            index = (index + 1) & mask;
+        }
+        if self.is_current(root, tagged, hash) { Ok(None) } else { Err(Raced) }
+    }
+
+    /// Asks the processor for the bucket of a key, without looking at anything that could be freed.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
+        let (segment, mask) = split_root(self.root(hash).load(Ordering::Relaxed));
+        prefetch(bucket_at(segment, hash.bucket() & mask));
+    }
+
+    /// Asks the processor for the first entry that the tags of a key's bucket point to.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hazard: &mut Hazard<'_>, hash: KeyHash) {
+        let root = self.root(hash);
+        let tagged = root.load(Ordering::Acquire);
+        let (segment, mask) = split_root(tagged);
+        hazard.name_segment(segment);
+        if !self.is_current(root, tagged, hash) {
+            return;
+        }
+        // SAFETY: the segment is named, and was in the directory after that (R1).
+        let bucket = unsafe { &*bucket_at(segment, hash.bucket() & mask) };
+        let matches = match_bytes(bucket.tags.load(Ordering::Relaxed), LOW_BITS * u64::from(hash.tag()));
+        if matches != 0 {
+            let word = bucket.slots[(matches.trailing_zeros() / 8) as usize].load(Ordering::Relaxed);
+            let address = address_of(word);
+            prefetch(address);
+            // The key of most entries lies on the second line.
+            prefetch(address.wrapping_byte_add(64));
+        }
+    }
+
+    #[inline(always)]
+    fn root(&self, hash: KeyHash) -> &AtomicPtr<Segment> {
+        let directory = self.directory();
+        let index = self.position(hash).dir_index(directory.depth);
+        // SAFETY: `dir_index(depth)` is below `2^depth`, which is the array's length.
+        unsafe { directory.roots.get_unchecked(index) }
+    }
+
+    #[inline(always)]
+    fn directory(&self) -> &Directory {
+        // Acquire: pairs with the release in `grow`, so that the directory is seen whole.
+        let directory = self.directory.load(Ordering::Acquire);
+        // SAFETY: directories live as long as the table (T5), which the store drops after the last reader has ended.
+        unsafe { &*directory }
+    }
+
+    #[inline(always)]
+    fn position(&self, hash: KeyHash) -> Position {
+        hash.position(self.skip_bits)
+    }
+
+    /// Whether the root still names this segment, and the directory that it stands in is still the latest (T4).
+    #[inline(always)]
+    fn is_current(&self, root: &AtomicPtr<Segment>, tagged: *mut Segment, hash: KeyHash) -> bool {
+        // SeqCst: after the naming of a hazard; pairs with the stores in `grow` that replace roots and directories.
+        root.load(Ordering::SeqCst) == tagged && ptr::eq(self.root(hash), root)
+    }
+}
+
+/// Where in the matched word a tag was found: the high bit of each byte that equals the pattern's.
+///
+/// A byte above a true match may be reported falsely when it differs from the tag in its lowest bit alone; the
+/// comparison of keys sorts that out.
+#[inline(always)]
+fn match_bytes(tags: u64, pattern: u64) -> u64 {
+    let differing = tags ^ pattern;
+    differing.wrapping_sub(LOW_BITS) & !differing & HIGH_BITS
+}
+
+#[inline(always)]
+fn overflow_of(tags: u64) -> u64 {
+    tags >> 56
+}
+
+#[inline(always)]
+fn address_of(word: *mut Header) -> *mut Header {
+    word.map_addr(|bits| bits & ADDRESS)
+}
+
+#[inline(always)]
+fn meta_of(word: *mut Header) -> u32 {
+    let bits = word.addr();
+    ((bits >> META_HIGH_SHIFT) << 4 | bits & META_LOW) as u32
+}
+
+#[inline(always)]
+fn pack(address: *mut Header, meta: u32) -> *mut Header {
+    debug_assert!(meta < 1 << META_BITS);
+    let meta = meta as usize;
+    address.map_addr(|bits| bits | (meta >> 4) << META_HIGH_SHIFT | meta & META_LOW)
+}
+
+/// A root is a segment's address with the logarithm of its bucket count in the low bits.
+#[inline(always)]
+fn split_root(tagged: *mut Segment) -> (*mut Segment, usize) {
+    let log2 = tagged.addr() & 63;
+    (tagged.map_addr(|bits| bits & !63), (1 << log2) - 1)
+}
+
+#[inline(always)]
+fn bucket_at(segment: *mut Segment, index: usize) -> *mut Bucket {
+    segment.wrapping_add(1).cast::<Bucket>().wrapping_add(index)
+}
+
+#[inline(always)]
+fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch touches no memory architecturally; any address will do.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+impl Segment {
+    fn layout(log2: u32) -> Layout {
+        let bytes = size_of::<Segment>() + (size_of::<Bucket>() << log2);
+        Layout::from_size_align(bytes, 64).expect("a segment is a few kilobytes")
+    }
+
+    /// What a segment of `2^log2` buckets takes from the allocator.
+    fn bytes(log2: u32) -> u64 {
+        // An aligned block costs its alignment once more in glibc, at worst.
+        Segment::layout(log2).size() as u64 + 64
+    }
+
+    /// An empty segment as a root; `None` where the allocator refuses.
+    fn try_new(log2: u32, depth: u32) -> Option<*mut Segment> {
+        // SAFETY: the layout's size is not zero.
+        let segment = unsafe { alloc(Segment::layout(log2)) }.cast::<Segment>();
+        if segment.is_null() {
+            return None;
+        }
+        // SAFETY: freshly allocated with room for the head and `2^log2` buckets; every field is written once.
+        unsafe {
+            segment.write(Segment { log2, depth: AtomicU32::new(depth), len: AtomicU32::new(0) });
+            for index in 0..1 << log2 {
+                bucket_at(segment, index).write(Bucket {
+                    tags: AtomicU64::new(0),
+                    slots: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+                });
+            }
+        }
+        Some(segment.map_addr(|bits| bits | log2 as usize))
+    }
+
+    fn new(log2: u32, depth: u32) -> *mut Segment {
+        Segment::try_new(log2, depth).unwrap_or_else(|| handle_alloc_error(Segment::layout(log2)))
+    }
+}
+
+/// A segment that has left the directory, until no reader names it.
+#[must_use]
+pub(crate) struct RetiredSegment(NonNull<Segment>);
+
+// SAFETY: the retired segment is owned by whoever holds this, and only read by others.
+unsafe impl Send for RetiredSegment {}
+
+impl RetiredSegment {
+    pub(crate) fn as_ptr(&self) -> *mut Segment {
+        self.0.as_ptr()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        // SAFETY: alive until `free`.
+        Segment::bytes(unsafe { self.0.as_ref() }.log2)
+    }
+
+    /// # Safety
+    /// It was retired before a look at the hazards that didn't name it, or no reader exists any longer.
+    pub(crate) unsafe fn free(self) {
+        // SAFETY: allocated with this layout; its words have no destructors; unreachable by the caller's promise.
+        unsafe {
+            let log2 = self.0.as_ref().log2;
+            dealloc(self.0.as_ptr().cast(), Segment::layout(log2));
+        }
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests;

@@ -1,0 +1,187 @@
+//! Growth and shrinking, a segment at a time.
+
+use std::ptr::NonNull;
+
+use super::writer::directory_bytes;
+use super::{Directory, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, split_root};
+use crate::entry::{Block, BlockRef};
+use crate::hash::KeyHash;
+use crate::sync::atomic::Ordering;
+
+/// A directory may be this much deeper than its number of segments explains; beyond, the keys' hashes agree by intent
+/// or by a miracle, and splitting would only eat memory.
+const SPARE_DEPTH: u32 = 4;
+
+/// A segment of full size splits when more than 6 of 7 slots are taken.
+fn limit(log2: u32) -> usize {
+    if log2 == 0 { SLOTS } else { (SLOTS - 1) << log2 }
+}
+
+/// Two neighbours merge when they'd fill less than a third of one.
+const MERGE_BELOW: usize = (SLOTS << SEGMENT_LOG2_MAX) / 3;
+
+/// The function that finds an entry's hash again from its key.
+pub(crate) type HashOf<'f> = &'f dyn Fn(BlockRef<'_>) -> KeyHash;
+
+impl Writer<'_> {
+    /// The bytes that `grow` would allocate before this key is linked; 0: there is room.
+    pub(crate) fn growth_bytes(&self, hash: KeyHash) -> u64 {
+        let (segment, _) = self.segment_of(hash);
+        let head = self.head(segment);
+        if (head.len.load(Ordering::Relaxed) as usize) < limit(head.log2) {
+            return 0;
+        }
+        if head.log2 < SEGMENT_LOG2_MAX {
+            return Segment::bytes(next_log2(head.log2));
+        }
+        if !self.may_split(segment) {
+            return 0;
+        }
+        let depth = self.shared.directory().depth;
+        let doubling = if head.depth.load(Ordering::Relaxed) == depth { directory_bytes(depth + 1) } else { 0 };
+        Segment::bytes(SEGMENT_LOG2_MAX) + doubling
+    }
+
+    fn may_split(&self, segment: *mut Segment) -> bool {
+        let deepest = usize::BITS - self.table.n_segments.leading_zeros() + SPARE_DEPTH;
+        self.head(segment).depth.load(Ordering::Relaxed) < deepest
+    }
+
+    /// Makes room where this key belongs: a larger segment, or a split one. What is replaced goes into `retired`.
+    /// Where the allocator refuses, nothing changes, and the key takes what places are left.
+    pub(crate) fn grow(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) {
+        let (segment, _) = self.segment_of(hash);
+        if self.head(segment).log2 < SEGMENT_LOG2_MAX {
+            self.enlarge(hash, hash_of, retired);
+        } else if self.may_split(segment) {
+            self.split(hash, hash_of);
+        }
+    }
+
+    /// Puts a larger segment in the place of a small one.
+    fn enlarge(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) {
+        let (old, mask) = self.segment_of(hash);
+        let head = self.head(old);
+        let (log2, depth) = (head.log2, head.depth.load(Ordering::Relaxed));
+        let Some(new) = Segment::try_new(next_log2(log2), depth) else { return };
+        for index in 0..=mask {
+            self.copy_bucket(old, index, new, hash_of);
+        }
+        // Release: the copies are seen whole. Readers of the old segment find it stale (T4).
+        self.store_roots(hash, depth, new);
+        self.table.bytes = self.table.bytes + Segment::bytes(next_log2(log2)) - Segment::bytes(log2);
+        retired.push(RetiredSegment(NonNull::new(old).expect("a root is never null")));
+    }
+
+    /// Copies the entries of one bucket into a segment that no reader can reach yet.
+    fn copy_bucket(&self, from: *mut Segment, index: usize, to: *mut Segment, hash_of: HashOf<'_>) {
+        let (to, mask) = split_root(to);
+        self.visit(from, index, |loc, meta| {
+            let block = self.block(loc).expect("visited slots are taken");
+            let filled = self.fill(to, mask, hash_of(block), second_count(block), meta);
+            assert!(filled.is_ok(), "a larger or emptier segment has room");
+        });
+    }
+
+    /// Moves one half of a full segment's positions into a new segment beside it.
+    fn split(&mut self, hash: KeyHash, hash_of: HashOf<'_>) {
+        let (old, mask) = self.segment_of(hash);
+        let depth = self.head(old).depth.load(Ordering::Relaxed);
+        let Some(new) = Segment::try_new(SEGMENT_LOG2_MAX, depth + 1) else { return };
+        if depth == self.shared.directory().depth {
+            self.double_directory();
+        }
+        // The new segment takes the upper half: positions whose bit number `depth` from the top is one.
+        let upper = 1u64 << (63 - depth);
+        let mut moved = Vec::with_capacity(SLOTS << SEGMENT_LOG2_MAX);
+        let (new_segment, new_mask) = split_root(new);
+        for index in 0..=mask {
+            self.visit(old, index, |loc, meta| {
+                let block = self.block(loc).expect("visited slots are taken");
+                let hash = hash_of(block);
+                if self.shared.position(hash).bits() & upper != 0 {
+                    let filled = self.fill(new_segment, new_mask, hash, second_count(block), meta);
+                    assert!(filled.is_ok(), "an empty segment has room for another's entries");
+                    moved.push((loc, hash));
+                }
+            });
+        }
+        let position = self.shared.position(hash).bits() & !(u64::MAX >> depth) | upper;
+        self.store_roots_at(position, depth + 1, new);
+        self.head(old).depth.store(depth + 1, Ordering::Relaxed);
+        // A reader that still looks for them here finds another segment in the directory, and starts again (T4).
+        for (loc, hash) in moved {
+            let _ = self.clear(loc, hash);
+        }
+        self.table.n_segments += 1;
+        self.table.bytes += Segment::bytes(SEGMENT_LOG2_MAX);
+    }
+
+    /// Merges the segment of this key with its neighbour if both are nearly empty. True if it did.
+    pub(crate) fn shrink(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) -> bool {
+        let (segment, _) = self.segment_of(hash);
+        let depth = self.head(segment).depth.load(Ordering::Relaxed);
+        if depth == 0 {
+            return false;
+        }
+        let position = self.shared.position(hash).bits();
+        let bit = 1u64 << (64 - depth);
+        let lower = position & !(u64::MAX >> (depth - 1));
+        let roots = [lower, lower | bit].map(|at| self.shared.root_at_position(at).load(Ordering::Relaxed));
+        let [(into, _), (from, mask)] = roots.map(split_root);
+        let [into_head, from_head] = [into, from].map(|segment| self.head(segment));
+        let len = |head: &Segment| head.len.load(Ordering::Relaxed) as usize;
+        if into_head.depth.load(Ordering::Relaxed) != from_head.depth.load(Ordering::Relaxed)
+            || len(into_head) + len(from_head) > MERGE_BELOW
+        {
+            return false;
+        }
+        for index in 0..=mask {
+            // Readers of the lower segment may see these; a full comparison of keys makes that harmless.
+            self.copy_bucket(from, index, roots[0], hash_of);
+        }
+        self.head(into).depth.store(depth - 1, Ordering::Relaxed);
+        self.store_roots_at(lower, depth - 1, roots[0]);
+        self.table.n_segments -= 1;
+        self.table.bytes -= Segment::bytes(self.head(from).log2);
+        retired.push(RetiredSegment(NonNull::new(from).expect("a root is never null")));
+        true
+    }
+
+    fn double_directory(&mut self) {
+        let old = self.shared.directory();
+        let depth = old.depth + 1;
+        let new = Directory::boxed(depth, |index| old.roots[index >> 1].load(Ordering::Relaxed));
+        // SeqCst: release, so that it is seen whole; and in order with the loads in `is_current`.
+        self.shared.directory.store(new.as_ptr(), Ordering::SeqCst);
+        self.table.directories.push(new);
+        self.table.bytes += directory_bytes(depth);
+    }
+
+    fn store_roots(&self, hash: KeyHash, depth: u32, tagged: *mut Segment) {
+        self.store_roots_at(self.shared.position(hash).bits(), depth, tagged);
+    }
+
+    /// Makes all roots of the range of `2^(64 - depth)` positions around `position` name one segment.
+    fn store_roots_at(&self, position: u64, depth: u32, tagged: *mut Segment) {
+        let directory = self.shared.directory();
+        let spread = directory.depth - depth;
+        let first = if depth == 0 { 0 } else { ((position >> (64 - depth)) as usize) << spread };
+        for root in &directory.roots[first..first + (1 << spread)] {
+            // SeqCst: release, so that the segment is seen whole; and in order with the loads in `is_current`.
+            root.store(tagged, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The cache's one count, once more: it stands for both segments, of which the old one is given up.
+fn second_count(block: BlockRef<'_>) -> Block {
+    let raw = NonNull::new(block.as_ptr()).expect("a block is never null");
+    // SAFETY: the block is linked, so the count exists; the caller leaves it in one place only when it is done.
+    unsafe { Block::from_raw(raw) }
+}
+
+/// Small segments grow by fours, so that a stripe reaches full size in three steps.
+fn next_log2(log2: u32) -> u32 {
+    (log2 + 2).min(SEGMENT_LOG2_MAX)
+}

@@ -1,0 +1,420 @@
+//! The writer's side of the table: everything here runs under the stripe's lock.
+
+use std::ptr::{self, NonNull};
+
+use super::{
+    Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Shared, address_of, bucket_at,
+    match_bytes, meta_of, overflow_of, pack, prefetch, split_root,
+};
+use crate::entry::{Block, BlockRef};
+use crate::hash::{KeyHash, Position};
+use crate::sync::atomic::{AtomicPtr, Ordering};
+
+/// The overflow count sticks at its highest value, which then means "many".
+const OVERFLOW_STUCK: u64 = 255;
+
+/// No place in a whole segment, and splitting would not help: every slot of it is taken by keys whose hashes agree.
+#[derive(Debug)]
+pub(crate) struct Crowded(pub(crate) Block);
+
+/// Where an entry is linked; valid until its segment grows or the entry is unlinked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loc {
+    pub(super) segment: *mut Segment,
+    pub(super) bucket: u32,
+    pub(super) slot: u32,
+}
+
+impl Loc {
+    /// No location; for filling arrays.
+    pub(crate) const NOWHERE: Loc = Loc { segment: ptr::null_mut(), bucket: 0, slot: 0 };
+}
+
+// SAFETY: a location is an address that only `Writer` looks behind, under the lock, while it is valid.
+unsafe impl Send for Loc {}
+
+/// A place in the order of positions, from which a walk over all entries continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cursor(pub(super) u64);
+
+impl Cursor {
+    pub(crate) const START: Cursor = Cursor(0);
+}
+
+/// What the lock protects of the table.
+pub(crate) struct Table {
+    pub(super) directories: Vec<NonNull<Directory>>,
+    pub(super) n_segments: usize,
+    pub(super) bytes: u64,
+    len: usize,
+    /// The bucket that `sweep` visits next.
+    swept: (usize, usize),
+}
+
+// SAFETY: the directories are owned by the table and shared with readers through atomics alone.
+unsafe impl Send for Table {}
+
+impl Table {
+    /// A table and what readers need of it. `skip_bits` are the hash's top bits that chose the stripe.
+    pub(crate) fn new(skip_bits: u32) -> (Shared, Table) {
+        let root = Segment::new(0, 0);
+        let directory = Directory::boxed(0, |_| root);
+        let bytes = Segment::bytes(0) + directory_bytes(0);
+        let shared = Shared { directory: AtomicPtr::new(directory.as_ptr()), skip_bits };
+        let table = Table { directories: vec![directory], n_segments: 1, bytes, len: 0, swept: (0, 0) };
+        (shared, table)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Buckets of all segments, as if each had full size.
+    pub(crate) fn n_buckets(&self) -> usize {
+        self.n_segments << SEGMENT_LOG2_MAX
+    }
+
+    /// Bytes of segments and directories, without what is retired.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The two halves together.
+    pub(crate) fn writer<'a>(&'a mut self, shared: &'a Shared) -> Writer<'a> {
+        let latest = self.directories.last().expect("a table has a directory");
+        assert!(
+            ptr::eq(latest.as_ptr(), shared.directory.load(Ordering::Relaxed)),
+            "a table is used with its own shared half"
+        );
+        Writer { shared, table: self }
+    }
+}
+
+impl Drop for Table {
+    /// Frees segments and directories; entries were drained before, or leak. The store drops both halves of a table
+    /// together, after its last reader has ended.
+    fn drop(&mut self) {
+        let Some(latest) = self.directories.last() else { return };
+        // SAFETY: alive until freed below.
+        let latest = unsafe { latest.as_ref() };
+        let mut previous = ptr::null_mut();
+        for root in &latest.roots {
+            let (segment, _) = split_root(root.load(Ordering::Relaxed));
+            if segment != previous {
+                previous = segment;
+                let segment = NonNull::new(segment).expect("a root is never null");
+                // SAFETY: the roots of one segment stand side by side, so each is freed once; no reader is left.
+                unsafe { RetiredSegment(segment).free() };
+            }
+        }
+        for directory in self.directories.drain(..) {
+            // SAFETY: each came from `Box::leak` in `Directory::boxed`, and no reader is left.
+            drop(unsafe { Box::from_raw(directory.as_ptr()) });
+        }
+    }
+}
+
+impl Directory {
+    pub(super) fn boxed(depth: u32, root: impl Fn(usize) -> *mut Segment) -> NonNull<Directory> {
+        let roots = (0..1usize << depth).map(|index| AtomicPtr::new(root(index))).collect();
+        NonNull::from(Box::leak(Box::new(Directory { depth, roots })))
+    }
+}
+
+pub(super) fn directory_bytes(depth: u32) -> u64 {
+    (8u64 << depth) + 64
+}
+
+/// One writer's access to the table, for as long as it holds the lock.
+pub(crate) struct Writer<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) table: &'a mut Table,
+}
+
+impl Writer<'_> {
+    /// Where a key is linked.
+    pub(crate) fn find(&self, hash: KeyHash, shape: u8, key: &[u8]) -> Option<Loc> {
+        self.search(hash, |block| block.has_key(shape, key))
+    }
+
+    /// Where the entry with this wheel record is linked.
+    pub(crate) fn find_token(&self, hash: KeyHash, token: u32) -> Option<Loc> {
+        self.search(hash, |block| block.token() == token)
+    }
+
+    /// Where this very entry is linked.
+    pub(crate) fn find_block(&self, hash: KeyHash, block: BlockRef<'_>) -> Option<Loc> {
+        self.search(hash, |other| ptr::eq(other.as_ptr(), block.as_ptr()))
+    }
+
+    fn search(&self, hash: KeyHash, is_it: impl Fn(BlockRef<'_>) -> bool) -> Option<Loc> {
+        let (segment, mask) = self.segment_of(hash);
+        let pattern = LOW_BITS * u64::from(hash.tag());
+        let mut index = hash.bucket() & mask;
+        for _ in 0..=mask {
+            let bucket = self.bucket(segment, index);
+            let tags = bucket.tags.load(Ordering::Relaxed);
+            let mut matches = match_bytes(tags, pattern);
+            while matches != 0 {
+                let slot = matches.trailing_zeros() / 8;
+                matches &= matches - 1;
+                let loc = Loc { segment, bucket: index as u32, slot };
+                if self.block(loc).is_some_and(&is_it) {
+                    return Some(loc);
+                }
+            }
+            if overflow_of(tags) == 0 {
+                return None;
+            }
+            index = (index + 1) & mask;
+        }
+        None
+    }
+
+    /// The entry that is linked at `loc`, if any.
+    pub(crate) fn block(&self, loc: Loc) -> Option<BlockRef<'_>> {
+        let word = self.slot(loc).load(Ordering::Relaxed);
+        // SAFETY: what is linked holds the cache's count, and the borrow of `self` keeps it linked (E3).
+        NonNull::new(address_of(word)).map(|raw| unsafe { BlockRef::new(raw) })
+    }
+
+    pub(crate) fn meta(&self, loc: Loc) -> u32 {
+        meta_of(self.slot(loc).load(Ordering::Relaxed))
+    }
+
+    /// Sets the metadata, whatever readers do to them at the same time.
+    pub(crate) fn set_meta(&mut self, loc: Loc, meta: u32) {
+        let slot = self.slot(loc);
+        let mut word = slot.load(Ordering::Relaxed);
+        // Readers change a word once a tick at most (T6), so that this ends.
+        while let Err(other) =
+            slot.compare_exchange(word, pack(address_of(word), meta), Ordering::Relaxed, Ordering::Relaxed)
+        {
+            word = other;
+        }
+    }
+
+    /// Links a block whose key is absent. The caller made room by `grow` where `growth_bytes` asked for it.
+    pub(crate) fn link(&mut self, hash: KeyHash, block: Block, meta: u32) -> Result<Loc, Crowded> {
+        let (segment, mask) = self.segment_of(hash);
+        let loc = self.fill(segment, mask, hash, block, meta)?;
+        self.table.len += 1;
+        Ok(loc)
+    }
+
+    /// Puts a block into the first free slot of its probe sequence.
+    pub(super) fn fill(
+        &self,
+        segment: *mut Segment,
+        mask: usize,
+        hash: KeyHash,
+        block: Block,
+        meta: u32,
+    ) -> Result<Loc, Crowded> {
+        let home = hash.bucket() & mask;
+        let Some((distance, slot)) = (0..=mask).find_map(|distance| {
+            let tags = self.bucket(segment, (home + distance) & mask).tags.load(Ordering::Relaxed);
+            let free = match_bytes(tags, 0);
+            (free != 0).then(|| (distance, free.trailing_zeros() / 8))
+        }) else {
+            return Err(Crowded(block));
+        };
+        let index = (home + distance) & mask;
+        let bucket = self.bucket(segment, index);
+        let word = pack(block.into_raw(), meta);
+        // Release: pairs with the acquire of a reader that has an old tag word; key and value are seen whole.
+        bucket.slots[slot as usize].store(word, Ordering::Release);
+        let tags = bucket.tags.load(Ordering::Relaxed);
+        // Those who are passed say so before the tag can be seen, so that no reader stops short of it (T3).
+        for passed in 0..distance {
+            self.change_overflow(segment, (home + passed) & mask, true);
+        }
+        // Release: pairs with the acquire of a reader's load of the tags (T2).
+        bucket.tags.store(tags | u64::from(hash.tag()) << (8 * slot), Ordering::Release);
+        self.head(segment).len.fetch_add(1, Ordering::Relaxed);
+        Ok(Loc { segment, bucket: index as u32, slot })
+    }
+
+    /// Puts a block in the place of another one of the same key, whose count is handed out.
+    pub(crate) fn replace(&mut self, loc: Loc, block: Block, meta: u32) -> Block {
+        // SeqCst: release, so that the new entry is seen whole; and the old one's unlinking comes before the look at
+        // the hazards, in the swap form too.
+        let old = self.slot(loc).swap(pack(block.into_raw(), meta), Ordering::SeqCst);
+        let old = NonNull::new(address_of(old)).expect("what is replaced was linked");
+        // SAFETY: the count that went in with `into_raw` comes out with the unlinking, once.
+        unsafe { Block::from_raw(old) }
+    }
+
+    /// Takes an entry out; its count is handed out.
+    pub(crate) fn unlink(&mut self, loc: Loc, hash: KeyHash) -> Block {
+        let block = self.clear(loc, hash);
+        self.table.len -= 1;
+        // SAFETY: as in `replace`.
+        unsafe { Block::from_raw(block) }
+    }
+
+    pub(super) fn clear(&self, loc: Loc, hash: KeyHash) -> NonNull<super::Header> {
+        let index = loc.bucket as usize;
+        let bucket = self.bucket(loc.segment, index);
+        let tags = bucket.tags.load(Ordering::Relaxed) & !(0xff << (8 * loc.slot));
+        bucket.tags.store(tags, Ordering::Relaxed);
+        // SeqCst: the unlinking comes before the look at the hazards.
+        let old = bucket.slots[loc.slot as usize].swap(ptr::null_mut(), Ordering::SeqCst);
+        let mask = (1 << self.head(loc.segment).log2) - 1;
+        let mut passed = hash.bucket() & mask;
+        while passed != index {
+            self.change_overflow(loc.segment, passed, false);
+            passed = (passed + 1) & mask;
+        }
+        self.head(loc.segment).len.fetch_sub(1, Ordering::Relaxed);
+        NonNull::new(address_of(old)).expect("what is unlinked was linked")
+    }
+
+    fn change_overflow(&self, segment: *mut Segment, index: usize, up: bool) {
+        let bucket = self.bucket(segment, index);
+        let tags = bucket.tags.load(Ordering::Relaxed);
+        if overflow_of(tags) != OVERFLOW_STUCK {
+            let one = 1 << 56;
+            // Release: a tag that this store carries along was published before, and is again.
+            bucket.tags.store(if up { tags + one } else { tags - one }, Ordering::Release);
+        }
+    }
+
+    /// An entry of the segment where this key belongs, which is not empty.
+    pub(crate) fn first_of(&self, hash: KeyHash) -> Loc {
+        let (segment, mask) = self.segment_of(hash);
+        let mut first = None;
+        for index in 0..=mask {
+            self.visit(segment, index, |loc, _| first = first.or(Some(loc)));
+        }
+        first.expect("a crowded segment has entries")
+    }
+
+    /// Asks the processor for the bucket that `sample` will look at for the same `random`.
+    pub(crate) fn prefetch_sample(&self, random: u64) {
+        let (segment, index) = self.random_bucket(random);
+        prefetch(bucket_at(segment, index));
+    }
+
+    /// Calls `see` for each entry of one bucket, chosen by 64 random bits.
+    pub(crate) fn sample(&self, random: u64, see: impl FnMut(Loc, u32)) {
+        let (segment, index) = self.random_bucket(random);
+        self.visit(segment, index, see);
+    }
+
+    fn random_bucket(&self, random: u64) -> (*mut Segment, usize) {
+        let hash = KeyHash::from_bits(random >> self.shared.skip_bits);
+        let (segment, mask) = split_root(self.shared.root_at_position(random).load(Ordering::Relaxed));
+        (segment, hash.bucket() & mask)
+    }
+
+    pub(super) fn visit(&self, segment: *mut Segment, index: usize, mut see: impl FnMut(Loc, u32)) {
+        for (slot, word) in self.bucket(segment, index).slots.iter().enumerate() {
+            let word = word.load(Ordering::Relaxed);
+            if !address_of(word).is_null() {
+                see(Loc { segment, bucket: index as u32, slot: slot as u32 }, meta_of(word));
+            }
+        }
+    }
+
+    /// Visits the next bucket of an endless walk over all of them.
+    pub(crate) fn sweep(&mut self, mut see: impl FnMut(&mut Self, Loc, u32)) {
+        let (root, index) = self.table.swept;
+        let roots = self.shared.directory().roots.len();
+        let root = if root < roots { root } else { 0 };
+        let (segment, mask) = split_root(self.shared.directory().roots[root].load(Ordering::Relaxed));
+        let mut seen = [(0, 0); SLOTS];
+        let mut n = 0;
+        let index = index & mask;
+        self.visit(segment, index, |loc, meta| {
+            seen[n] = (loc.slot, meta);
+            n += 1;
+        });
+        for &(slot, meta) in &seen[..n] {
+            see(self, Loc { segment, bucket: index as u32, slot }, meta);
+        }
+        self.table.swept = if index < mask {
+            (root, index + 1)
+        } else {
+            // A segment stands behind `2^(directory's depth - its own)` roots side by side; on to the next one.
+            let depth = self.shared.directory().depth - self.head(segment).depth.load(Ordering::Relaxed);
+            let next = ((root >> depth) + 1) << depth;
+            (if next < roots { next } else { 0 }, 0)
+        };
+    }
+
+    /// Takes counts of all entries of one segment from `cursor` on; where to go on, or `None` after the last.
+    pub(crate) fn collect(
+        &self,
+        cursor: Cursor,
+        hash_of: &dyn Fn(BlockRef<'_>) -> KeyHash,
+        out: &mut Vec<Block>,
+    ) -> Option<Cursor> {
+        let directory = self.shared.directory();
+        let (segment, mask) = split_root(self.shared.root_at_position(cursor.0).load(Ordering::Relaxed));
+        for index in 0..=mask {
+            self.visit(segment, index, |loc, _| {
+                let block = self.block(loc).expect("visited slots are taken");
+                let position: Position = self.shared.position(hash_of(block));
+                // After a merge, the segment holds entries that an earlier call has yielded.
+                if position.bits() >= cursor.0 {
+                    out.push(block.acquire());
+                }
+            });
+        }
+        let depth = self.head(segment).depth.load(Ordering::Relaxed);
+        debug_assert!(depth <= directory.depth);
+        if depth == 0 {
+            return None;
+        }
+        let range = 1u64 << (64 - depth);
+        (cursor.0 & !(range - 1)).checked_add(range).map(Cursor)
+    }
+
+    /// Takes all entries out, at the end of the table.
+    pub(crate) fn drain(&mut self, out: &mut Vec<Block>) {
+        let mut previous = ptr::null_mut();
+        for root in &self.shared.directory().roots {
+            let (segment, mask) = split_root(root.load(Ordering::Relaxed));
+            if segment == std::mem::replace(&mut previous, segment) {
+                continue;
+            }
+            for index in 0..=mask {
+                for slot in &self.bucket(segment, index).slots {
+                    let word = slot.swap(ptr::null_mut(), Ordering::SeqCst);
+                    // SAFETY: as in `replace`.
+                    out.extend(NonNull::new(address_of(word)).map(|raw| unsafe { Block::from_raw(raw) }));
+                }
+            }
+        }
+        self.table.len = 0;
+    }
+
+    pub(super) fn segment_of(&self, hash: KeyHash) -> (*mut Segment, usize) {
+        split_root(self.shared.root(hash).load(Ordering::Relaxed))
+    }
+
+    pub(super) fn head(&self, segment: *mut Segment) -> &Segment {
+        // SAFETY: the callers pass segments of the directory, or locations in them, which only a writer replaces.
+        unsafe { &*segment }
+    }
+
+    pub(super) fn bucket(&self, segment: *mut Segment, index: usize) -> &Bucket {
+        debug_assert!(index < 1 << self.head(segment).log2);
+        debug_assert!(self.head(segment).log2 <= SEGMENT_LOG2_MAX);
+        // SAFETY: as `head`; the index is masked by the segment's size.
+        unsafe { &*bucket_at(segment, index) }
+    }
+
+    pub(super) fn slot(&self, loc: Loc) -> &AtomicPtr<super::Header> {
+        &self.bucket(loc.segment, loc.bucket as usize).slots[loc.slot as usize]
+    }
+}
+
+impl Shared {
+    pub(super) fn root_at_position(&self, position: u64) -> &AtomicPtr<Segment> {
+        let directory = self.directory();
+        let index = if directory.depth == 0 { 0 } else { (position >> (64 - directory.depth)) as usize };
+        &directory.roots[index]
+    }
+}

@@ -1,0 +1,146 @@
+//! Each operation once, on each kind of value.
+
+use std::time::Duration;
+
+use larder::{Cache, Capacity, ManualClock, Refusal, RemovalCause};
+
+fn small() -> Cache<str> {
+    Cache::builder().max_entries(100).build().unwrap()
+}
+
+#[test]
+fn get_after_insert() {
+    let cache = small();
+    assert!(cache.insert("a", "1").unwrap().is_none());
+    let old = cache.insert("a", "2").unwrap().unwrap();
+    assert_eq!(&*old, "1");
+    assert_eq!(cache.get("a").as_deref(), Some("2"));
+    assert!(cache.get("a").unwrap().version() > old.version());
+    assert_eq!(cache.read("a", str::len), Some(1));
+    assert_eq!(cache.len(), 1);
+    assert_eq!(cache.remove("a").as_deref(), Some("2"));
+    assert!(cache.get("a").is_none());
+    assert!(cache.remove("a").is_none());
+}
+
+#[test]
+fn values_of_each_kind() {
+    let bytes: Cache<[u8]> = Cache::builder().max_bytes(1 << 20).build().unwrap();
+    bytes.insert(7u64, vec![1, 2, 3]).unwrap();
+    let shared: bytes::Bytes = bytes.get(7u64).unwrap().into();
+    assert_eq!(&shared[..], [1, 2, 3]);
+    bytes.remove(7u64);
+    assert_eq!(&shared[..], [1, 2, 3]);
+
+    struct NoClone(String);
+    let objects: Cache<NoClone> = Cache::builder().max_entries(10).build().unwrap();
+    assert!(objects.insert("k", NoClone("x".into())).unwrap().is_none());
+    assert_eq!(objects.get("k").unwrap().0, "x");
+}
+
+#[test]
+fn many_entries_grow_the_table_and_are_all_found() {
+    let cache: Cache<[u8]> = Cache::builder()
+        .max_bytes(1 << 30)
+        .stripes(2)
+        .build()
+        .unwrap();
+    for i in 0..50_000u64 {
+        cache.insert(i, i.to_le_bytes()).unwrap();
+    }
+    for i in 0..50_000u64 {
+        assert_eq!(cache.get(i).as_deref(), Some(&i.to_le_bytes()[..]), "{i}");
+    }
+    let keys: Vec<u64> = (0..1000).collect();
+    assert!(cache.get_many(&keys).iter().all(Option::is_some));
+    assert_eq!(cache.iter().count(), 50_000);
+    assert_eq!(cache.retain(|entry| entry[0] % 2 == 0), 25_000);
+    assert_eq!(cache.len(), 25_000);
+    cache.clear();
+    assert_eq!(cache.len(), 0);
+    assert!(cache.get(4u64).is_none());
+}
+
+#[test]
+fn a_full_cache_holds_its_bounds() {
+    let cache: Cache<[u8]> = Cache::builder()
+        .max_bytes(1 << 20)
+        .stripes(4)
+        .build()
+        .unwrap();
+    for i in 0..100_000u64 {
+        cache.insert(i, vec![0u8; (i % 300) as usize]).unwrap();
+        assert!(cache.weight() <= 1 << 20);
+    }
+    assert!(cache.len() > 1000);
+    cache.set_capacity(Capacity::bytes(1 << 18)).unwrap();
+    while cache.maintain(1000).more {}
+    assert!(cache.weight() <= 1 << 18);
+    let entries: Cache<u64> = Cache::builder().max_entries(50).stripes(1).build().unwrap();
+    for i in 0..1000u64 {
+        entries.insert(i, i).unwrap();
+        assert!(entries.len() <= 50);
+        assert_eq!(entries.get(i).as_deref(), Some(&i));
+    }
+    assert_eq!(entries.len(), 50);
+}
+
+#[test]
+fn deadlines_are_kept() {
+    let clock = ManualClock::new();
+    let cache: Cache<str> = Cache::builder()
+        .max_entries(10_000)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    for i in 0..1000u64 {
+        cache
+            .insert_with_ttl(i, "x", Duration::from_secs(i + 1))
+            .unwrap();
+    }
+    assert_eq!(cache.ttl(9u64), Some(Some(Duration::from_secs(10))));
+    clock.advance(Duration::from_secs(500));
+    for i in 0..1000u64 {
+        assert_eq!(cache.contains_key(i), i >= 500, "{i}");
+    }
+    while cache.maintain(100).more {}
+    assert!((500..=501).contains(&cache.len()), "{}", cache.len());
+    assert!(cache.set_ttl(700u64, None).unwrap());
+    assert!(!cache.set_ttl(7u64, None).unwrap());
+    clock.advance(Duration::from_secs(5000));
+    while cache.maintain(100).more {}
+    assert_eq!(cache.len(), 1);
+    assert_eq!(
+        cache
+            .insert_with_ttl("k", "v", Duration::ZERO)
+            .unwrap_err()
+            .refusal,
+        Refusal::ZeroTtl
+    );
+}
+
+#[test]
+fn the_listener_hears_of_each_value_once() {
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let ear = heard.clone();
+    let cache: Cache<u64> = Cache::builder()
+        .max_entries(10)
+        .listener(move |_key, value, cause| ear.lock().unwrap().push((*value, cause)))
+        .build()
+        .unwrap();
+    for i in 0..20u64 {
+        cache.insert(i, i).unwrap();
+    }
+    cache.insert(19u64, 100).unwrap();
+    cache.remove(19u64);
+    let heard = heard.lock().unwrap();
+    assert_eq!(
+        heard
+            .iter()
+            .filter(|(_, cause)| *cause == RemovalCause::Evicted)
+            .count(),
+        10
+    );
+    assert!(heard.contains(&(19, RemovalCause::Replaced)));
+    assert!(heard.contains(&(100, RemovalCause::Removed)));
+}

@@ -1,0 +1,43 @@
+//! What CI runs: the commands of a person, quickest first.
+//!
+//! # Idea         a table of names and functions, walked until one fails; the time of each is printed
+//! # Not here     what the commands do
+
+use std::time::Duration;
+
+use crate::commands;
+use crate::run::Failure;
+
+pub(crate) fn ci() -> Result<(), Failure> {
+    let mut taken: Vec<(&str, Duration)> = Vec::new();
+    for (name, step) in STEPS {
+        println!("==> {name}");
+        let begun = now();
+        step().map_err(|failure| Failure::new(format!("{name}: {failure}")))?;
+        taken.push((name, begun.elapsed()));
+    }
+    for (name, time) in taken {
+        println!("ci: {name:<14} {:>6.1} s", time.as_secs_f64());
+    }
+    println!("ci: all steps passed");
+    Ok(())
+}
+
+type StepFn = fn() -> Result<(), Failure>;
+
+const STEPS: [(&str, StepFn); 6] = [
+    ("check", commands::check),
+    ("test", || commands::test(&[])),
+    ("doc", commands::doc),
+    ("loom", || commands::loom(&[])),
+    ("bench --smoke", || commands::bench(&["--smoke".to_owned()])),
+    ("fuzz 10", || commands::fuzz(&["10".to_owned()])),
+];
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a tool reads the wall clock; the ban is for the engine"
+)]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}

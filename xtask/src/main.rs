@@ -1,0 +1,70 @@
+//! The commands of this repository: `cargo xtask <command>`.
+//!
+//! # Idea         each command is a short list of child processes, the same for a person and for CI
+//! # Costs        this package depends on nothing, so that it builds in a second or two
+//! # Invariants   X1 a command stops at its first failing step and says which; X2 `ci` runs the commands that a person runs
+//! # Not here     anything that links the engine: `hitratio` runs an example
+
+mod ci;
+mod commands;
+mod run;
+mod tidy;
+
+use std::env;
+use std::process::ExitCode;
+
+use run::Failure;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    match dispatch(command, rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask {command}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &str, rest: &[String]) -> Result<(), Failure> {
+    match command {
+        "check" => commands::check(),
+        "tidy" => commands::tidy(),
+        "test" => commands::test(rest),
+        "loom" => commands::loom(rest),
+        "fuzz" => commands::fuzz(rest),
+        "bench" => commands::bench(rest),
+        "doc" => commands::doc(),
+        "deny" => commands::deny(),
+        "api" => commands::api(rest),
+        "hitratio" => commands::hitratio(rest),
+        "ci" => ci::ci(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(Failure::new(format!(
+            "there is no command {other:?}; `cargo xtask help` lists them"
+        ))),
+    }
+}
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  check             formatting, clippy, tidy, every example and bench builds
+  tidy              the layout's rules: floors, file lengths, where unsafe and std::sync may stand
+  test [args]       all tests (nextest when it is installed), then the doc tests
+  loom [filter]     the model-checked interleavings of tests/loom.rs
+  fuzz [secs]       each fuzz target for that many seconds (30); needs a nightly toolchain
+  bench [filter]    the benchmarks of the engine; --smoke runs each once, as a test
+  doc               the documentation, warnings denied
+  deny              licences, bans and sources of the dependencies; needs cargo-deny
+  api [--bless]     the public interface against api.txt; needs a nightly toolchain and cargo-public-api
+  hitratio [args]   hit ratios on a folder of traces; --traces DIR, --stripes N, --threads N, --bytes
+  ci                check, test, doc, loom, bench --smoke, fuzz 10
+";
