@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cache::{Cache, Inner, Weigher};
+use crate::cache::{Cache, Capacity, Inner, Weigher};
 use crate::clock::{Clock, TimeSource};
 use crate::entry::{Entry, Stored, Value};
 use crate::error::{BuildError, TtlError};
@@ -14,9 +14,7 @@ use crate::store::{Config, TypedListener, TypedStore};
 use crate::stripe::Lifetime;
 use crate::sync::Arc;
 
-/// The largest bounds that are taken: sums of them stay far from overflow.
-const BYTES_MAX: u64 = 1 << 61;
-const ENTRIES_MAX: u64 = 1 << 40;
+/// More stripes than this would only cost memory.
 const STRIPES_MAX: usize = 1024;
 
 /// Sets a cache up; made by [`Cache::builder`]. At least one bound has to be set.
@@ -141,7 +139,7 @@ impl<V: Value + ?Sized> Builder<V> {
         if self.max_bytes.is_none() && self.max_entries.is_none() {
             return Err(BuildError::NoBound);
         }
-        check_bounds(self.max_bytes, self.max_entries)?;
+        Capacity { max_bytes: self.max_bytes, max_entries: self.max_entries }.check()?;
         if self.max_bytes.is_some() && self.weigher.is_none() && !<V as Stored>::INLINE {
             return Err(BuildError::NoWeigher);
         }
@@ -164,16 +162,6 @@ impl<V: Value + ?Sized> Builder<V> {
         let store = TypedStore::new(config, self.listener);
         Ok(Cache::from_inner(Inner { store, weigher: self.weigher, has_tti: self.tti.is_some() }))
     }
-}
-
-/// Refuses bounds that can't be counted.
-pub(crate) fn check_bounds(max_bytes: Option<u64>, max_entries: Option<u64>) -> Result<(), BuildError> {
-    for (bound, bound_max) in [(max_bytes, BYTES_MAX), (max_entries, ENTRIES_MAX)] {
-        if let Some(bound) = bound.filter(|&bound| bound > bound_max) {
-            return Err(BuildError::BoundTooLarge { bound, bound_max });
-        }
-    }
-    Ok(())
 }
 
 fn default_stripes(max_bytes: Option<u64>, max_entries: Option<u64>) -> usize {

@@ -78,6 +78,22 @@ impl Capacity {
     }
 }
 
+impl Capacity {
+    /// Refuses bounds that can't be counted.
+    pub(crate) fn check(self) -> Result<(), BuildError> {
+        for (bound, bound_max) in [(self.max_bytes, BYTES_MAX), (self.max_entries, ENTRIES_MAX)] {
+            if let Some(bound) = bound.filter(|&bound| bound > bound_max) {
+                return Err(BuildError::BoundTooLarge { bound, bound_max });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The largest bounds that are taken: sums of them stay far from overflow.
+const BYTES_MAX: u64 = 1 << 61;
+const ENTRIES_MAX: u64 = 1 << 40;
+
 impl<V: Value + ?Sized> Cache<V> {
     pub(crate) fn from_inner(inner: Inner<V>) -> Self {
         Self { inner: Arc::new(inner) }
@@ -208,7 +224,7 @@ impl<V: Value + ?Sized> Cache<V> {
     /// [`BuildError::OtherBound`] if the cache was built with bounds of another kind;
     /// [`BuildError::BoundTooLarge`] as for the builder.
     pub fn set_capacity(&self, capacity: Capacity) -> Result<(), BuildError> {
-        crate::builder::check_bounds(capacity.max_bytes, capacity.max_entries)?;
+        capacity.check()?;
         if self.inner.store.set_bounds(capacity.max_bytes, capacity.max_entries) {
             Ok(())
         } else {

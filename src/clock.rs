@@ -22,9 +22,9 @@
 //! Calendar time, time-to-live rules, the wheel.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::time::{monotonic_coarse_ns, monotonic_ns};
 

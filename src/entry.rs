@@ -19,9 +19,11 @@
 //!                never raised from zero
 //! # Not here     when the cache gives up its count: module `reclaim`
 
+mod draft;
+mod handle;
 mod value;
 
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::Layout;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::size_of;
@@ -30,9 +32,12 @@ use std::ptr::NonNull;
 
 use crate::clock::Nanos;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::{Life, dealloc};
 
-pub use value::{Source, Value};
+pub(crate) use draft::{Draft, DraftError, Parts};
+pub use handle::Entry;
 pub(crate) use value::Stored;
+pub use value::{Source, Value};
 
 /// The entry carries an idle word.
 const IDLE: u8 = 1;
@@ -56,6 +61,7 @@ pub(crate) struct Header {
     token: AtomicU32,
     charge_bytes: u32,
     stamp: u32,
+    life: Life,
 }
 
 impl Header {
@@ -135,140 +141,6 @@ fn block_layout<V: Stored + ?Sized>(flags: u8, key_len: usize, value_len: usize)
 /// glibc's does; 32 at least.
 pub(crate) fn allocated_bytes(size: usize) -> u64 {
     ((size as u64 + 8 + 15) & !15).max(32)
-}
-
-/// Why a block could not be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DraftError {
-    /// Longer than the header can say, or than the address space.
-    TooLarge,
-    /// The allocator refused.
-    OutOfMemory,
-}
-
-/// A block that only its maker can reach.
-pub(crate) struct Draft {
-    block: Block,
-}
-
-/// What a draft is made of, besides its value.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Parts<'a> {
-    pub(crate) shape: u8,
-    pub(crate) key: &'a [u8],
-    pub(crate) idle: bool,
-}
-
-impl Draft {
-    /// Allocates a block and moves (or copies) the value into it. Gives the value back on an error.
-    pub(crate) fn new<V, S>(parts: Parts<'_>, source: S) -> Result<(Draft, S::Kept), (DraftError, S)>
-    where
-        V: Value + ?Sized,
-        S: Source<V>,
-    {
-        let flags = if parts.idle { IDLE } else { 0 };
-        let len = source.n_elements();
-        let (Ok(key_len), Ok(value_len)) = (u16::try_from(parts.key.len()), u32::try_from(len)) else {
-            return Err((DraftError::TooLarge, source));
-        };
-        let Some((layout, value_offset)) = block_layout::<V>(flags, parts.key.len(), len) else {
-            return Err((DraftError::TooLarge, source));
-        };
-        let Ok(charge_bytes) = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT) else {
-            return Err((DraftError::TooLarge, source));
-        };
-        // SAFETY: the layout holds a header at least, so its size is not zero.
-        let Some(base) = NonNull::new(unsafe { alloc(layout) }) else {
-            return Err((DraftError::OutOfMemory, source));
-        };
-        if base.addr().get() >> 48 != 0 {
-            // SAFETY: allocated above with this layout; nothing was written.
-            unsafe { dealloc(base.as_ptr(), layout) };
-            return Err((DraftError::OutOfMemory, source));
-        }
-        let header = Header {
-            refs: AtomicU32::new(1),
-            key_len,
-            shape: parts.shape,
-            flags,
-            deadline: AtomicU64::new(u64::MAX),
-            version: 0,
-            value_len,
-            token: AtomicU32::new(0),
-            charge_bytes,
-            stamp: 0,
-        };
-        // SAFETY: the block is `layout.size()` bytes, aligned to 16 or more: the header at 0, the idle word behind it
-        // (40 is a multiple of 8), then the key's bytes; `block_layout` reserved each.
-        unsafe {
-            base.cast::<Header>().write(header);
-            if flags & IDLE != 0 {
-                base.add(size_of::<Header>()).cast::<AtomicU64>().write(AtomicU64::new(u64::MAX));
-            }
-            base.add(key_offset(flags)).copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
-        }
-        let raw = RawGuard { base, layout };
-        // SAFETY: the value's place is reserved at `value_offset` for `len`, aligned as `V` asks, and not yet written.
-        let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), len) };
-        std::mem::forget(raw);
-        Ok((Draft { block: Block(base.cast()) }, kept))
-    }
-
-    /// Gives the value back and frees the block.
-    pub(crate) fn undo<V, S>(self, kept: S::Kept) -> S
-    where
-        V: Value + ?Sized,
-        S: Source<V>,
-    {
-        let base = self.block.0;
-        let (layout, offset) = self.block.as_ref().layout::<V>();
-        // SAFETY: the draft is the only owner, so the value is whole and nobody else reads it; it is moved out once,
-        // and its place is freed right after.
-        unsafe {
-            let value = base.cast::<u8>().add(offset).as_ptr();
-            let source = S::restore(kept, value);
-            dealloc(base.cast::<u8>().as_ptr(), layout);
-            source
-        }
-    }
-
-    /// Adds what the weigher answered to the charge; false where the sum is beyond 64 GiB.
-    pub(crate) fn add_weight(&mut self, bytes: u64) -> bool {
-        let units = bytes.div_ceil(CHARGE_UNIT);
-        let header = self.header_mut();
-        match u32::try_from(units).ok().and_then(|units| header.charge_bytes.checked_add(units)) {
-            Some(sum) => {
-                header.charge_bytes = sum;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Fills in what is known under the stripe's lock alone.
-    pub(crate) fn seal(&mut self, version: u64, stamp: u32, deadline: Nanos, idle: Nanos) {
-        let header = self.header_mut();
-        header.version = version;
-        header.stamp = stamp;
-        header.set_deadline(deadline);
-        if header.has_idle() {
-            self.as_ref().idle().store(idle.0, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn as_ref(&self) -> BlockRef<'_> {
-        self.block.as_ref()
-    }
-
-    /// Hands the block over to be linked; from here on its plain fields don't change.
-    pub(crate) fn into_block(self) -> Block {
-        self.block
-    }
-
-    fn header_mut(&mut self) -> &mut Header {
-        // SAFETY: a draft is the only owner of its block (E2), and `&mut self` is the only access to the draft.
-        unsafe { self.block.0.as_mut() }
-    }
 }
 
 /// Frees a block whose value could not be written because `as_ref` of the source panicked.
@@ -358,7 +230,9 @@ unsafe fn release_raw<V: Value + ?Sized>(raw: NonNull<Header>) {
 unsafe fn free<V: Value + ?Sized>(raw: NonNull<Header>) {
     let (layout, offset) = BlockRef(raw, PhantomData).layout::<V>();
     // SAFETY: the block is alive until the guard below frees it.
-    let len = unsafe { raw.as_ref() }.value_len as usize;
+    let header = unsafe { raw.as_ref() };
+    let len = header.value_len as usize;
+    header.life.end();
     let base = raw.cast::<u8>();
     let _freed = RawGuard { base, layout };
     // SAFETY: the value was written when the block was drafted, and this is its one drop; a panic in it still frees
@@ -376,7 +250,9 @@ impl Deref for BlockRef<'_> {
     #[inline]
     fn deref(&self) -> &Header {
         // SAFETY: E3: the block lives as long as the borrow; its header is never written but through atomics (E2).
-        unsafe { self.0.as_ref() }
+        let header = unsafe { self.0.as_ref() };
+        header.life.touch();
+        header
     }
 }
 
@@ -441,95 +317,6 @@ impl<'a> BlockRef<'a> {
     fn layout<V: Value + ?Sized>(self) -> (Layout, usize) {
         block_layout::<V>(self.flags, usize::from(self.key_len), self.value_len as usize)
             .expect("the layout was computed once before, when the block was drafted")
-    }
-}
-
-/// A counted handle to an entry: the value by `Deref`, its key, version and remaining time to live.
-///
-/// The handle keeps the value alive after it left the cache; from then on its bytes are the caller's and no longer
-/// part of the cache's budget. Dropping the last handle of an entry that has left drops the value.
-///
-/// Cost: cloning and dropping change one counter in the entry, which other threads that hold the same entry share;
-/// [`Cache::read`](crate::Cache::read) avoids it.
-pub struct Entry<V: Value + ?Sized> {
-    block: Block,
-    now: Nanos,
-    _value: PhantomData<V>,
-}
-
-impl<V: Value + ?Sized> Entry<V> {
-    /// # Safety
-    /// `block` was drafted for a `V`.
-    #[inline]
-    pub(crate) unsafe fn new(block: Block, now: Nanos) -> Self {
-        Self { block, now, _value: PhantomData }
-    }
-
-    /// The entry's version: it grows with each write of the key, over removal and re-insertion too; gaps are normal.
-    pub fn version(&self) -> u64 {
-        self.block.as_ref().version()
-    }
-
-    /// The time to live that was left when this handle was made; `None` if the entry never expires.
-    pub fn ttl(&self) -> Option<std::time::Duration> {
-        let block = self.block.as_ref();
-        let mut deadline = block.deadline();
-        if block.has_idle() {
-            deadline = deadline.min(Nanos(block.idle().load(Ordering::Relaxed)));
-        }
-        (deadline != Nanos::MAX).then(|| std::time::Duration::from_nanos(deadline.0.saturating_sub(self.now.0)))
-    }
-
-    /// Whether both handles are to the same entry, not merely to equal ones.
-    pub fn same(&self, other: &Self) -> bool {
-        self.block == other.block
-    }
-
-    pub(crate) fn block(&self) -> BlockRef<'_> {
-        self.block.as_ref()
-    }
-}
-
-impl<V: Value + ?Sized> Deref for Entry<V> {
-    type Target = V;
-
-    #[inline]
-    fn deref(&self) -> &V {
-        // SAFETY: by the contract of `new`.
-        unsafe { self.block.as_ref().value() }
-    }
-}
-
-impl<V: Value + ?Sized> Clone for Entry<V> {
-    fn clone(&self) -> Self {
-        Self { block: self.block.as_ref().acquire(), now: self.now, _value: PhantomData }
-    }
-}
-
-impl<V: Value + ?Sized> Drop for Entry<V> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: the handle owns one count of a block of type `V`, and it ends here.
-        unsafe { release_raw::<V>(self.block.0) }
-    }
-}
-
-impl<V: Value + ?Sized> AsRef<V> for Entry<V> {
-    fn as_ref(&self) -> &V {
-        self
-    }
-}
-
-impl<V: Value + fmt::Debug + ?Sized> fmt::Debug for Entry<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("version", &self.version()).field("value", &&**self).finish_non_exhaustive()
-    }
-}
-
-impl From<Entry<[u8]>> for bytes::Bytes {
-    /// Hands the value out as `Bytes` without copying it: they share the entry's block.
-    fn from(entry: Entry<[u8]>) -> Self {
-        bytes::Bytes::from_owner(entry)
     }
 }
 

@@ -6,14 +6,14 @@
 //! 8 or 16 bytes. A list writes one byte of header before each part (two more for a string above 240 bytes), so no
 //! separator exists that a part could contain.
 //!
-//! | shape, low 3 bits | bytes | | bit | meaning |
-//! |---|---|---|---|---|
-//! | 0 string | the string | | 7 | the bytes open with an 8-byte scope id |
-//! | 1 unsigned | u64 LE | | 6..5 | prefix kind: 0 plain, 1 scope, 2 prefix |
-//! | 2 negative | i64 LE | | 4..3 | 0 |
-//! | 3 wide unsigned | u128 LE | | | |
-//! | 4 wide negative | i128 LE | | | |
-//! | 5 list | header, part, header, part ... | | | |
+//! | shape | bytes |
+//! |---|---|
+//! | 0 string | the string |
+//! | 1 unsigned | u64 LE |
+//! | 2 negative | i64 LE |
+//! | 3 wide unsigned | u128 LE |
+//! | 4 wide negative | i128 LE |
+//! | 5 list | header, part, header, part ... |
 //!
 //! # Costs
 //! Looking up never allocates. Up to [`INLINE_BYTES`] are encoded in line in a small buffer; longer keys take a cold
@@ -26,7 +26,7 @@
 //! - K3 Nothing parses rendered text.
 //!
 //! # Not here
-//! Scopes and their ids, entries, limits of tenants.
+//! Entries; prefixes of scopes.
 
 use std::fmt;
 
@@ -43,9 +43,6 @@ pub use self::render::{KeyParts, Part};
 /// A key of at most this many encoded bytes takes the short way.
 pub(crate) const INLINE_BYTES: usize = 128;
 
-/// Length of the scope id that opens the bytes of a scoped key.
-pub(crate) const SCOPE_ID_BYTES: usize = 8;
-
 /// How a key's bytes are to be read. One byte, stored beside them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Shape(u8);
@@ -58,11 +55,6 @@ impl Shape {
     pub(crate) const WIDE_INT: Self = Self(4);
     pub(crate) const TUPLE: Self = Self(5);
 
-    const FORM_MASK: u8 = 0b0000_0111;
-    const KIND_MASK: u8 = 0b0110_0000;
-    const KIND_SHIFT: u32 = 5;
-    const SCOPED: u8 = 0b1000_0000;
-
     /// Takes a shape back from where its byte was stored.
     #[inline]
     pub(crate) const fn from_bits(bits: u8) -> Self {
@@ -74,52 +66,6 @@ impl Shape {
     pub(crate) const fn bits(self) -> u8 {
         self.0
     }
-
-    /// The shape without scope and kind: how the parts are laid out.
-    #[inline]
-    pub(crate) const fn form(self) -> Self {
-        Self(self.0 & Self::FORM_MASK)
-    }
-
-    /// Whether a scope id opens the bytes.
-    #[inline]
-    pub(crate) const fn is_scoped(self) -> bool {
-        self.0 & Self::SCOPED != 0
-    }
-
-    /// The same layout behind a scope id.
-    #[inline]
-    pub(crate) const fn scoped(self) -> Self {
-        Self(self.0 | Self::SCOPED)
-    }
-
-    /// What stands before the fragment, if anything does.
-    #[inline]
-    pub(crate) const fn prefix_kind(self) -> PrefixKind {
-        match (self.0 & Self::KIND_MASK) >> Self::KIND_SHIFT {
-            0 => PrefixKind::Plain,
-            1 => PrefixKind::Scope,
-            _ => PrefixKind::Prefix,
-        }
-    }
-
-    /// The same layout with another prefix kind.
-    #[inline]
-    pub(crate) const fn with_prefix_kind(self, kind: PrefixKind) -> Self {
-        Self((self.0 & !Self::KIND_MASK) | ((kind as u8) << Self::KIND_SHIFT))
-    }
-}
-
-/// Where the parts before a key's own come from. Kinds never meet: equal parts under two kinds are two keys.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-pub(crate) enum PrefixKind {
-    /// There are none.
-    Plain = 0,
-    /// From where the caller stands.
-    Scope = 1,
-    /// From the user.
-    Prefix = 2,
 }
 
 /// An encoded key: borrowed from a stack buffer, from the caller's own string, or from an entry.
@@ -154,15 +100,7 @@ impl<'a> KeyRef<'a> {
         hasher.hash(self.shape.bits(), self.bytes)
     }
 
-    /// The scope id that opens the bytes of a scoped key.
-    pub(crate) fn scope_id(self) -> Option<u64> {
-        if !self.shape.is_scoped() {
-            return None;
-        }
-        self.bytes.first_chunk().map(|id| u64::from_le_bytes(*id))
-    }
-
-    /// The parts, relative to the scope.
+    /// The parts.
     #[inline]
     pub(crate) fn parts(self) -> KeyParts<'a> {
         KeyParts::new(self)

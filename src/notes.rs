@@ -65,10 +65,6 @@ impl Notes {
             *tail = head;
         }
     }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        (self.rings.len() * size_of::<CachePadded<Ring>>()) as u64
-    }
 }
 
 #[cfg(all(test, not(engine_loom)))]

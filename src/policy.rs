@@ -4,9 +4,9 @@
 //!                its like have shown: residents by hits, the evicted as ghosts. The sampled entry with the least expected hits
 //!                for the space and time it takes leaves. After LHD (Beckmann, Chen, Cidon, NSDI 2018); Gittins index and ghosts
 //!                besides. The clock counts inserts, 16 ticks a capacity, so a hit in the tick of the last one writes nothing
-//! # Costs        every call O(1): admit two lines of ghosts, one of the sketch; a rank one load; `step` below 2 us. About 12 bytes an
-//!                entry of capacity and 21 KiB a policy, from the first eviction on
-//! # Invariants   P1 the running tick is never OLDEST; P2 a slot re-stamped every 128 ticks never looks younger than it is
+//! # Costs        every call O(1): admit reads a few lines of ghosts and one of the sketch; a rank is one load; `step` stays below
+//!                2 us. From the first eviction on 13 bytes an entry of capacity and 17 KiB a policy
+//! # Invariants   P1 the running tick is never OLDEST; P2 a slot re-stamped every 128 ticks never looks younger than `PIN_AGE` again
 //! # Not here     locks, the table, sampling, keys, bytes
 
 mod ghosts;
@@ -20,7 +20,11 @@ use learn::{Learner, Progress};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
 use sketch::Sketch;
-use tuning::*;
+use tuning::{
+    GHOSTS_FLOOR, GHOSTS_PER_ENTRY, GROWING_TICKS, LONG_FLOOR, LONG_HORIZON, LONG_PER_ENTRY,
+    MEMORY_CAPACITIES, MEMORY_MAX, MEMORY_MIN, PASS_PARTS, SCAN_SLOTS, SKETCH_FLOOR,
+    TICKS_PER_CAPACITY,
+};
 
 /// The eviction policy of one stripe.
 #[derive(Debug)]
@@ -43,6 +47,7 @@ pub(crate) struct Policy {
 struct Known {
     ghosts: Ghosts,
     long: Ghosts,
+    long_rate_bits: u32,
     sketch: Sketch,
     learner: Learner,
     /// Ticks of waiting that one observed resident stands for.
@@ -57,7 +62,16 @@ struct Known {
 impl Policy {
     /// A policy that has learned nothing and allocated nothing. By bytes if `weighted`.
     pub(crate) fn new(seed: u64, weighted: bool) -> Policy {
-        Policy { weighted, capacity: 0, period: 1, until_tick: 1, ticks: 0, inserts: 0, random: seed | 1, known: None }
+        Policy {
+            weighted,
+            capacity: 0,
+            period: 1,
+            until_tick: 1,
+            ticks: 0,
+            inserts: 0,
+            random: seed | 1,
+            known: None,
+        }
     }
 
     /// Fits ghosts, sketch and clock to `entries`, forgetting the ghosts but not what was learned.
@@ -70,11 +84,19 @@ impl Policy {
         self.period = (entries as u64 / TICKS_PER_CAPACITY).max(1);
         self.until_tick = self.until_tick.min(self.period);
         let part = |share: f32| (entries as f64 * f64::from(share)).ceil() as usize;
-        let learner = self.known.take().map_or_else(Learner::new, |known| known.learner);
+        // The long table looks LONG_HORIZON capacities back; the fewer its records for that, the fewer of the keys it keeps.
+        let n_long = part(LONG_PER_ENTRY) + LONG_FLOOR;
+        let wanted = entries as f32 * (LONG_HORIZON - GHOSTS_PER_ENTRY);
+        let long_rate_bits = (wanted / n_long as f32).max(1.0).log2().ceil() as u32;
+        let learner = self
+            .known
+            .take()
+            .map_or_else(Learner::new, |known| known.learner);
         self.known = Some(Box::new(Known {
-            ghosts: Ghosts::with_records(part(GHOSTS_PER_ENTRY)),
-            long: Ghosts::with_records(part(LONG_PER_ENTRY)),
-            sketch: Sketch::for_entries(entries),
+            ghosts: Ghosts::with_records(part(GHOSTS_PER_ENTRY) + GHOSTS_FLOOR),
+            long: Ghosts::with_records(n_long),
+            long_rate_bits,
+            sketch: Sketch::for_entries(entries + SKETCH_FLOOR),
             learner,
             sample_ticks: self.turn_ticks(entries) / 14.0,
             n_observed: 0,
@@ -103,21 +125,15 @@ impl Policy {
         self.advance();
         let spice = self.spice();
         let (now, ticks) = (self.tick(), self.ticks);
-        let scan_ticks = |ghosts: &Ghosts, policy: &Policy| policy.turn_ticks(ghosts.slots()) / SCAN_SLOTS as f32;
-        let Some(mut known) = self.known.take() else {
+        let period = self.period as f32;
+        let Some(known) = &mut self.known else {
             return Meta::new(now, Class::default(), size);
         };
-        let k = &mut *known;
-        k.n_inserts += 1;
-        let each = scan_ticks(&k.ghosts, self);
-        k.ghosts.scan(SCAN_SLOTS, ticks, |ghost| k.learner.waited(ghost.class, ghost.age, each));
-        let rate = (1u32 << LONG_RATE_BITS) as f32;
-        let each = scan_ticks(&k.long, self) * rate;
-        k.long.scan(SCAN_SLOTS, ticks, |ghost| k.learner.waited(ghost.class, ghost.age, each));
+        known.n_inserts = known.n_inserts.saturating_add(1);
+        known.watch_ghosts(ticks, period);
         let key = Key::of_hash(hash);
-        let class = k.class_of_new(key, ticks, spice);
-        k.sketch.add(key);
-        self.known = Some(known);
+        let class = known.class_of_new(key, ticks, spice);
+        known.sketch.add(key);
         Meta::new(now, class, size)
     }
 
@@ -125,7 +141,9 @@ impl Policy {
     pub(crate) fn note_hit(&mut self, note: Note) {
         let Some(known) = &mut self.known else { return };
         let old = note.old();
-        known.learner.reused(old.class(), old.tick().age(note.now()), 1.0);
+        known
+            .learner
+            .reused(old.class(), old.tick().age(note.now()), 1.0);
         known.sketch.add(note.key());
     }
 
@@ -134,7 +152,9 @@ impl Policy {
         let now = self.tick();
         let Some(known) = &mut self.known else { return };
         known.n_observed = known.n_observed.saturating_add(1);
-        known.learner.waited(meta.class(), meta.tick().age(now), known.sample_ticks);
+        known
+            .learner
+            .waited(meta.class(), meta.tick().age(now), known.sample_ticks);
     }
 
     /// The order of leaving: the lowest first.
@@ -145,7 +165,11 @@ impl Policy {
             None => (256 - age) * 128,
         };
         // Half an octave a size class, and 2048 steps an octave.
-        let lightness = if self.weighted { u32::from(31 - meta.size()) * 1024 } else { 0 };
+        let lightness = if self.weighted {
+            u32::from(31 - meta.size()) * 1024
+        } else {
+            0
+        };
         density + lightness
     }
 
@@ -153,10 +177,15 @@ impl Policy {
     pub(crate) fn evicted(&mut self, hash: u64, meta: Meta) {
         let (now, ticks) = (self.tick(), self.ticks);
         let Some(known) = &mut self.known else { return };
-        let ghost = Ghost { class: meta.class(), age: meta.tick().age(now) };
+        let ghost = Ghost {
+            class: meta.class(),
+            age: meta.tick().age(now),
+        };
         let place = known.ghosts.place(Key::of_hash(hash));
-        let Some((place, fallen)) = known.ghosts.push(place, ghost, ticks) else { return };
-        if let Some(place) = known.long.long_place(place, LONG_RATE_BITS) {
+        let Some((place, fallen)) = known.ghosts.push(place, ghost, ticks) else {
+            return;
+        };
+        if let Some(place) = known.long.long_place(place, known.long_rate_bits) {
             known.long.push(place, fallen, ticks);
         }
     }
@@ -165,7 +194,7 @@ impl Policy {
     pub(crate) fn step(&mut self) {
         let turn = self.turn_ticks(self.capacity);
         let Some(known) = &mut self.known else { return };
-        let memory = (MEMORY_CAPACITIES * self.capacity as f32).max(MEMORY_MIN);
+        let memory = (MEMORY_CAPACITIES * self.capacity as f32).clamp(MEMORY_MIN, MEMORY_MAX);
         let pass = self.capacity as u64 / PASS_PARTS;
         // A pass is spread: its pieces are few, and between two passes nothing is done.
         if known.n_inserts == 0 || (known.learner.is_fresh() && u64::from(known.n_inserts) < pass) {
@@ -186,7 +215,9 @@ impl Policy {
     /// The heap bytes it holds.
     pub(crate) fn memory_bytes(&self) -> usize {
         let Some(known) = &self.known else { return 0 };
-        size_of::<Known>() + known.ghosts.memory_bytes() + known.long.memory_bytes() + known.sketch.memory_bytes() + known.learner.memory_bytes()
+        let tables =
+            known.ghosts.memory_bytes() + known.long.memory_bytes() + known.sketch.memory_bytes();
+        size_of::<Known>() + tables + known.learner.memory_bytes()
     }
 
     fn advance(&mut self) {
@@ -196,7 +227,7 @@ impl Policy {
             self.ticks += 1;
             if self.capacity == 0 {
                 // Not full yet: ticks as for the capacity seen so far, so that ages are right when it is.
-                self.period = (self.inserts / TICKS_PER_CAPACITY).max(1);
+                self.period = (self.inserts / GROWING_TICKS).max(1);
             }
             self.until_tick = self.period;
         }
@@ -217,20 +248,38 @@ impl Policy {
 }
 
 impl Known {
+    /// Counts the waiting of the next few ghosts. A slot is visited once in a turn of the table, so it stands for that turn.
+    fn watch_ghosts(&mut self, ticks: u64, period: f32) {
+        let Known {
+            ghosts,
+            long,
+            learner,
+            ..
+        } = self;
+        let visit_ticks = |slots: usize| slots as f32 / SCAN_SLOTS as f32 / period;
+        let each = visit_ticks(ghosts.slots());
+        ghosts.scan(SCAN_SLOTS, ticks, |ghost| {
+            learner.waited(ghost.class, ghost.age, each)
+        });
+        let each = visit_ticks(long.slots()) * (1u32 << self.long_rate_bits) as f32;
+        long.scan(SCAN_SLOTS, ticks, |ghost| {
+            learner.waited(ghost.class, ghost.age, each)
+        });
+    }
+
     /// The class of a key that was absent, from what ghosts and sketch know; what the ghosts know is learned.
     fn class_of_new(&mut self, key: Key, ticks: u64, spice: u32) -> Class {
         let place = self.ghosts.place(key);
-        let step = self.step_of_new(key);
         if let Some(ghost) = self.ghosts.take(place, ticks) {
             self.learner.reused(ghost.class, ghost.age, 1.0);
-            let class = ghost.class.reused(ghost.age, spice);
-            return if GHOST_FREQ == 1 {class} else if GHOST_FREQ == 2 { Class::new(step.max(class.step()), class.octave()) } else { Class::new(step, class.octave()) };
+            return ghost.class.reused(ghost.age, spice);
         }
-        let long_place = self.long.long_place(place, LONG_RATE_BITS);
+        let long_place = self.long.long_place(place, self.long_rate_bits);
         if let Some(ghost) = long_place.and_then(|place| self.long.take(place, ticks)) {
-            self.learner.reused(ghost.class, ghost.age, (1u32 << LONG_RATE_BITS) as f32);
+            self.learner
+                .reused(ghost.class, ghost.age, (1u32 << self.long_rate_bits) as f32);
         }
-        Class::new(step, 0)
+        Class::new(self.step_of_new(key), 0)
     }
 
     fn step_of_new(&self, key: Key) -> u32 {
@@ -242,3 +291,6 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,8 +24,8 @@ use crate::sync::CachePadded;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use crate::sync::barrier::{self, Form};
 
-/// How many reads may be nested in one thread before the next one goes through the lock.
-pub(crate) const DEPTH: usize = 4;
+/// Slots of a thread: one for the outermost read, the others for reads nested in it; deeper ones go through the lock.
+pub(crate) const DEPTH: usize = 5;
 
 /// One nesting level of one thread.
 #[derive(Debug)]
@@ -172,25 +172,14 @@ impl Record {
 pub(crate) struct Hazard<'a> {
     slot: &'a Slot,
     form: Form,
+    /// Counted in its thread's nesting level; not so in models.
     #[cfg_attr(engine_loom, allow(dead_code))]
     local: bool,
 }
 
+#[cfg(engine_loom)]
 impl Hazard<'_> {
-    /// Names a segment. The caller loads the link to it again afterwards, before it trusts the pointer.
-    #[inline(always)]
-    pub(crate) fn name_segment<T>(&self, segment: *mut T) {
-        barrier::publish(&self.slot.segment, segment.cast(), self.form);
-    }
-
-    /// Names an entry. The caller loads the link to it again afterwards, before it trusts the pointer.
-    #[inline(always)]
-    pub(crate) fn name_entry<T>(&self, entry: *mut T) {
-        barrier::publish(&self.slot.entry, entry.cast(), self.form);
-    }
-
     /// Names an entry without the barrier: what the models' failing twins do.
-    #[cfg(engine_loom)]
     pub(crate) fn name_entry_without_barrier<T>(&self, entry: *mut T) {
         self.slot.entry.store(entry.cast(), Ordering::Relaxed);
     }
@@ -209,17 +198,39 @@ impl Drop for Hazard<'_> {
     }
 }
 
+/// What a reader names things with.
+pub(crate) trait Name {
+    /// Names a segment. The caller loads the link to it again afterwards, before it trusts the pointer.
+    fn name_segment<T>(&self, segment: *mut T);
+
+    /// Names an entry. The caller loads the link to it again afterwards, before it trusts the pointer.
+    fn name_entry<T>(&self, entry: *mut T);
+}
+
+impl Name for Hazard<'_> {
+    #[inline(always)]
+    fn name_segment<T>(&self, segment: *mut T) {
+        barrier::publish(&self.slot.segment, segment.cast(), self.form);
+    }
+
+    #[inline(always)]
+    fn name_entry<T>(&self, entry: *mut T) {
+        barrier::publish(&self.slot.entry, entry.cast(), self.form);
+    }
+}
+
 #[cfg(not(engine_loom))]
-pub(crate) use local::{DOMAIN, enter, thread_number};
+pub(crate) use local::{DOMAIN, enter, enter_first, thread_number};
 
 /// The calling thread's record, found without a look-up.
 #[cfg(not(engine_loom))]
 mod local {
     use std::cell::Cell;
+    use std::ptr;
 
-    use super::{DEPTH, Domain, Hazard, Record};
+    use super::{DEPTH, Domain, Hazard, Name, Record, Slot};
     use crate::sync::atomic::{AtomicU32, Ordering};
-    use crate::sync::barrier;
+    use crate::sync::barrier::{self, Form};
 
     /// The registry of threads: the engine's only global state.
     pub(crate) static DOMAIN: Domain = Domain::new();
@@ -227,7 +238,10 @@ mod local {
     static THREADS: AtomicU32 = AtomicU32::new(0);
 
     struct Local {
+        /// The first slot, while no read uses it; in the light form alone.
+        first: Cell<Option<&'static Slot>>,
         record: Cell<Option<&'static Record>>,
+        /// How many of the other slots are in use.
         level: Cell<usize>,
         number: Cell<u32>,
         over: Cell<bool>,
@@ -236,7 +250,13 @@ mod local {
     thread_local! {
         // Without a destructor, so that an access is one load and stays legal while the thread ends.
         static LOCAL: Local = const {
-            Local { record: Cell::new(None), level: Cell::new(0), number: Cell::new(0), over: Cell::new(false) }
+            Local {
+                first: Cell::new(None),
+                record: Cell::new(None),
+                level: Cell::new(0),
+                number: Cell::new(0),
+                over: Cell::new(false),
+            }
         };
         static END: End = const { End };
     }
@@ -248,41 +268,77 @@ mod local {
         fn drop(&mut self) {
             LOCAL.with(|local| {
                 local.over.set(true);
-                if local.level.get() == 0
-                    && let Some(record) = local.record.take()
-                {
+                // A read that is still under way (its closure ends the thread's locals) keeps the record for ever.
+                let is_idle = local.level.get() == 0 && (local.first.take().is_some() || barrier::form() != Form::Light);
+                if let Some(record) = local.record.take().filter(|_| is_idle) {
                     record.leave();
                 }
             });
         }
     }
 
-    /// A hazard of the calling thread; `None` where reads are nested too deep or the thread is ending, and the caller
-    /// takes the lock instead.
+    /// The outermost read's hazard: the quick way, without a choice of forms or levels.
+    #[derive(Debug)]
+    pub(crate) struct First(&'static Slot);
+
+    /// The hazard of the outermost read; `None` in a nested read, on a thread's first read, and in forms other than the
+    /// light one: [`enter`] serves those.
     #[inline(always)]
-    pub(crate) fn enter() -> Option<Hazard<'static>> {
+    pub(crate) fn enter_first() -> Option<First> {
         LOCAL.with(|local| {
-            let level = local.level.get();
-            match local.record.get() {
-                Some(record) if level < DEPTH => {
-                    local.level.set(level + 1);
-                    Some(Hazard { slot: &record.slots[level], form: barrier::form(), local: true })
-                }
-                _ => enter_slowly(local),
-            }
+            let first = local.first.get()?;
+            local.first.set(None);
+            Some(First(first))
         })
     }
 
-    #[cold]
-    fn enter_slowly(local: &Local) -> Option<Hazard<'static>> {
-        if local.record.get().is_some() || local.over.get() {
-            return None;
+    impl Name for First {
+        #[inline(always)]
+        fn name_segment<T>(&self, segment: *mut T) {
+            barrier::publish(&self.0.segment, segment.cast(), Form::Light);
         }
-        END.try_with(|_| ()).ok()?;
-        let record = DOMAIN.register();
-        local.record.set(Some(record));
-        local.level.set(1);
-        Some(Hazard { slot: &record.slots[0], form: barrier::form(), local: true })
+
+        #[inline(always)]
+        fn name_entry<T>(&self, entry: *mut T) {
+            barrier::publish(&self.0.entry, entry.cast(), Form::Light);
+        }
+    }
+
+    impl Drop for First {
+        #[inline(always)]
+        fn drop(&mut self) {
+            // Release: pairs with the look of a writer, which frees only after what we read.
+            self.0.entry.store(ptr::null_mut(), Ordering::Release);
+            self.0.segment.store(ptr::null_mut(), Ordering::Release);
+            LOCAL.with(|local| local.first.set(Some(self.0)));
+        }
+    }
+
+    /// A hazard of the calling thread; `None` where reads are nested too deep or the thread is ending, and the caller
+    /// takes the lock instead.
+    pub(crate) fn enter() -> Option<Hazard<'static>> {
+        LOCAL.with(|local| {
+            if local.over.get() {
+                return None;
+            }
+            let record = match local.record.get() {
+                Some(record) => record,
+                None => {
+                    END.try_with(|_| ()).ok()?;
+                    let record: &'static Record = DOMAIN.register();
+                    local.record.set(Some(record));
+                    if barrier::form() == Form::Light {
+                        local.first.set(Some(&record.slots[0]));
+                    }
+                    record
+                }
+            };
+            let level = local.level.get() + 1;
+            let slot = record.slots.get(level)?;
+            local.level.set(level);
+            debug_assert!(level < DEPTH);
+            Some(Hazard { slot, form: barrier::form(), local: true })
+        })
     }
 
     #[inline(always)]

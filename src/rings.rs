@@ -69,7 +69,7 @@ impl Rings {
     }
 
     /// Whether a list has no records.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn is_empty(&self, list: ListId) -> bool {
         self.front(list).is_none()
     }

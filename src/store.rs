@@ -137,22 +137,51 @@ impl Store {
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let cell = self.cell(hash);
+        if let Some(mut hazard) = reclaim::enter_first()
+            && let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key)
+        {
+            return self.found(cell, found?, hash, is_use, f);
+        }
+        self.look_again(hash, shape, key, is_use, f)
+    }
+
+    /// The way for nested reads, and for those that lost a race.
+    #[cold]
+    #[inline(never)]
+    fn look_again<R>(
+        &self,
+        hash: KeyHash,
+        shape: u8,
+        key: &[u8],
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter() {
             for _ in 0..RACES_MAX {
-                match cell.front.table.find(&mut hazard, hash, shape, key) {
-                    Ok(Some(found)) => {
-                        let now = self.alive_at(found.block, is_use)?;
-                        if is_use {
-                            note_use(&cell.front, &found, hash);
-                        }
-                        return Some(f(found.block, now));
-                    }
-                    Ok(None) => return None,
-                    Err(_) => {}
+                if let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key) {
+                    return self.found(cell, found?, hash, is_use, f);
                 }
             }
         }
         self.look_locked(hash, shape, key, is_use, f)
+    }
+
+    #[inline(always)]
+    fn found<R>(
+        &self,
+        cell: &Cell,
+        found: Found<'_>,
+        hash: KeyHash,
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let block = found.block;
+        let now = self.alive_at(block, is_use)?;
+        if is_use {
+            note_use(&cell.front, found, hash);
+        }
+        Some(f(block, now))
     }
 
     /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
@@ -317,7 +346,13 @@ impl Store {
 
     #[inline(always)]
     fn cell(&self, hash: KeyHash) -> &Cell {
-        &self.cells[hash.stripe(self.stripes_log2)]
+        let index = hash.stripe(self.stripes_log2);
+        debug_assert!(index < self.cells.len());
+        // SAFETY: the top `stripes_log2` bits are below the number of stripes, of which there are that power of two.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.cells.get_unchecked(index)
+        }
     }
 
     fn env<'a>(&'a self, cell: &'a Cell) -> Env<'a> {
@@ -350,7 +385,7 @@ pub(crate) const FIRST_PLACE: Place = (0, Cursor::START);
 
 /// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.
 #[inline(always)]
-fn note_use(front: &Front, found: &Found<'_>, hash: KeyHash) {
+fn note_use(front: &Front, found: Found<'_>, hash: KeyHash) {
     let tick = Tick::from_bits(front.tick.load(Ordering::Relaxed));
     if Meta::from_bits(found.meta()).tick() != tick {
         note_use_slowly(front, found, hash, tick);
@@ -358,7 +393,8 @@ fn note_use(front: &Front, found: &Found<'_>, hash: KeyHash) {
 }
 
 #[cold]
-fn note_use_slowly(front: &Front, found: &Found<'_>, hash: KeyHash, tick: Tick) {
+#[inline(never)]
+fn note_use_slowly(front: &Front, found: Found<'_>, hash: KeyHash, tick: Tick) {
     let old = Meta::from_bits(found.meta());
     // Different from key to key and from tick to tick, which is all that chance is needed for here.
     let spice = (hash.bits() >> 17) as u32 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;

@@ -8,6 +8,7 @@
 //!                K3 nothing that runs user code is dropped here: blocks go to `pending` or `told`
 //! # Not here     locks, hazards, callbacks: module `store`
 
+mod change;
 mod evict;
 mod time;
 
@@ -18,10 +19,10 @@ use crate::clock::TimeSource;
 use crate::entry::{Block, BlockRef, Draft};
 use crate::hash::{Hasher64, KeyHash};
 use crate::notes::{Notes, Tails};
-use crate::policy::{self, Meta, Note, Policy};
+use crate::policy::Policy;
 use crate::stats::{Counts, RemovalCause, Stats};
-use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::table::{Crowded, Cursor, Loc, RetiredSegment, Shared, Table};
+use crate::sync::atomic::AtomicU32;
+use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
 pub(crate) use time::{DEAD, Lifetime};
@@ -330,119 +331,6 @@ impl Stripe {
         } else {
             otherwise
         }
-    }
-
-    fn link(&mut self, env: &Env<'_>, hash: KeyHash, block: Block) {
-        self.inserts = self.inserts.wrapping_add(1);
-        self.spare_entries -= 1;
-        let size = policy::size_class(block.as_ref().charge_bytes());
-        let meta = self.policy.admit(hash.bits(), size);
-        let mut writer = self.table.writer(env.shared);
-        if writer.growth_bytes(hash) > 0 {
-            let before = self.pending.segments.len();
-            writer.grow(hash, &|block| env.hash_of(block), &mut self.pending.segments);
-            self.discard_segments(before);
-        }
-        let mut block = block;
-        loop {
-            match self.table.writer(env.shared).link(hash, block, meta.bits()) {
-                Ok(loc) => return self.schedule(env, loc, hash),
-                Err(Crowded(back)) => block = back,
-            }
-            // Every slot of the segment is taken by keys of like hash: one of them makes room.
-            let crowd = self.table.writer(env.shared).first_of(hash);
-            self.leave(env, crowd, hash, RemovalCause::Evicted);
-        }
-    }
-
-    fn replace(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, block: Block) -> Block {
-        let mut writer = self.table.writer(env.shared);
-        let old = Meta::from_bits(writer.meta(loc));
-        let resized = old.with_size(policy::size_class(block.as_ref().charge_bytes()));
-        let used = policy::touch(resized, self.policy.tick(), self.random as u32);
-        let old_block = writer.replace(loc, block, used.unwrap_or(resized).bits());
-        if used.is_some() {
-            self.policy.note_hit(Note::pack(old, self.policy.tick(), hash.bits()));
-        }
-        self.unschedule(old_block.as_ref());
-        self.schedule(env, loc, hash);
-        let count = old_block.as_ref().acquire();
-        self.part(env, old_block, RemovalCause::Replaced);
-        count
-    }
-
-    /// Unlinks an entry and files it under what left.
-    fn leave(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) {
-        let block = self.table.writer(env.shared).unlink(loc, hash);
-        self.spare_entries += 1;
-        if self.spare_entries > SPARE_ENTRIES_MAX {
-            env.entries.give_back(self.spare_entries - 1);
-            self.spare_entries = 1;
-        }
-        self.unschedule(block.as_ref());
-        self.part(env, block, cause);
-    }
-
-    fn part(&mut self, env: &Env<'_>, block: Block, cause: RemovalCause) {
-        self.bytes.discard(cost(block.as_ref()));
-        self.counts.count(cause);
-        if env.has_listener {
-            self.told.push_back((block, cause));
-        } else {
-            self.pending.blocks.push(block);
-        }
-    }
-
-    /// Gives back all claims that nothing stands for.
-    pub(crate) fn trim_all(&mut self, env: &Env<'_>) {
-        self.bytes.trim(env.bytes, 0);
-        env.entries.give_back(std::mem::take(&mut self.spare_entries));
-    }
-
-    /// Merges segments that have become nearly empty, a pair at a time.
-    fn shrink(&mut self, env: &Env<'_>, hash: KeyHash) {
-        let before = self.pending.segments.len();
-        let mut writer = self.table.writer(env.shared);
-        if writer.shrink(hash, &|block| env.hash_of(block), &mut self.pending.segments) {
-            self.discard_segments(before);
-        }
-    }
-
-    /// Retired segments are garbage from now on.
-    fn discard_segments(&mut self, first: usize) {
-        for segment in &self.pending.segments[first..] {
-            self.bytes.discard_structure(segment.bytes());
-        }
-    }
-
-    /// The policy's share of a write: hits that readers noted, a piece of the index, old ticks pinned.
-    fn learn(&mut self, env: &Env<'_>) {
-        let policy = &mut self.policy;
-        env.notes.take(&mut self.tails, |word| {
-            if let Some(note) = Note::from_bits(word) {
-                policy.note_hit(note);
-            }
-        });
-        policy.step();
-        let now = policy.tick();
-        if env.tick.load(Ordering::Relaxed) != now.bits() {
-            env.tick.store(now.bits(), Ordering::Relaxed);
-        }
-        self.sweep_credit += self.table.n_buckets() as u64;
-        let price = SWEEP_TICKS * policy.period();
-        for _ in 0..2 {
-            if self.sweep_credit < price {
-                return;
-            }
-            self.sweep_credit -= price;
-            self.table.writer(env.shared).sweep(|writer, loc, meta| {
-                let pinned = policy::restamp(Meta::from_bits(meta), now);
-                if pinned.bits() != meta {
-                    writer.set_meta(loc, pinned.bits());
-                }
-            });
-        }
-        self.sweep_credit = 0;
     }
 
     /// Follows a changed bound, as far as the spare bytes go.

@@ -7,7 +7,6 @@
 //! # Not here     what is protected, and in which order
 
 pub(crate) mod barrier;
-#[cfg(not(engine_loom))]
 pub(crate) mod time;
 
 #[cfg(engine_loom)]
@@ -17,6 +16,6 @@ mod native;
 
 pub(crate) use crossbeam::utils::CachePadded;
 #[cfg(engine_loom)]
-pub(crate) use model::{Arc, Mutex, MutexGuard, atomic};
+pub(crate) use model::{Arc, Life, Mutex, MutexGuard, atomic, dealloc, dig};
 #[cfg(not(engine_loom))]
-pub(crate) use native::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak, atomic};
+pub(crate) use native::{Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Weak, atomic, dealloc};

@@ -21,18 +21,21 @@
 //! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
 
 mod grow;
+mod sample;
 mod writer;
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 
 use crate::entry::{BLOCK_ALIGN, BlockRef, Header};
 use crate::hash::{KeyHash, N_BUCKETS, Position};
-use crate::reclaim::Hazard;
+use crate::reclaim::Name;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Life, dealloc};
 
-pub(crate) use writer::{Crowded, Cursor, Loc, Table, Writer};
+pub(crate) use sample::Cursor;
+pub(crate) use writer::{Crowded, Loc, Table, Writer};
 
 /// Slots in a bucket.
 pub(crate) const SLOTS: usize = 7;
@@ -65,11 +68,14 @@ pub(crate) struct Segment {
     log2: u32,
     depth: AtomicU32,
     len: AtomicU32,
+    life: Life,
 }
 
 /// The array that the top bits of a position index. Never changed in length, never freed before the table.
 struct Directory {
     depth: u32,
+    /// Takes a hash's bits of stripe and directory to the low end; where there are none, the mask makes it zero.
+    shift: u32,
     roots: Box<[AtomicPtr<Segment>]>,
 }
 
@@ -114,16 +120,15 @@ impl Shared {
     #[inline(always)]
     pub(crate) fn find<'h>(
         &self,
-        hazard: &'h mut Hazard<'_>,
+        hazard: &'h mut impl Name,
         hash: KeyHash,
         shape: u8,
         key: &[u8],
     ) -> Result<Option<Found<'h>>, Raced> {
-        let root = self.root(hash);
-        let tagged = root.load(Ordering::Acquire);
-        let (segment, mask) = split_root(tagged);
+        let way = self.way(hash);
+        let (segment, mask) = split_root(way.tagged);
         hazard.name_segment(segment);
-        if !self.is_current(root, tagged, hash) {
+        if !self.is_current(&way) {
             return Err(Raced);
         }
         let pattern = LOW_BITS * u64::from(hash.tag());
@@ -146,7 +151,7 @@ impl Shared {
                 hazard.name_entry(address);
                 // SeqCst: after the naming; pairs with the swap that unlinks. The directory is looked at after it (T4).
                 let again = slot.load(Ordering::SeqCst);
-                if address_of(again) != address || !self.is_current(root, tagged, hash) {
+                if address_of(again) != address || !self.is_current(&way) {
                     return Err(Raced);
                 }
                 word = again;
@@ -161,24 +166,23 @@ impl Shared {
             }
             index = (index + 1) & mask;
         }
-        if self.is_current(root, tagged, hash) { Ok(None) } else { Err(Raced) }
+        if self.is_current(&way) { Ok(None) } else { Err(Raced) }
     }
 
     /// Asks the processor for the bucket of a key, without looking at anything that could be freed.
     #[inline]
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
-        let (segment, mask) = split_root(self.root(hash).load(Ordering::Relaxed));
+        let (segment, mask) = split_root(self.way(hash).tagged);
         prefetch(bucket_at(segment, hash.bucket() & mask));
     }
 
     /// Asks the processor for the first entry that the tags of a key's bucket point to.
     #[inline]
-    pub(crate) fn prefetch_entry(&self, hazard: &mut Hazard<'_>, hash: KeyHash) {
-        let root = self.root(hash);
-        let tagged = root.load(Ordering::Acquire);
-        let (segment, mask) = split_root(tagged);
+    pub(crate) fn prefetch_entry(&self, hazard: &mut impl Name, hash: KeyHash) {
+        let way = self.way(hash);
+        let (segment, mask) = split_root(way.tagged);
         hazard.name_segment(segment);
-        if !self.is_current(root, tagged, hash) {
+        if !self.is_current(&way) {
             return;
         }
         // SAFETY: the segment is named, and was in the directory after that (R1).
@@ -193,20 +197,23 @@ impl Shared {
         }
     }
 
+    /// Where readers begin: the directory, and in it the root of a key.
     #[inline(always)]
-    fn root(&self, hash: KeyHash) -> &AtomicPtr<Segment> {
-        let directory = self.directory();
-        let index = self.position(hash).dir_index(directory.depth);
-        // SAFETY: `dir_index(depth)` is below `2^depth`, which is the array's length.
-        unsafe { directory.roots.get_unchecked(index) }
-    }
-
-    #[inline(always)]
-    fn directory(&self) -> &Directory {
+    fn way(&self, hash: KeyHash) -> Way<'_> {
         // Acquire: pairs with the release in `grow`, so that the directory is seen whole.
         let directory = self.directory.load(Ordering::Acquire);
         // SAFETY: directories live as long as the table (T5), which the store drops after the last reader has ended.
-        unsafe { &*directory }
+        let roots = unsafe { &*directory };
+        let index = (hash.bits() >> roots.shift) as usize & (roots.roots.len() - 1);
+        // SAFETY: masked by the array's length, which is a power of two.
+        let root = unsafe { roots.roots.get_unchecked(index) };
+        // Acquire: pairs with the release in `grow`, so that the segment is seen whole.
+        Way { directory, root, tagged: root.load(Ordering::Acquire) }
+    }
+
+    fn directory(&self) -> &Directory {
+        // SAFETY: as in `way`.
+        unsafe { &*self.directory.load(Ordering::Acquire) }
     }
 
     #[inline(always)]
@@ -214,12 +221,19 @@ impl Shared {
         hash.position(self.skip_bits)
     }
 
-    /// Whether the root still names this segment, and the directory that it stands in is still the latest (T4).
+    /// Whether the root still names the same segment, and the directory that it stands in is still the latest (T4).
     #[inline(always)]
-    fn is_current(&self, root: &AtomicPtr<Segment>, tagged: *mut Segment, hash: KeyHash) -> bool {
+    fn is_current(&self, way: &Way<'_>) -> bool {
         // SeqCst: after the naming of a hazard; pairs with the stores in `grow` that replace roots and directories.
-        root.load(Ordering::SeqCst) == tagged && ptr::eq(self.root(hash), root)
+        way.root.load(Ordering::SeqCst) == way.tagged && self.directory.load(Ordering::SeqCst) == way.directory
     }
+}
+
+/// How a reader came to a segment.
+struct Way<'a> {
+    directory: *mut Directory,
+    root: &'a AtomicPtr<Segment>,
+    tagged: *mut Segment,
 }
 
 /// Where in the matched word a tag was found: the high bit of each byte that equals the pattern's.
@@ -300,7 +314,7 @@ impl Segment {
         }
         // SAFETY: freshly allocated with room for the head and `2^log2` buckets; every field is written once.
         unsafe {
-            segment.write(Segment { log2, depth: AtomicU32::new(depth), len: AtomicU32::new(0) });
+            segment.write(Segment { log2, depth: AtomicU32::new(depth), len: AtomicU32::new(0), life: Life::new() });
             for index in 0..1 << log2 {
                 bucket_at(segment, index).write(Bucket {
                     tags: AtomicU64::new(0),
@@ -339,6 +353,7 @@ impl RetiredSegment {
         // SAFETY: allocated with this layout; its words have no destructors; unreachable by the caller's promise.
         unsafe {
             let log2 = self.0.as_ref().log2;
+            self.0.as_ref().life.end();
             dealloc(self.0.as_ptr().cast(), Segment::layout(log2));
         }
     }

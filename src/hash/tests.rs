@@ -37,12 +37,6 @@ fn check_even(name: &str, hashes: &[KeyHash]) {
         Field("directory", |h| h.position(4).dir_index(8), 256),
         Field("bucket", |h| h.bucket(), 64),
         Field("tag bits", |h| (h.bits() >> TAG_SHIFT) as usize & 0xFF, 256),
-        Field("fingerprint low", |h| h.fingerprint() as usize & 0xFF, 256),
-        Field(
-            "fingerprint high",
-            |h| (h.fingerprint() >> 24) as usize,
-            256,
-        ),
         Field(
             "directory, bucket",
             |h| h.position(4).dir_index(4) << 6 | h.bucket(),
@@ -146,10 +140,7 @@ fn fields_are_disjoint_and_cover_the_word() {
         }
     }
     let all = KeyHash::from_bits(u64::MAX);
-    assert_eq!(
-        (all.bucket(), all.tag(), all.fingerprint()),
-        (63, 255, u32::MAX)
-    );
+    assert_eq!((all.bucket(), all.tag()), (63, 255));
     assert_eq!((all.stripe(0), all.stripe(16)), (0, 0xFFFF));
     assert_eq!(
         (all.position(3).dir_index(0), all.position(3).dir_index(20)),

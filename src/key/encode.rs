@@ -18,11 +18,11 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{INLINE_BYTES, KeyError, KeyRef, MAX_KEY_BYTES, Shape};
+use crate::sync::Arc;
 
 /// Header bytes of a part. Up to `SHORT_MAX` the header is the length of the string that follows.
 pub(super) const SHORT_MAX: u8 = 0xF0;

@@ -17,7 +17,7 @@
 use std::fmt::{self, Write};
 
 use super::encode::{self, Key, KeyWriter};
-use super::{KeyRef, SCOPE_ID_BYTES, Shape};
+use super::{KeyRef, Shape};
 
 /// One part of a key.
 ///
@@ -83,15 +83,10 @@ enum Rest<'a> {
 
 impl<'a> KeyParts<'a> {
     pub(super) fn new(key: KeyRef<'a>) -> Self {
-        let skip_bytes = if key.shape().is_scoped() {
-            SCOPE_ID_BYTES
+        let rest = if key.shape() == Shape::TUPLE {
+            Rest::List(key.bytes())
         } else {
-            0
-        };
-        let rest = match key.bytes().get(skip_bytes..) {
-            Some(list) if key.shape().form() == Shape::TUPLE => Rest::List(list),
-            Some(part) => Rest::Lone(key.shape().form(), part),
-            None => Rest::List(&[]),
+            Rest::Lone(key.shape(), key.bytes())
         };
         Self { rest }
     }

@@ -208,19 +208,6 @@ fn e12_separator_inside_a_part() {
 }
 
 #[test]
-fn e13_prefix_kinds_never_meet() {
-    let kinds = [PrefixKind::Plain, PrefixKind::Scope, PrefixKind::Prefix];
-    for (idx, kind) in kinds.into_iter().enumerate() {
-        let shape = Shape::TUPLE.with_prefix_kind(kind);
-        assert_eq!((shape.prefix_kind(), shape.form()), (kind, Shape::TUPLE));
-        assert_eq!(shape.scoped().prefix_kind(), kind);
-        for other in &kinds[..idx] {
-            assert_ne!(shape, Shape::TUPLE.with_prefix_kind(*other));
-        }
-    }
-}
-
-#[test]
 fn e14_empty_part_in_the_middle() {
     check_distinct(&[&("p", "", "x")], "p____x");
     check_distinct(&[&("p", "x")], "p__x");
@@ -313,17 +300,6 @@ fn f38_length_limit_is_exact() {
         too_long(70_000).map(|_: usize| ()).unwrap_err().to_string(),
         "key is 70000 bytes long when encoded; at most 65535 are accepted"
     );
-}
-
-#[test]
-fn scoped_keys_show_their_own_parts() {
-    let mut bytes = 77_u64.to_le_bytes().to_vec();
-    let (shape, own) = encode(&("a", 1)).unwrap();
-    bytes.extend(own);
-    let key = KeyRef::from_stored(Shape::from_bits(shape).scoped(), &bytes);
-    assert_eq!(key.scope_id(), Some(77));
-    assert_eq!(key.to_string(), "a__1");
-    assert_eq!(key.parts().next(), Some(Part::Bytes(b"a")));
 }
 
 #[test]

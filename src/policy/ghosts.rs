@@ -22,7 +22,10 @@ struct Record(u32);
 
 impl Record {
     fn new(print: u32, last: u32, class: Class) -> Record {
-        debug_assert!(print > 0 && print < 1 << PRINT_BITS, "prints are not zero and fit");
+        debug_assert!(
+            print > 0 && print < 1 << PRINT_BITS,
+            "prints are not zero and fit"
+        );
         let tick = last & ((1 << TICK_BITS) - 1);
         Record(print << (TICK_BITS + CLASS_BITS) | tick << CLASS_BITS | class.bits())
     }
@@ -34,7 +37,10 @@ impl Record {
     }
     fn ghost(self, ticks: u64) -> Ghost {
         let age = (ticks as u32).wrapping_sub(self.0 >> CLASS_BITS) & ((1 << TICK_BITS) - 1);
-        Ghost { class: Class::from_bits(self.0), age }
+        Ghost {
+            class: Class::from_bits(self.0),
+            age,
+        }
     }
 }
 
@@ -56,14 +62,18 @@ pub(super) struct Place {
 /// One table.
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
-    sets: Vec<[Record; WAYS]>,
+    // Plain words: the allocator has zeroed pages of them at hand, so that making a large table is no long call.
+    sets: Vec<[u32; WAYS]>,
     cursor: usize,
 }
 
 impl Ghosts {
     pub(super) fn with_records(records: usize) -> Ghosts {
         let sets = records.div_ceil(WAYS);
-        Ghosts { sets: vec![[Record::default(); WAYS]; sets], cursor: 0 }
+        Ghosts {
+            sets: vec![[0; WAYS]; sets],
+            cursor: 0,
+        }
     }
     pub(super) fn is_empty(&self) -> bool {
         self.sets.is_empty()
@@ -72,38 +82,55 @@ impl Ghosts {
         self.sets.len() * WAYS
     }
     pub(super) fn memory_bytes(&self) -> usize {
-        self.sets.capacity() * size_of::<[Record; WAYS]>()
+        self.sets.capacity() * size_of::<[u32; WAYS]>()
     }
     /// The place of a key in this table.
     pub(super) fn place(&self, key: Key) -> Place {
         // The high bits choose the set by multiplication, the low ones are the print.
         let high = key.bits() >> PRINT_BITS << 10;
-        let set = (high as u128 * self.sets.len() as u128 >> 32) as usize;
-        Place { set, print: ((key.bits() as u32) & ((1 << PRINT_BITS) - 1)).max(1) }
+        let set = ((high * self.sets.len() as u64) >> 32) as usize;
+        Place {
+            set,
+            print: ((key.bits() as u32) & ((1 << PRINT_BITS) - 1)).max(1),
+        }
     }
     /// The place in this table, the long one, of what another holds at `place`; `None` if that key is not sampled.
     pub(super) fn long_place(&self, place: Place, rate_bits: u32) -> Option<Place> {
-        let spread = ((place.set as u64) << PRINT_BITS | u64::from(place.print)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let spread = ((place.set as u64) << PRINT_BITS | u64::from(place.print))
+            .wrapping_mul(0xD6E8_FEB8_6659_FD93);
         let sampled = spread >> 20 & ((1 << rate_bits) - 1) == 0;
-        let set = ((spread >> 32) * self.sets.len() as u64 >> 32) as usize;
-        (sampled && !self.is_empty()).then_some(Place { set, print: place.print })
+        let set = (((spread >> 32) * self.sets.len() as u64) >> 32) as usize;
+        (sampled && !self.is_empty()).then_some(Place {
+            set,
+            print: place.print,
+        })
     }
     /// Takes out the record at `place`.
     pub(super) fn take(&mut self, place: Place, ticks: u64) -> Option<Ghost> {
         let set = self.sets.get_mut(place.set)?;
-        let way = set.iter().position(|record| record.print() == place.print)?;
-        let ghost = set[way].ghost(ticks);
+        let way = set
+            .iter()
+            .position(|&word| Record(word).print() == place.print)?;
+        let ghost = Record(set[way]).ghost(ticks);
         remove(set, way);
         Some(ghost)
     }
     /// Puts a record first in its set, and returns the one that falls out with its place.
-    pub(super) fn push(&mut self, place: Place, ghost: Ghost, ticks: u64) -> Option<(Place, Ghost)> {
+    pub(super) fn push(
+        &mut self,
+        place: Place,
+        ghost: Ghost,
+        ticks: u64,
+    ) -> Option<(Place, Ghost)> {
         let set = self.sets.get_mut(place.set)?;
-        let fallen = set[WAYS - 1];
+        let fallen = Record(set[WAYS - 1]);
         set.copy_within(0..WAYS - 1, 1);
         let last = (ticks as u32).wrapping_sub(ghost.age);
-        set[0] = Record::new(place.print, last, ghost.class);
-        let fallen_place = Place { set: place.set, print: fallen.print() };
+        set[0] = Record::new(place.print, last, ghost.class).0;
+        let fallen_place = Place {
+            set: place.set,
+            print: fallen.print(),
+        };
         (!fallen.is_empty()).then(|| (fallen_place, fallen.ghost(ticks)))
     }
     /// Visits the next `n` slots in turn, purges what is too old (G2) and shows the rest.
@@ -111,7 +138,7 @@ impl Ghosts {
         for _ in 0..n.min(self.slots()) {
             let (set, way) = (self.cursor / WAYS, self.cursor % WAYS);
             self.cursor = (self.cursor + 1) % self.slots();
-            let record = self.sets[set][way];
+            let record = Record(self.sets[set][way]);
             if record.is_empty() {
                 continue;
             }
@@ -126,7 +153,7 @@ impl Ghosts {
 }
 
 /// Takes one record out of a set and closes the gap (G1).
-fn remove(set: &mut [Record; WAYS], way: usize) {
+fn remove(set: &mut [u32; WAYS], way: usize) {
     set.copy_within(way + 1.., way);
-    set[WAYS - 1] = Record::default();
+    set[WAYS - 1] = 0;
 }

@@ -4,7 +4,7 @@
 //!                sampling residents and ghosts. Their quotient is the hazard of reuse, censored waits being right by construction.
 //!                The index of (class, age) is the best over all horizons of P(reused by then) / E(time held until then), a Gittins
 //!                index, as in LHD (Beckmann, Chen, Cidon, NSDI 2018) but with the horizon chosen
-//! # Costs        a reuse, a sample: one addition; a rank: one load; `step`: one class of the index. About 21 KiB, fixed
+//! # Costs        a reuse, a sample: one addition; a rank: one load; `step`: one class of the index. About 15 KiB, fixed
 //! # Invariants   L1 every sum is finite and not negative; L2 a rank is defined for every 20-bit metadata
 //! # Not here     where the samples come from
 
@@ -16,8 +16,10 @@ const OCTAVES: usize = OCTAVE_MAX as usize + 1;
 const CLASSES: usize = STEPS * OCTAVES;
 
 /// Where each age bin begins, in ticks. The last is open.
-const BIN_STARTS: [u16; BINS] =
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 127, 192, 256, 384, 512];
+const BIN_STARTS: [u16; BINS] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 127,
+    192, 256, 384, 512,
+];
 const BINS: usize = 29;
 /// What the open bin counts for.
 const LAST_WIDTH: f32 = 512.0;
@@ -41,7 +43,9 @@ fn bin_of(age: u32) -> usize {
 }
 
 fn width(bin: usize) -> f32 {
-    BIN_STARTS.get(bin + 1).map_or(LAST_WIDTH, |&end| f32::from(end - BIN_STARTS[bin]))
+    BIN_STARTS
+        .get(bin + 1)
+        .map_or(LAST_WIDTH, |&end| f32::from(end - BIN_STARTS[bin]))
 }
 
 type Row = [f32; BINS];
@@ -88,7 +92,8 @@ impl Learner {
         learner
     }
     pub(super) fn memory_bytes(&self) -> usize {
-        (self.reuses.capacity() + self.waits.capacity()) * size_of::<Row>() + self.ranks.capacity() * size_of::<[u16; BINS]>()
+        (self.reuses.capacity() + self.waits.capacity()) * size_of::<Row>()
+            + self.ranks.capacity() * size_of::<[u16; BINS]>()
     }
     /// A key of this class was used again at this age; stands for `weight` such.
     pub(super) fn reused(&mut self, class: Class, age: u32, weight: f32) {
@@ -116,7 +121,12 @@ impl Learner {
             _ if stage <= STEPS => self.by_step[stage - 1] = self.hazards_of_step(stage - 1),
             _ => {
                 let row = stage - 1 - STEPS;
-                let hazards = blend(&self.reuses[row], &self.waits[row], &self.by_step[row % STEPS], PRIOR_CLASS);
+                let hazards = blend(
+                    &self.reuses[row],
+                    &self.waits[row],
+                    &self.by_step[row % STEPS],
+                    PRIOR_CLASS,
+                );
                 self.ranks[row] = index(&hazards).map(rank_of);
                 for bin in 0..BINS {
                     self.reuses[row][bin] *= fade;
@@ -137,7 +147,12 @@ impl Learner {
         blend(&reuses, &waits, &start, PRIOR_GLOBAL)
     }
     fn hazards_of_step(&self, step: usize) -> Row {
-        let (reuses, waits) = sum(self.reuses.iter().zip(&self.waits).skip(step).step_by(STEPS));
+        let (reuses, waits) = sum(self
+            .reuses
+            .iter()
+            .zip(&self.waits)
+            .skip(step)
+            .step_by(STEPS));
         blend(&reuses, &waits, &self.all, PRIOR_FREQUENCY)
     }
 }
@@ -175,7 +190,11 @@ fn index(hazards: &Row) -> Row {
     let mut n_blocks = 0;
     for bin in (0..BINS).rev() {
         let gone = alive[bin] - alive[bin + 1];
-        let held = if hazards[bin] > 1e-9 { gone / hazards[bin] } else { alive[bin] * width(bin) };
+        let held = if hazards[bin] > 1e-9 {
+            gone / hazards[bin]
+        } else {
+            alive[bin] * width(bin)
+        };
         let mut block = (gone, held);
         while n_blocks > 0 {
             let next = blocks[n_blocks - 1];
@@ -187,7 +206,11 @@ fn index(hazards: &Row) -> Row {
         }
         blocks[n_blocks] = block;
         n_blocks += 1;
-        out[bin] = if block.1 > 0.0 { block.0 / block.1 } else { hazards[bin] };
+        out[bin] = if block.1 > 0.0 {
+            block.0 / block.1
+        } else {
+            hazards[bin]
+        };
     }
     out
 }

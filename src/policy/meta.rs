@@ -39,7 +39,11 @@ impl Tick {
         }
         let ahead = u32::from(now.0) + TICK_CYCLE - u32::from(self.0);
         // Both lie in 1..=255, so one conditional subtraction is the remainder.
-        let age = if ahead >= TICK_CYCLE { ahead - TICK_CYCLE } else { ahead };
+        let age = if ahead >= TICK_CYCLE {
+            ahead - TICK_CYCLE
+        } else {
+            ahead
+        };
         age.min(PIN_AGE)
     }
 }
@@ -66,8 +70,14 @@ pub(super) struct Class(u8);
 
 impl Class {
     pub(super) fn new(step: u32, octave: u32) -> Class {
-        debug_assert!(step <= super::tuning::FREQ_MAX, "frequency steps fit three bits");
-        debug_assert!(octave <= super::tuning::OCTAVE_MAX, "octaves fit the learned table");
+        debug_assert!(
+            step <= super::tuning::FREQ_MAX,
+            "frequency steps fit three bits"
+        );
+        debug_assert!(
+            octave <= super::tuning::OCTAVE_MAX,
+            "octaves fit the learned table"
+        );
         Class((step | octave << 3) as u8)
     }
     pub(super) fn from_bits(bits: u32) -> Class {
@@ -84,7 +94,7 @@ impl Class {
     }
     /// The class after a reuse at `age` ticks.
     pub(super) fn reused(self, age: u32, spice: u32) -> Class {
-        Class::new(step_up(self.step(), age, spice), octave_of(age))
+        Class::new(step_up(self.step(), spice), octave_of(age))
     }
 }
 
@@ -94,10 +104,7 @@ fn octave_of(age: u32) -> u32 {
 }
 
 /// Frequency steps stand for 0, 1, 2, 3-4, 5-8, 9-16, ... uses: the wider steps are taken by chance.
-fn step_up(step: u32, age: u32, spice: u32) -> u32 {
-    if super::tuning::FORGET > 0 && age >= super::tuning::FORGET {
-        return step.max(2) - 1;
-    }
+fn step_up(step: u32, spice: u32) -> u32 {
     let wide = (1u32 << step.saturating_sub(2)) - 1;
     let up = u32::from(spice & wide == 0);
     (step + up).min(super::tuning::FREQ_MAX)
@@ -105,7 +112,9 @@ fn step_up(step: u32, age: u32, spice: u32) -> u32 {
 
 impl Meta {
     pub(super) fn new(tick: Tick, class: Class, size: u8) -> Meta {
-        Meta(u32::from(tick.0) | class.bits() << CLASS_SHIFT | u32::from(size.min(31)) << SIZE_SHIFT)
+        Meta(
+            u32::from(tick.0) | class.bits() << CLASS_SHIFT | u32::from(size.min(31)) << SIZE_SHIFT,
+        )
     }
     /// Metadata from the low 20 of `bits`.
     pub(crate) fn from_bits(bits: u32) -> Meta {

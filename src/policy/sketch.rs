@@ -23,15 +23,21 @@ pub(super) struct Sketch {
 impl Sketch {
     pub(super) fn for_entries(entries: usize) -> Sketch {
         let words = (entries as f64 * f64::from(SKETCH_NIBBLES) / 16.0).ceil() as usize;
-        let interval = (entries as f64 * f64::from(SKETCH_AGE) * 256.0 / words.max(1) as f64) as u32;
-        Sketch { words: vec![0; words], cursor: 0, wait: interval, interval }
+        let interval =
+            (entries as f64 * f64::from(SKETCH_AGE) * 256.0 / words.max(1) as f64) as u32;
+        Sketch {
+            words: vec![0; words],
+            cursor: 0,
+            wait: interval,
+            interval,
+        }
     }
     pub(super) fn memory_bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
     }
     fn word(&self, key: Key) -> (usize, u64) {
         let spread = key.bits().wrapping_mul(0xA24B_AED4_963E_E407);
-        let idx = ((spread >> 32) * self.words.len() as u64 >> 32) as usize;
+        let idx = (((spread >> 32) * self.words.len() as u64) >> 32) as usize;
         (idx, spread >> 4 ^ key.bits())
     }
     fn shift(probes: u64, i: u32) -> u32 {
@@ -42,14 +48,21 @@ impl Sketch {
     /// About how often the key was counted.
     pub(super) fn count(&self, key: Key) -> u32 {
         let (idx, probes) = self.word(key);
-        let Some(&word) = self.words.get(idx) else { return 0 };
-        (0..SKETCH_PROBES).map(|i| (word >> Self::shift(probes, i) & COUNT_MAX) as u32).min().unwrap_or(0)
+        let Some(&word) = self.words.get(idx) else {
+            return 0;
+        };
+        (0..SKETCH_PROBES)
+            .map(|i| (word >> Self::shift(probes, i) & COUNT_MAX) as u32)
+            .min()
+            .unwrap_or(0)
     }
     /// Counts the key once more.
     pub(super) fn add(&mut self, key: Key) {
         let least = u64::from(self.count(key));
         let (idx, probes) = self.word(key);
-        let Some(word) = self.words.get_mut(idx) else { return };
+        let Some(word) = self.words.get_mut(idx) else {
+            return;
+        };
         if least < COUNT_MAX {
             for i in 0..SKETCH_PROBES {
                 let shift = Self::shift(probes, i);

@@ -1,20 +1,67 @@
-//! The numbers of the policy.
+//! The numbers of the policy, each with what another choice cost.
+//!
+//! The figures are points of the mean hit ratio over the optimum's, over 60 pairs of trace and capacity, at three bucket lines a
+//! sample and four remembered candidates. They were measured one at a time and repeat to about 0.05.
 
+/// Ticks in which as many keys are inserted as the cache holds. 8 or 32: -0.1 to 0.1.
 pub(super) const TICKS_PER_CAPACITY: u64 = 16;
+
+/// What was learned fades to 1/e in so many capacities of inserts. 5: -0.2; 30: 0.
 pub(super) const MEMORY_CAPACITIES: f32 = 12.5;
-pub(super) const MEMORY_MIN: f32 = 20000.0;
-pub(super) const PASS_PARTS: u64 = 4;
+
+/// ... but not in fewer inserts than this, or small caches would know next to nothing. 5,000: -0.1; 60,000: +0.1, phases cost more.
+pub(super) const MEMORY_MIN: f32 = 20_000.0;
+
+/// ... nor in more, so that the sums of `f32` stay far from where adding one changes nothing.
+pub(super) const MEMORY_MAX: f32 = 8_000_000.0;
+
+/// Index rebuilds in a capacity of inserts, if there are inserts enough for the pieces. 4: -0.1; 64: 0.
+pub(super) const PASS_PARTS: u64 = 16;
+
+/// Keys that a frequency step borrows from all. 4 or 50: -0.1.
 pub(super) const PRIOR_FREQUENCY: f32 = 16.0;
+
+/// Keys that a class borrows from its frequency step. 4 or 50: -0.1.
 pub(super) const PRIOR_CLASS: f32 = 16.0;
+
+/// Keys that all borrow from the guess of the start. 10: -0.1.
 pub(super) const PRIOR_GLOBAL: f32 = 1.0;
-pub(super) const GHOSTS_PER_ENTRY: f32 = 1.0;
-pub(super) const LONG_PER_ENTRY: f32 = 0.9;
-pub(super) const LONG_RATE_BITS: u32 = 3;
+
+/// Evicted keys that are remembered, 4 bytes each. 1: -0.4; 1.5: -0.15; 4: +0.2.
+pub(super) const GHOSTS_PER_ENTRY: f32 = 2.0;
+
+/// Records of the long, sampled memory, 4 bytes each. 0.5: 0.
+pub(super) const LONG_PER_ENTRY: f32 = 0.25;
+
+/// Counters of the sketch, half a byte each. 16: +0.2.
 pub(super) const SKETCH_NIBBLES: f32 = 8.0;
-pub(super) const SKETCH_PROBES: u32 = 4;
-pub(super) const SKETCH_AGE: f32 = 8.0;
+
+/// Counters a key has. 4: -0.2.
+pub(super) const SKETCH_PROBES: u32 = 2;
+
+/// All counters are halved in so many capacities of counted uses. 8: -0.1; 2: -0.1.
+pub(super) const SKETCH_AGE: f32 = 4.0;
+
+/// Ghosts looked at in each table an insert.
 pub(super) const SCAN_SLOTS: usize = 4;
-pub(super) const GHOST_FREQ: u32 = 1;
+
+/// The highest frequency step.
 pub(super) const FREQ_MAX: u32 = 7;
-pub(super) const OCTAVE_MAX: u32 = 8;
-pub(super) const FORGET: u32 = 0;
+
+/// The highest octave code of the last reuse age. 8: -0.1, and a table half as large again.
+pub(super) const OCTAVE_MAX: u32 = 5;
+
+/// While the cache fills, a tick is this part of the inserts so far. 4 or 16: 0 on average.
+pub(super) const GROWING_TICKS: u64 = 8;
+
+/// How many capacities the long memory looks back. 32: 0.
+pub(super) const LONG_HORIZON: f32 = 16.0;
+
+/// Records of the long memory beyond its share, for small caches. 512: 0.
+pub(super) const LONG_FLOOR: usize = 256;
+
+/// Ghosts beyond their share, for small caches. 0: -0.05 together with the next.
+pub(super) const GHOSTS_FLOOR: usize = 128;
+
+/// Entries beyond its share that the sketch is made for.
+pub(super) const SKETCH_FLOOR: usize = 128;

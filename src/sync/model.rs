@@ -1,6 +1,8 @@
 //! Loom's locks and atomics, for the model checker alone (`--cfg engine_loom`).
 
-pub(crate) use loom::sync::Arc;
+use std::alloc::Layout;
+use std::cell::RefCell;
+pub(crate) use std::sync::Arc;
 
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::compiler_fence;
@@ -27,5 +29,58 @@ impl<T> Mutex<T> {
 
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()
+    }
+}
+
+/// Memory that ends: every access is told, and the end, so that a use after it, or one that isn't ordered before it,
+/// fails the model.
+pub(crate) struct Life(loom::cell::UnsafeCell<bool>);
+
+// SAFETY: the cell itself checks that accesses don't race, which is its purpose.
+#[allow(unsafe_code)]
+unsafe impl Sync for Life {}
+
+impl Life {
+    pub(crate) fn new() -> Self {
+        Self(loom::cell::UnsafeCell::new(true))
+    }
+
+    #[track_caller]
+    #[allow(unsafe_code)]
+    pub(crate) fn touch(&self) {
+        // SAFETY: `with` panics where the access races.
+        self.0.with(|alive| assert!(unsafe { *alive }, "memory is used after its end"));
+    }
+
+    #[track_caller]
+    #[allow(unsafe_code)]
+    pub(crate) fn end(&self) {
+        // SAFETY: as above.
+        self.0.with_mut(|alive| assert!(std::mem::take(unsafe { &mut *alive }), "memory ends once"));
+    }
+}
+
+thread_local! {
+    /// What a model has freed. It stays readable until the model ends, so that a faulty twin fails by its assertions.
+    static GRAVES: RefCell<Vec<(*mut u8, Layout)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Takes memory back, to be freed by the next [`dig`].
+///
+/// # Safety
+/// As for `std::alloc::dealloc`.
+#[allow(unsafe_code)]
+pub(crate) unsafe fn dealloc(at: *mut u8, layout: Layout) {
+    GRAVES.with(|graves| graves.borrow_mut().push((at, layout)));
+}
+
+/// Frees what earlier models have given back.
+pub(crate) fn dig() {
+    for (at, layout) in GRAVES.take() {
+        // SAFETY: given back once, by the promise to `dealloc`, and the model that could still look at it is over.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::alloc::dealloc(at, layout);
+        }
     }
 }

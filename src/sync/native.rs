@@ -1,5 +1,6 @@
 //! The machine's own locks and atomics.
 
+pub(crate) use std::alloc::dealloc;
 pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
 pub(crate) mod atomic {
@@ -36,9 +37,6 @@ impl<T> Mutex<T> {
 pub(crate) struct Condvar(parking_lot::Condvar);
 
 impl Condvar {
-    pub(crate) const fn new() -> Self {
-        Self(parking_lot::Condvar::new())
-    }
 
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
@@ -47,4 +45,21 @@ impl Condvar {
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, wait_max: std::time::Duration) {
         self.0.wait_for(guard, wait_max);
     }
+}
+
+/// Tells the model checker of accesses to memory and of its end; nothing here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life;
+
+impl Life {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    pub(crate) fn touch(&self) {}
+
+    #[inline(always)]
+    pub(crate) fn end(&self) {}
 }

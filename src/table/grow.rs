@@ -151,7 +151,7 @@ impl Writer<'_> {
     fn double_directory(&mut self) {
         let old = self.shared.directory();
         let depth = old.depth + 1;
-        let new = Directory::boxed(depth, |index| old.roots[index >> 1].load(Ordering::Relaxed));
+        let new = Directory::boxed(self.shared.skip_bits, depth, |index| old.roots[index >> 1].load(Ordering::Relaxed));
         // SeqCst: release, so that it is seen whole; and in order with the loads in `is_current`.
         self.shared.directory.store(new.as_ptr(), Ordering::SeqCst);
         self.table.directories.push(new);

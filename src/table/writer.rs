@@ -3,11 +3,11 @@
 use std::ptr::{self, NonNull};
 
 use super::{
-    Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Shared, address_of, bucket_at,
-    match_bytes, meta_of, overflow_of, pack, prefetch, split_root,
+    Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, Segment, Shared, address_of, bucket_at,
+    match_bytes, meta_of, overflow_of, pack, split_root,
 };
 use crate::entry::{Block, BlockRef};
-use crate::hash::{KeyHash, Position};
+use crate::hash::KeyHash;
 use crate::sync::atomic::{AtomicPtr, Ordering};
 
 /// The overflow count sticks at its highest value, which then means "many".
@@ -33,14 +33,6 @@ impl Loc {
 // SAFETY: a location is an address that only `Writer` looks behind, under the lock, while it is valid.
 unsafe impl Send for Loc {}
 
-/// A place in the order of positions, from which a walk over all entries continues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cursor(pub(super) u64);
-
-impl Cursor {
-    pub(crate) const START: Cursor = Cursor(0);
-}
-
 /// What the lock protects of the table.
 pub(crate) struct Table {
     pub(super) directories: Vec<NonNull<Directory>>,
@@ -48,7 +40,7 @@ pub(crate) struct Table {
     pub(super) bytes: u64,
     len: usize,
     /// The bucket that `sweep` visits next.
-    swept: (usize, usize),
+    pub(super) swept: (usize, usize),
 }
 
 // SAFETY: the directories are owned by the table and shared with readers through atomics alone.
@@ -58,7 +50,7 @@ impl Table {
     /// A table and what readers need of it. `skip_bits` are the hash's top bits that chose the stripe.
     pub(crate) fn new(skip_bits: u32) -> (Shared, Table) {
         let root = Segment::new(0, 0);
-        let directory = Directory::boxed(0, |_| root);
+        let directory = Directory::boxed(skip_bits, 0, |_| root);
         let bytes = Segment::bytes(0) + directory_bytes(0);
         let shared = Shared { directory: AtomicPtr::new(directory.as_ptr()), skip_bits };
         let table = Table { directories: vec![directory], n_segments: 1, bytes, len: 0, swept: (0, 0) };
@@ -115,9 +107,9 @@ impl Drop for Table {
 }
 
 impl Directory {
-    pub(super) fn boxed(depth: u32, root: impl Fn(usize) -> *mut Segment) -> NonNull<Directory> {
+    pub(super) fn boxed(skip_bits: u32, depth: u32, root: impl Fn(usize) -> *mut Segment) -> NonNull<Directory> {
         let roots = (0..1usize << depth).map(|index| AtomicPtr::new(root(index))).collect();
-        NonNull::from(Box::leak(Box::new(Directory { depth, roots })))
+        NonNull::from(Box::leak(Box::new(Directory { depth, shift: (64 - skip_bits - depth).min(63), roots })))
     }
 }
 
@@ -290,87 +282,6 @@ impl Writer<'_> {
         first.expect("a crowded segment has entries")
     }
 
-    /// Asks the processor for the bucket that `sample` will look at for the same `random`.
-    pub(crate) fn prefetch_sample(&self, random: u64) {
-        let (segment, index) = self.random_bucket(random);
-        prefetch(bucket_at(segment, index));
-    }
-
-    /// Calls `see` for each entry of one bucket, chosen by 64 random bits.
-    pub(crate) fn sample(&self, random: u64, see: impl FnMut(Loc, u32)) {
-        let (segment, index) = self.random_bucket(random);
-        self.visit(segment, index, see);
-    }
-
-    fn random_bucket(&self, random: u64) -> (*mut Segment, usize) {
-        let hash = KeyHash::from_bits(random >> self.shared.skip_bits);
-        let (segment, mask) = split_root(self.shared.root_at_position(random).load(Ordering::Relaxed));
-        (segment, hash.bucket() & mask)
-    }
-
-    pub(super) fn visit(&self, segment: *mut Segment, index: usize, mut see: impl FnMut(Loc, u32)) {
-        for (slot, word) in self.bucket(segment, index).slots.iter().enumerate() {
-            let word = word.load(Ordering::Relaxed);
-            if !address_of(word).is_null() {
-                see(Loc { segment, bucket: index as u32, slot: slot as u32 }, meta_of(word));
-            }
-        }
-    }
-
-    /// Visits the next bucket of an endless walk over all of them.
-    pub(crate) fn sweep(&mut self, mut see: impl FnMut(&mut Self, Loc, u32)) {
-        let (root, index) = self.table.swept;
-        let roots = self.shared.directory().roots.len();
-        let root = if root < roots { root } else { 0 };
-        let (segment, mask) = split_root(self.shared.directory().roots[root].load(Ordering::Relaxed));
-        let mut seen = [(0, 0); SLOTS];
-        let mut n = 0;
-        let index = index & mask;
-        self.visit(segment, index, |loc, meta| {
-            seen[n] = (loc.slot, meta);
-            n += 1;
-        });
-        for &(slot, meta) in &seen[..n] {
-            see(self, Loc { segment, bucket: index as u32, slot }, meta);
-        }
-        self.table.swept = if index < mask {
-            (root, index + 1)
-        } else {
-            // A segment stands behind `2^(directory's depth - its own)` roots side by side; on to the next one.
-            let depth = self.shared.directory().depth - self.head(segment).depth.load(Ordering::Relaxed);
-            let next = ((root >> depth) + 1) << depth;
-            (if next < roots { next } else { 0 }, 0)
-        };
-    }
-
-    /// Takes counts of all entries of one segment from `cursor` on; where to go on, or `None` after the last.
-    pub(crate) fn collect(
-        &self,
-        cursor: Cursor,
-        hash_of: &dyn Fn(BlockRef<'_>) -> KeyHash,
-        out: &mut Vec<Block>,
-    ) -> Option<Cursor> {
-        let directory = self.shared.directory();
-        let (segment, mask) = split_root(self.shared.root_at_position(cursor.0).load(Ordering::Relaxed));
-        for index in 0..=mask {
-            self.visit(segment, index, |loc, _| {
-                let block = self.block(loc).expect("visited slots are taken");
-                let position: Position = self.shared.position(hash_of(block));
-                // After a merge, the segment holds entries that an earlier call has yielded.
-                if position.bits() >= cursor.0 {
-                    out.push(block.acquire());
-                }
-            });
-        }
-        let depth = self.head(segment).depth.load(Ordering::Relaxed);
-        debug_assert!(depth <= directory.depth);
-        if depth == 0 {
-            return None;
-        }
-        let range = 1u64 << (64 - depth);
-        (cursor.0 & !(range - 1)).checked_add(range).map(Cursor)
-    }
-
     /// Takes all entries out, at the end of the table.
     pub(crate) fn drain(&mut self, out: &mut Vec<Block>) {
         let mut previous = ptr::null_mut();
@@ -391,7 +302,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn segment_of(&self, hash: KeyHash) -> (*mut Segment, usize) {
-        split_root(self.shared.root(hash).load(Ordering::Relaxed))
+        split_root(self.shared.way(hash).tagged)
     }
 
     pub(super) fn head(&self, segment: *mut Segment) -> &Segment {

@@ -1,0 +1,148 @@
+//! A block in the making: allocated and filled before any lock is taken.
+
+use std::alloc::alloc;
+use std::mem::size_of;
+use std::ptr::NonNull;
+
+use super::{
+    Block, BlockRef, CHARGE_UNIT, Header, IDLE, RawGuard, Source, Value, allocated_bytes, block_layout, key_offset,
+};
+use crate::clock::Nanos;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Life, dealloc};
+
+/// Why a block could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DraftError {
+    /// Longer than the header can say, or than the address space.
+    TooLarge,
+    /// The allocator refused.
+    OutOfMemory,
+}
+
+/// A block that only its maker can reach.
+pub(crate) struct Draft {
+    block: Block,
+}
+
+/// What a draft is made of, besides its value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    pub(crate) shape: u8,
+    pub(crate) key: &'a [u8],
+    pub(crate) idle: bool,
+}
+
+impl Draft {
+    /// Allocates a block and moves (or copies) the value into it. Gives the value back on an error.
+    pub(crate) fn new<V, S>(parts: Parts<'_>, source: S) -> Result<(Draft, S::Kept), (DraftError, S)>
+    where
+        V: Value + ?Sized,
+        S: Source<V>,
+    {
+        let flags = if parts.idle { IDLE } else { 0 };
+        let len = source.n_elements();
+        let (Ok(key_len), Ok(value_len)) = (u16::try_from(parts.key.len()), u32::try_from(len)) else {
+            return Err((DraftError::TooLarge, source));
+        };
+        let Some((layout, value_offset)) = block_layout::<V>(flags, parts.key.len(), len) else {
+            return Err((DraftError::TooLarge, source));
+        };
+        let Ok(charge_bytes) = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT) else {
+            return Err((DraftError::TooLarge, source));
+        };
+        // SAFETY: the layout holds a header at least, so its size is not zero.
+        let Some(base) = NonNull::new(unsafe { alloc(layout) }) else {
+            return Err((DraftError::OutOfMemory, source));
+        };
+        if base.addr().get() >> 48 != 0 {
+            // SAFETY: allocated above with this layout; nothing was written.
+            unsafe { dealloc(base.as_ptr(), layout) };
+            return Err((DraftError::OutOfMemory, source));
+        }
+        let header = Header {
+            refs: AtomicU32::new(1),
+            key_len,
+            shape: parts.shape,
+            flags,
+            deadline: AtomicU64::new(u64::MAX),
+            version: 0,
+            value_len,
+            token: AtomicU32::new(0),
+            charge_bytes,
+            stamp: 0,
+            life: Life::new(),
+        };
+        // SAFETY: the block is `layout.size()` bytes, aligned to 16 or more: the header at 0, the idle word behind it
+        // (40 is a multiple of 8), then the key's bytes; `block_layout` reserved each.
+        unsafe {
+            base.cast::<Header>().write(header);
+            if flags & IDLE != 0 {
+                base.add(size_of::<Header>()).cast::<AtomicU64>().write(AtomicU64::new(u64::MAX));
+            }
+            base.add(key_offset(flags)).copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
+        }
+        let raw = RawGuard { base, layout };
+        // SAFETY: the value's place is reserved at `value_offset` for `len`, aligned as `V` asks, and not yet written.
+        let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), len) };
+        std::mem::forget(raw);
+        Ok((Draft { block: Block(base.cast()) }, kept))
+    }
+
+    /// Gives the value back and frees the block.
+    pub(crate) fn undo<V, S>(self, kept: S::Kept) -> S
+    where
+        V: Value + ?Sized,
+        S: Source<V>,
+    {
+        let base = self.block.0;
+        let (layout, offset) = self.block.as_ref().layout::<V>();
+        // SAFETY: the draft is the only owner, so the value is whole and nobody else reads it; it is moved out once,
+        // and its place is freed right after.
+        unsafe {
+            let value = base.cast::<u8>().add(offset).as_ptr();
+            let source = S::restore(kept, value);
+            dealloc(base.cast::<u8>().as_ptr(), layout);
+            source
+        }
+    }
+
+    /// Adds what the weigher answered to the charge; false where the sum is beyond 64 GiB.
+    pub(crate) fn add_weight(&mut self, bytes: u64) -> bool {
+        let units = bytes.div_ceil(CHARGE_UNIT);
+        let header = self.header_mut();
+        match u32::try_from(units).ok().and_then(|units| header.charge_bytes.checked_add(units)) {
+            Some(sum) => {
+                header.charge_bytes = sum;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Fills in what is known under the stripe's lock alone.
+    pub(crate) fn seal(&mut self, version: u64, stamp: u32, deadline: Nanos, idle: Nanos) {
+        let header = self.header_mut();
+        header.version = version;
+        header.stamp = stamp;
+        header.set_deadline(deadline);
+        if header.has_idle() {
+            self.as_ref().idle().store(idle.0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn as_ref(&self) -> BlockRef<'_> {
+        self.block.as_ref()
+    }
+
+    /// Hands the block over to be linked; from here on its plain fields don't change.
+    pub(crate) fn into_block(self) -> Block {
+        self.block
+    }
+
+    fn header_mut(&mut self) -> &mut Header {
+        // SAFETY: a draft is the only owner of its block (E2), and `&mut self` is the only access to the draft.
+        unsafe { self.block.0.as_mut() }
+    }
+}
+

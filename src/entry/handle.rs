@@ -1,0 +1,99 @@
+//! The counted handle that callers hold.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use super::{Block, BlockRef, Value, release_raw};
+use crate::clock::Nanos;
+use crate::sync::atomic::Ordering;
+
+/// A counted handle to an entry: the value by `Deref`, its key, version and remaining time to live.
+///
+/// The handle keeps the value alive after it left the cache; from then on its bytes are the caller's and no longer
+/// part of the cache's budget. Dropping the last handle of an entry that has left drops the value.
+///
+/// Cost: cloning and dropping change one counter in the entry, which other threads that hold the same entry share;
+/// [`Cache::read`](crate::Cache::read) avoids it.
+pub struct Entry<V: Value + ?Sized> {
+    block: Block,
+    now: Nanos,
+    _value: PhantomData<V>,
+}
+
+impl<V: Value + ?Sized> Entry<V> {
+    /// # Safety
+    /// `block` was drafted for a `V`.
+    #[inline]
+    pub(crate) unsafe fn new(block: Block, now: Nanos) -> Self {
+        Self { block, now, _value: PhantomData }
+    }
+
+    /// The entry's version: it grows with each write of the key, over removal and re-insertion too; gaps are normal.
+    pub fn version(&self) -> u64 {
+        self.block.as_ref().version()
+    }
+
+    /// The time to live that was left when this handle was made; `None` if the entry never expires.
+    pub fn ttl(&self) -> Option<std::time::Duration> {
+        let block = self.block.as_ref();
+        let mut deadline = block.deadline();
+        if block.has_idle() {
+            deadline = deadline.min(Nanos(block.idle().load(Ordering::Relaxed)));
+        }
+        (deadline != Nanos::MAX).then(|| std::time::Duration::from_nanos(deadline.0.saturating_sub(self.now.0)))
+    }
+
+    /// Whether both handles are to the same entry, not merely to equal ones.
+    pub fn same(&self, other: &Self) -> bool {
+        self.block == other.block
+    }
+
+    pub(crate) fn block(&self) -> BlockRef<'_> {
+        self.block.as_ref()
+    }
+}
+
+impl<V: Value + ?Sized> Deref for Entry<V> {
+    type Target = V;
+
+    #[inline]
+    fn deref(&self) -> &V {
+        // SAFETY: by the contract of `new`.
+        unsafe { self.block.as_ref().value() }
+    }
+}
+
+impl<V: Value + ?Sized> Clone for Entry<V> {
+    fn clone(&self) -> Self {
+        Self { block: self.block.as_ref().acquire(), now: self.now, _value: PhantomData }
+    }
+}
+
+impl<V: Value + ?Sized> Drop for Entry<V> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the handle owns one count of a block of type `V`, and it ends here.
+        unsafe { release_raw::<V>(self.block.0) }
+    }
+}
+
+impl<V: Value + ?Sized> AsRef<V> for Entry<V> {
+    fn as_ref(&self) -> &V {
+        self
+    }
+}
+
+impl<V: Value + fmt::Debug + ?Sized> fmt::Debug for Entry<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("version", &self.version()).field("value", &&**self).finish_non_exhaustive()
+    }
+}
+
+impl From<Entry<[u8]>> for bytes::Bytes {
+    /// Hands the value out as `Bytes` without copying it: they share the entry's block.
+    fn from(entry: Entry<[u8]>) -> Self {
+        bytes::Bytes::from_owner(entry)
+    }
+}
+
