@@ -1,7 +1,7 @@
 //! Bytes (or entries) that a cache may hold, and who has claimed how many of them.
 //!
 //! # Idea         One shared counter of claims, never above the bound; each stripe keeps an account of what it claimed:
-//!                live entries, garbage, structure, and a little spare that it takes from without touching the counter.
+//!   live entries, garbage, structure, and a little spare that it takes from without touching the counter.
 //!
 //! ```text
 //! used (shared) = sum over stripes of  live + structure + max(garbage, allowance) + spare   + reservations   <= max
@@ -13,9 +13,10 @@
 //!
 //! # Costs        common case: additions under the stripe's lock; the shared counter moves by net differences only
 //! # Invariants   B1 `used <= max` after every claim: claiming is one compare-and-swap from a sum that fits
-//!                B2 an account's claim is the sum of its parts, and is given back exactly once
+//!   B2 an account's claim is the sum of its parts, and is given back exactly once
 //! # Not here     what garbage is waiting for (module `reclaim`), whom to evict (module `policy`)
 
+use crate::sync::CachePadded;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The allowance for garbage is this part of the bound.
@@ -28,12 +29,24 @@ const ALLOWANCE_MAX: u64 = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Budget {
     max: AtomicU64,
-    used: AtomicU64,
+    /// What one stripe may let wait as garbage, and what one entry may take: both follow from `max`.
+    allowance: AtomicU64,
+    largest: AtomicU64,
+    n_stripes: u64,
+    used: CachePadded<AtomicU64>,
 }
 
 impl Budget {
-    pub(crate) fn new(max: u64) -> Budget {
-        Budget { max: AtomicU64::new(max), used: AtomicU64::new(0) }
+    pub(crate) fn new(max: u64, n_stripes: usize) -> Budget {
+        let budget = Budget {
+            max: AtomicU64::new(0),
+            allowance: AtomicU64::new(0),
+            largest: AtomicU64::new(0),
+            n_stripes: n_stripes as u64,
+            used: CachePadded::new(AtomicU64::new(0)),
+        };
+        budget.set_max(max);
+        budget
     }
 
     pub(crate) fn max(&self) -> u64 {
@@ -42,7 +55,10 @@ impl Budget {
 
     /// Sets the bound. Claims above it stay until they're given back.
     pub(crate) fn set_max(&self, max: u64) {
+        let allowance = (max / SLACK_SHARE / self.n_stripes).min(ALLOWANCE_MAX);
         self.max.store(max, Ordering::Relaxed);
+        self.allowance.store(allowance, Ordering::Relaxed);
+        self.largest.store(max - allowance * self.n_stripes, Ordering::Relaxed);
     }
 
     pub(crate) fn used(&self) -> u64 {
@@ -77,13 +93,13 @@ impl Budget {
     }
 
     /// A stripe's part of the slack that is kept for garbage.
-    pub(crate) fn allowance(&self, n_stripes: usize) -> u64 {
-        (self.max() / SLACK_SHARE / n_stripes as u64).min(ALLOWANCE_MAX)
+    pub(crate) fn allowance(&self) -> u64 {
+        self.allowance.load(Ordering::Relaxed)
     }
 
     /// The largest single entry that can ever fit: the bound without the slack.
-    pub(crate) fn largest(&self, n_stripes: usize) -> u64 {
-        self.max() - self.allowance(n_stripes) * n_stripes as u64
+    pub(crate) fn largest(&self) -> u64 {
+        self.largest.load(Ordering::Relaxed)
     }
 }
 
@@ -102,6 +118,10 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn live(&self) -> u64 {
         self.live
+    }
+
+    pub(crate) fn structure(&self) -> u64 {
+        self.structure
     }
 
     pub(crate) fn garbage(&self) -> u64 {
@@ -165,10 +185,6 @@ impl Account {
     /// Puts claimed bytes into the account.
     pub(crate) fn add_spare(&mut self, amount: u64) {
         self.spare += amount;
-    }
-
-    pub(crate) fn spare(&self) -> u64 {
-        self.spare
     }
 
     /// Spare bytes become an entry's. The caller has funded them.

@@ -14,9 +14,9 @@
 //!
 //! # Costs        one allocation an insert; a handle: one count up and one down
 //! # Invariants   E1 a block is freed by whoever takes its count from one to zero, exactly once
-//!                E2 the fields that aren't atomic are written by the draft's only owner, before it is linked
-//!                E3 a `BlockRef` exists only while the cache's count is held or a hazard defers its end, so a count is
-//!                never raised from zero
+//!   E2 the fields that aren't atomic are written by the draft's only owner, before it is linked
+//!   E3 a `BlockRef` exists only while the cache's count is held or a hazard defers its end, so a count is
+//!   never raised from zero
 //! # Not here     when the cache gives up its count: module `reclaim`
 
 mod draft;

@@ -53,6 +53,9 @@ impl Notes {
     pub(crate) fn take(&self, tails: &mut Tails, mut see: impl FnMut(u64)) {
         for (ring, tail) in self.rings.iter().zip(&mut tails.0) {
             let head = ring.head.load(Ordering::Relaxed);
+            if head == *tail {
+                continue;
+            }
             let n = head.wrapping_sub(*tail).min(WORDS as u32);
             for at in 0..n {
                 let word = &ring.words[head.wrapping_sub(n - at) as usize % WORDS];

@@ -1,9 +1,9 @@
 //! Hazard slots: what a reader is looking at, so that a writer knows what it may free.
 //!
 //! # Idea         A reader names the one segment and the one entry that it looks at, in slots on its thread's own line;
-//!                a writer that has unlinked a batch raises the barrier, reads all slots, and frees what none names.
-//!                After Michael, "Hazard Pointers" (IEEE TPDS 2004); the free-of-charge publication is the asymmetric
-//!                barrier of module `sync::barrier`.
+//!   a writer that has unlinked a batch raises the barrier, reads all slots, and frees what none names.
+//!   After Michael, "Hazard Pointers" (IEEE TPDS 2004); the free-of-charge publication is the asymmetric
+//!   barrier of module `sync::barrier`.
 //!
 //! ```text
 //! reader: publish(slot, p) | barrier | load the link again: still p?  -> use p -> clear the slot
@@ -11,11 +11,11 @@
 //! ```
 //!
 //! # Costs        a reader: two stores to its own line and the loads it repeats; a writer: one barrier and one look at
-//!                every thread's line, a batch
+//!   every thread's line, a batch
 //! # Invariants   R1 what a slot named before the barrier, and what is still linked then, isn't freed by that look
-//!                R2 a record belongs to one thread at a time, and is never freed: the list only grows, to the largest
-//!                number of threads that read at one time
-//!                R3 a thread's guards end in the reverse order of their making, or their slots stay taken until all ended
+//!   R2 a record belongs to one thread at a time, and is never freed: the list only grows, to the largest
+//!   number of threads that read at one time
+//!   R3 a thread's guards end in the reverse order of their making, or their slots stay taken until all ended
 //! # Not here     what is linked where (module `table`), how many bytes wait (module `budget`)
 
 use std::ptr;
@@ -82,8 +82,8 @@ impl Domain {
         loop {
             // SAFETY: records are never freed while the domain lives (R2).
             unsafe { &*record }.next.store(head, Ordering::Relaxed);
-            // Release: pairs with the acquire in `records`, so that the record is seen whole.
-            match self.head.compare_exchange(head, record, Ordering::Release, Ordering::Relaxed) {
+            // SeqCst: release, so that the record is seen whole; and in order with the looks in the swap form.
+            match self.head.compare_exchange(head, record, Ordering::SeqCst, Ordering::Relaxed) {
                 // SAFETY: as above.
                 Ok(_) => return unsafe { &*record },
                 Err(other) => head = other,
@@ -92,8 +92,8 @@ impl Domain {
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
-        // Acquire: pairs with the release in `register`.
-        let mut at = self.head.load(Ordering::Acquire);
+        // SeqCst: pairs with the exchange in `register`.
+        let mut at = self.head.load(Ordering::SeqCst);
         std::iter::from_fn(move || {
             // SAFETY: records are never freed while the domain lives (R2), and were whole when they were linked.
             let record = unsafe { at.as_ref() }?;

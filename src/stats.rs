@@ -3,7 +3,7 @@
 //! # Idea         writers count under the lock they hold anyway; a snapshot adds the stripes up
 //! # Costs        nothing on a hit; a snapshot locks each stripe in turn
 //! # Invariants   counters never go down; `inserted = live_entries + replaced + left` once the cache is quiet, where
-//!                `left` is the sum of the other causes
+//!   `left` is the sum of the other causes
 //! # Not here     hits and misses, which a hit would have to write somewhere
 
 /// Why a value left the cache.

@@ -1,10 +1,10 @@
 //! The stripes, and everything that happens outside their locks: reading, reclaiming, telling.
 //!
 //! # Idea         readers walk a stripe's table under a hazard; writers lock the stripe, and what they take out leaves
-//!                here, after the lock is gone
+//!   here, after the lock is gone
 //! # Costs        a hit: no lock, and no write but to the reader's own line, unless the coarse tick has moved
 //! # Invariants   O1 a thread locks one stripe at a time; O2 no user code runs under a stripe's lock, but the clock;
-//!                O3 a block's count that the cache held is released after a look at the hazards that didn't name it
+//!   O3 a block's count that the cache held is released after a look at the hazards that didn't name it
 //! # Not here     value types, keys as users write them
 
 mod free;
@@ -107,8 +107,8 @@ impl Store {
             listener,
             bounded: (weighted, config.max_entries.is_some()),
             chunk_bytes: CHUNK_BYTES_MAX.min(max_bytes / (n_stripes as u64 * 256)),
-            bytes: CachePadded::new(Budget::new(max_bytes)),
-            entries: CachePadded::new(Budget::new(config.max_entries.unwrap_or(UNBOUNDED))),
+            bytes: CachePadded::new(Budget::new(max_bytes, n_stripes)),
+            entries: CachePadded::new(Budget::new(config.max_entries.unwrap_or(UNBOUNDED), n_stripes)),
             panics: AtomicU64::new(0),
         }
     }
@@ -305,7 +305,7 @@ impl Store {
 
     /// The refusal of an entry of this size.
     pub(crate) fn too_large(&self, bytes: u64) -> Refusal {
-        Refusal::TooLarge { bytes, bytes_max: self.bytes.largest(self.cells.len()) }
+        Refusal::TooLarge { bytes, bytes_max: self.bytes.largest() }
     }
 
     /// One snapshot: each stripe in turn.
@@ -365,7 +365,6 @@ impl Store {
             bytes: &self.bytes,
             entries: &self.entries,
             chunk_bytes: self.chunk_bytes,
-            n_stripes: self.cells.len(),
             has_listener: self.listener.is_some(),
         }
     }

@@ -1,11 +1,11 @@
 //! What one lock protects: the writer's side of table, wheel, policy and account, as one `&mut` structure.
 //!
 //! # Idea         single-threaded arithmetic on integers; whoever holds the lock calls it, and takes what left away with
-//!                them to be dropped unlocked
+//!   them to be dropped unlocked
 //! # Costs        each call does a bounded number of steps; the bounds are the constants below
 //! # Invariants   K1 an entry is linked in the table once, and has a wheel record if and only if it has a deadline
-//!                K2 the account's `live` is the sum of `cost` over linked entries; each is discarded once
-//!                K3 nothing that runs user code is dropped here: blocks go to `pending` or `told`
+//!   K2 the account's `live` is the sum of `cost` over linked entries; each is discarded once
+//!   K3 nothing that runs user code is dropped here: blocks go to `pending` or `told`
 //! # Not here     locks, hazards, callbacks: module `store`
 
 mod change;
@@ -52,7 +52,6 @@ pub(crate) struct Env<'a> {
     pub(crate) bytes: &'a Budget,
     pub(crate) entries: &'a Budget,
     pub(crate) chunk_bytes: u64,
-    pub(crate) n_stripes: usize,
     pub(crate) has_listener: bool,
 }
 
@@ -93,6 +92,8 @@ pub(crate) struct Stripe {
     table: Table,
     wheel: Wheel,
     policy: Policy,
+    /// The policy's memory, which changes when it is fitted to another number of entries.
+    policy_bytes: u64,
     tails: Tails,
     bytes: Account,
     spare_entries: u64,
@@ -114,6 +115,7 @@ impl Stripe {
             table,
             wheel: Wheel::new(),
             policy: Policy::new(seed, weighted),
+            policy_bytes: 0,
             tails,
             bytes: Account::default(),
             spare_entries: 0,
@@ -296,16 +298,16 @@ impl Stripe {
 
     /// Bytes of the structure that entries' charges don't cover: the table, the wheel, and the policy beyond its share.
     fn structure_bytes(&self) -> u64 {
-        let policy = self.policy.memory_bytes() as u64;
-        self.table.bytes()
-            + self.wheel.memory_bytes() as u64
-            + policy.saturating_sub(POLICY_SHARE * self.table.len() as u64)
+        let shared = POLICY_SHARE * self.table.len() as u64;
+        self.table.bytes() + self.wheel.memory_bytes() as u64 + self.policy_bytes.saturating_sub(shared)
     }
 
     pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {
         let structure = self.structure_bytes();
-        self.bytes.set_structure(structure, env.bytes);
-        self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+        if structure != self.bytes.structure() {
+            self.bytes.set_structure(structure, env.bytes);
+            self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+        }
     }
 
     /// Whether the room for a draft is claimed, and what to do if not.
@@ -335,7 +337,7 @@ impl Stripe {
 
     /// Follows a changed bound, as far as the spare bytes go.
     pub(crate) fn follow_bounds(&mut self, env: &Env<'_>) {
-        let allowance = env.bytes.allowance(env.n_stripes);
+        let allowance = env.bytes.allowance();
         if !self.bytes.has_allowance(allowance) {
             self.bytes.set_allowance(allowance, env.bytes);
         }

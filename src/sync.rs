@@ -3,7 +3,7 @@
 //! # Idea         everything that threads share is imported from here, so that a model checker can stand in for the machine
 //! # Costs        none: each name is the original, or a newtype that inlines to it
 //! # Invariants   S1 no other module imports `std::sync::atomic`, a lock or loom; S2 a lock is never poisoned: a panic
-//!                under it leaves what it protects valid, which is the duty of the one who holds it
+//!   under it leaves what it protects valid, which is the duty of the one who holds it
 //! # Not here     what is protected, and in which order
 
 pub(crate) mod barrier;

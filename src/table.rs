@@ -1,8 +1,8 @@
 //! The hash table of one stripe: readers walk it without a lock, writers hold the stripe.
 //!
 //! # Idea         Extendible hashing (Fagin et al., ACM TODS 1979): a directory of segments, a segment of up to 64
-//!                buckets, a bucket of one cache line. A bucket's first word holds seven one-byte tags and the count of
-//!                entries that found it full; the other seven are entry pointers with 20 bits of metadata each.
+//!   buckets, a bucket of one cache line. A bucket's first word holds seven one-byte tags and the count of
+//!   entries that found it full; the other seven are entry pointers with 20 bits of metadata each.
 //!
 //! ```text
 //! Shared.directory -> [segment, segment, ...] -> | head | bucket 0 | bucket 1 | ... |
@@ -12,12 +12,13 @@
 //!
 //! # Costs        a look-up: the directory, one bucket (1.1 on average), the entry; growth: one segment at a time
 //! # Invariants   T1 an entry never moves inside a segment, so a reader can't miss one that stays
-//!                T2 a slot is written before its tag (release), and a tag is cleared before its slot
-//!                T3 the overflow count of a bucket is at least the number of entries of the segment that passed it
-//!                T4 a segment that left the directory keeps its pointers: so who finds an entry checks, after naming it,
-//!                that the segment is still the directory's; and who finds none checks the same
-//!                T5 directories are freed with the table only; together they are at most twice the largest
-//!                T6 readers change a word's metadata by one compare-and-swap of the whole word, under their hazard
+//!   T2 an entry is there from the moment its slot is written until its slot is emptied: the tag comes before
+//!   the slot and goes after it; a reader that meets a tag without an entry passes on
+//!   T3 the overflow count of a bucket is at least the number of entries of the segment that passed it
+//!   T4 a segment that left the directory keeps its pointers: so who finds an entry checks, after naming it,
+//!   that the segment is still the directory's; and who finds none checks the same
+//!   T5 directories are freed with the table only; together they are at most twice the largest
+//!   T6 readers change a word's metadata by one compare-and-swap of the whole word, under their hazard
 //! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
 
 mod grow;
@@ -41,7 +42,7 @@ pub(crate) use writer::{Crowded, Loc, Table, Writer};
 pub(crate) const SLOTS: usize = 7;
 
 /// The largest number of buckets in a segment, as a power of two.
-const SEGMENT_LOG2_MAX: u32 = N_BUCKETS.trailing_zeros();
+const SEGMENT_LOG2_MAX: u32 = if cfg!(engine_loom) { 1 } else { N_BUCKETS.trailing_zeros() };
 
 /// One bit in each of seven bytes; multiplied by a tag, that tag in each.
 const LOW_BITS: u64 = 0x0001_0101_0101_0101;
@@ -131,12 +132,15 @@ impl Shared {
         if !self.is_current(&way) {
             return Err(Raced);
         }
+        // SAFETY: the segment is named, and was in the directory after that (R1).
+        unsafe { &*segment }.life.touch();
         let pattern = LOW_BITS * u64::from(hash.tag());
         let mut index = hash.bucket() & mask;
         for _ in 0..=mask {
             // SAFETY: the segment is named, and was in the directory after that (R1); `index <= mask` is in range.
             let bucket = unsafe { &*bucket_at(segment, index) };
-            // Acquire: pairs with the release in `Writer::fill`: a tag that is seen has its slot written (T2).
+            // Acquire: pairs with the releases in `fill` and `clear`, so that a reader that has seen an entry, or heard of
+            // it from who did, sees its tag and the overflow counts on the way to it (T2, T3).
             let tags = bucket.tags.load(Ordering::Acquire);
             let mut matches = match_bytes(tags, pattern);
             while matches != 0 {

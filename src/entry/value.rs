@@ -172,7 +172,9 @@ unsafe fn copy(bytes: &[u8], at: *mut u8, len: usize) {
     // SAFETY: `n <= len` bytes of room, and the block is fresh, so nothing overlaps.
     unsafe {
         at.copy_from_nonoverlapping(bytes.as_ptr(), n);
-        at.add(n).write_bytes(0, len - n);
+        if n < len {
+            at.add(n).write_bytes(0, len - n);
+        }
     }
 }
 

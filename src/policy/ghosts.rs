@@ -1,7 +1,7 @@
 //! The keys that were evicted of late: what class they had, and when they were last used.
 //!
 //! # Idea         a set-associative table of 32-bit records; a set is one line, newest first, so that age order needs no field.
-//!                What a set pushes out goes on, one key in 2^rate, to a second table with a longer memory that only teaches
+//!   What a set pushes out goes on, one key in 2^rate, to a second table with a longer memory that only teaches
 //! # Costs        find, push: one line each; scan: a constant number of records. 4 bytes a record
 //! # Invariants   G1 the records of a set are gapless and newest first; G2 a record is purged before its tick count repeats
 //! # Not here     the learning

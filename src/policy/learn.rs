@@ -1,9 +1,9 @@
 //! What a use is worth waiting for: reuse hazards by class and age, and the index computed from them.
 //!
 //! # Idea         for each class and age bin two sums, both fading: reuses seen, and time spent there by keys that wait, seen by
-//!                sampling residents and ghosts. Their quotient is the hazard of reuse, censored waits being right by construction.
-//!                The index of (class, age) is the best over all horizons of P(reused by then) / E(time held until then), a Gittins
-//!                index, as in LHD (Beckmann, Chen, Cidon, NSDI 2018) but with the horizon chosen
+//!   sampling residents and ghosts. Their quotient is the hazard of reuse, censored waits being right by construction.
+//!   The index of (class, age) is the best over all horizons of P(reused by then) / E(time held until then), a Gittins
+//!   index, as in LHD (Beckmann, Chen, Cidon, NSDI 2018) but with the horizon chosen
 //! # Costs        a reuse, a sample: one addition; a rank: one load; `step`: one class of the index. About 15 KiB, fixed
 //! # Invariants   L1 every sum is finite and not negative; L2 a rank is defined for every 20-bit metadata
 //! # Not here     where the samples come from

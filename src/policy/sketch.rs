@@ -1,7 +1,7 @@
 //! How often a key was used of late, about: a blocked count-min sketch that forgets as it goes.
 //!
 //! # Idea         a key has a few 4-bit counters, all in one word; its count is the least of them, and only the least are raised.
-//!                A cursor halves one word now and then, so no call halves them all
+//!   A cursor halves one word now and then, so no call halves them all
 //! # Costs        one line for each call; half a byte a counter
 //! # Invariants   K1 no counter overflows into its neighbour
 //! # Not here     what a count means

@@ -41,7 +41,7 @@ impl Store {
         if self.entries.max() == 0 || self.bytes.max() == 0 {
             return Some(Refusal::NoCapacity);
         }
-        (bytes > self.bytes.largest(self.cells.len())).then(|| self.too_large(bytes))
+        (bytes > self.bytes.largest()).then(|| self.too_large(bytes))
     }
 
     /// Frees what was evicted, then takes from other stripes, until the draft fits or nothing helps.

@@ -2,7 +2,7 @@
 //!
 //! # Idea         below here blocks are untyped, so that the engine is compiled once; above, everything is a `V`
 //! # Invariants   Y1 every block of a `TypedStore<V>` was drafted for a `V`: `Cache<V>` drafts no other, and nobody else
-//!                can reach the store
+//!   can reach the store
 
 use std::marker::PhantomData;
 

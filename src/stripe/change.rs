@@ -27,8 +27,10 @@ impl Stripe {
                 Err(Crowded(back)) => block = back,
             }
             // Every slot of the segment is taken by keys of like hash: one of them makes room.
-            let crowd = self.table.writer(env.shared).first_of(hash);
-            self.leave(env, crowd, hash, RemovalCause::Evicted);
+            let writer = self.table.writer(env.shared);
+            let crowd = writer.first_of(hash);
+            let crowd_hash = writer.block(crowd).map_or(hash, |block| env.hash_of(block));
+            self.leave(env, crowd, crowd_hash, RemovalCause::Evicted);
         }
     }
 

@@ -5,25 +5,50 @@ use crate::clock::Nanos;
 use crate::hash::KeyHash;
 use crate::policy::Meta;
 use crate::stats::RemovalCause;
-use crate::table::{Loc, SLOTS};
+use crate::table::Loc;
 
 /// Bucket lines that a sample reads.
 const SAMPLE_BUCKETS: usize = 5;
 /// The newest share of the entries that is spared: one in this many.
 const GRACE_SHARE: u32 = 100;
-/// How many of a sample are looked at before one with a handle or in its grace is taken after all.
-const LOOKS: usize = 4;
-/// Steps of the wheel before a victim is chosen among the living.
-const EXPIRE_PER_EVICTION: usize = 16;
+/// How many of a sample are remembered: if the first has a handle or is in its grace, the next is looked at.
+const CHOICES: usize = 3;
 /// Samples that may come up empty before the buckets are walked in turn.
 const EMPTY_SAMPLES: usize = 8;
 /// Buckets of that walk.
 const WALK: usize = 128;
+/// Steps of the wheel before a victim is chosen among the living.
+const EXPIRE_PER_EVICTION: usize = 16;
 
-/// The entries of a few buckets.
-struct Sample {
-    items: [(u32, Loc, u32); SAMPLE_BUCKETS * SLOTS],
-    len: usize,
+/// The lowest in rank of those that were seen, lowest first.
+struct Choices {
+    items: [(u32, Loc); CHOICES],
+}
+
+impl Choices {
+    fn none() -> Choices {
+        Choices { items: [(u32::MAX, Loc::NOWHERE); CHOICES] }
+    }
+
+    #[inline(always)]
+    fn see(&mut self, rank: u32, loc: Loc) {
+        if rank < self.items[CHOICES - 1].0 {
+            self.insert(rank, loc);
+        }
+    }
+
+    fn insert(&mut self, rank: u32, loc: Loc) {
+        let mut at = CHOICES - 1;
+        while at > 0 && rank < self.items[at - 1].0 {
+            self.items[at] = self.items[at - 1];
+            at -= 1;
+        }
+        self.items[at] = (rank, loc);
+    }
+
+    fn seen(&self) -> impl Iterator<Item = Loc> {
+        self.items.iter().filter(|(_, loc)| *loc != Loc::NOWHERE).map(|(_, loc)| *loc)
+    }
 }
 
 impl Stripe {
@@ -36,8 +61,8 @@ impl Stripe {
         }
         self.fit_policy();
         for attempt in 0..EMPTY_SAMPLES + WALK {
-            let sample = if attempt < EMPTY_SAMPLES { self.sample(env) } else { self.walk(env) };
-            if let Some(victim) = sample.and_then(|sample| self.choose(env, sample, spared)) {
+            let choices = if attempt < EMPTY_SAMPLES { self.sample(env) } else { self.walk(env) };
+            if let Some(victim) = self.choose(env, &choices, spared) {
                 self.evict_at(env, victim);
                 return true;
             }
@@ -50,51 +75,46 @@ impl Stripe {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
         if capacity == 0 || len > 2 * capacity || 4 * len.max(16) < capacity {
             self.policy.resize(len.max(1));
+            self.policy_bytes = self.policy.memory_bytes() as u64;
         }
     }
 
-    fn sample(&mut self, env: &Env<'_>) -> Option<Sample> {
+    fn sample(&mut self, env: &Env<'_>) -> Choices {
         let randoms: [u64; SAMPLE_BUCKETS] = std::array::from_fn(|_| self.next_random());
         let writer = self.table.writer(env.shared);
         for random in randoms {
             writer.prefetch_sample(random);
         }
-        let mut sample = Sample::empty();
-        for random in randoms {
-            writer.sample(random, |loc, meta| sample.push(loc, meta));
+        let mut choices = Choices::none();
+        for (nth, random) in randoms.into_iter().enumerate() {
+            writer.sample(random, |loc, meta| {
+                let meta = Meta::from_bits(meta);
+                if nth == 0 {
+                    // One bucket is as good a sample of those that wait as all of them, and costs a fifth.
+                    self.policy.observe(meta);
+                }
+                choices.see(self.policy.rank(meta), loc);
+            });
         }
-        self.rank(sample)
+        choices
     }
 
-    fn walk(&mut self, env: &Env<'_>) -> Option<Sample> {
-        let mut sample = Sample::empty();
-        self.table.writer(env.shared).sweep(|_, loc, meta| sample.push(loc, meta));
-        self.rank(sample)
+    fn walk(&mut self, env: &Env<'_>) -> Choices {
+        let mut choices = Choices::none();
+        let policy = &self.policy;
+        self.table
+            .writer(env.shared)
+            .sweep(|_, loc, meta| choices.see(policy.rank(Meta::from_bits(meta)), loc));
+        choices
     }
 
-    fn rank(&mut self, mut sample: Sample) -> Option<Sample> {
-        for (rank, _, meta) in &mut sample.items[..sample.len] {
-            let meta = Meta::from_bits(*meta);
-            self.policy.observe(meta);
-            *rank = self.policy.rank(meta);
-        }
-        (sample.len > 0).then_some(sample)
-    }
-
-    /// The lowest in rank that is neither spared, nor in its grace, nor held; else the lowest that isn't spared.
-    fn choose(&mut self, env: &Env<'_>, mut sample: Sample, spared: Option<Loc>) -> Option<Loc> {
+    /// The lowest in rank that is neither spared, nor in its grace, nor held; else the oldest that isn't spared.
+    fn choose(&mut self, env: &Env<'_>, choices: &Choices, spared: Option<Loc>) -> Option<Loc> {
         let grace = (self.table.len() as u32 / GRACE_SHARE).max(1);
         let inserts = self.inserts;
         let writer = self.table.writer(env.shared);
         let mut fallback: Option<(u32, Loc)> = None;
-        for _ in 0..LOOKS {
-            let Some(at) = (0..sample.len).min_by_key(|&at| sample.items[at].0) else { break };
-            let (_, loc, _) = sample.items[at];
-            sample.len -= 1;
-            sample.items.swap(at, sample.len);
-            if Some(loc) == spared {
-                continue;
-            }
+        for loc in choices.seen().filter(|&loc| Some(loc) != spared) {
             let Some(block) = writer.block(loc) else { continue };
             let age = inserts.wrapping_sub(block.stamp());
             if age > grace && !block.has_handles() {
@@ -135,16 +155,5 @@ impl Stripe {
         self.random ^= self.random << 25;
         self.random ^= self.random >> 27;
         self.random.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-}
-
-impl Sample {
-    fn empty() -> Sample {
-        Sample { items: [(0, Loc::NOWHERE, 0); SAMPLE_BUCKETS * SLOTS], len: 0 }
-    }
-
-    fn push(&mut self, loc: Loc, meta: u32) {
-        self.items[self.len] = (0, loc, meta);
-        self.len += 1;
     }
 }

@@ -1,12 +1,12 @@
 //! The asymmetric barrier between a reader that publishes a hazard and a writer that is about to free.
 //!
 //! # Idea         A reader stores its hazard and loads again; a writer unlinks and then looks at the hazards. One of the
-//!                two must see the other, which takes a store-load barrier on both sides. Readers are many, so theirs is
-//!                made free: on Linux the writer's `membarrier` runs a full barrier on every core that runs this process.
+//!   two must see the other, which takes a store-load barrier on both sides. Readers are many, so theirs is
+//!   made free: on Linux the writer's `membarrier` runs a full barrier on every core that runs this process.
 //! # Costs        reader, light form: no instruction; writer: one system call, about 3 us with several threads running
 //! # Invariants   B1 the form is decided once, before the first hazard is published, and never changes
-//!                B2 `heavy` returns true only after a full barrier that began after the call did; after false
-//!                (a filter that came later forbids the call) nothing may be freed
+//!   B2 `heavy` returns true only after a full barrier that began after the call did; after false
+//!   (a filter that came later forbids the call) nothing may be freed
 //! # Not here     the hazards themselves: module `reclaim`
 //!
 //! | form | reader | writer | used |
@@ -35,7 +35,8 @@ pub(crate) enum Form {
 #[inline(always)]
 pub(crate) fn publish<T>(slot: &AtomicPtr<T>, value: *mut T, form: Form) {
     if form == Form::Light {
-        slot.store(value, Ordering::Relaxed);
+        // Release: what was read under the name that this one overwrites was read before; pairs with a writer's look.
+        slot.store(value, Ordering::Release);
         compiler_fence(Ordering::SeqCst);
     } else {
         publish_heavily(slot, value, form);
@@ -48,7 +49,8 @@ fn publish_heavily<T>(slot: &AtomicPtr<T>, value: *mut T, form: Form) {
         // SeqCst: pairs with the sequentially consistent look at the slot in `reclaim`.
         slot.swap(value, Ordering::SeqCst);
     } else {
-        slot.store(value, Ordering::Relaxed);
+        // Release: as in the light form.
+        slot.store(value, Ordering::Release);
         // SeqCst: pairs with the fence in `heavy`.
         fence(Ordering::SeqCst);
     }

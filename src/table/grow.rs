@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use super::writer::directory_bytes;
-use super::{Directory, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, split_root};
+use super::{Directory, Loc, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, pack, split_root};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::sync::atomic::Ordering;
@@ -94,14 +94,13 @@ impl Writer<'_> {
         // The new segment takes the upper half: positions whose bit number `depth` from the top is one.
         let upper = 1u64 << (63 - depth);
         let mut moved = Vec::with_capacity(SLOTS << SEGMENT_LOG2_MAX);
-        let (new_segment, new_mask) = split_root(new);
+        let (new_segment, _) = split_root(new);
         for index in 0..=mask {
             self.visit(old, index, |loc, meta| {
                 let block = self.block(loc).expect("visited slots are taken");
                 let hash = hash_of(block);
                 if self.shared.position(hash).bits() & upper != 0 {
-                    let filled = self.fill(new_segment, new_mask, hash, second_count(block), meta);
-                    assert!(filled.is_ok(), "an empty segment has room for another's entries");
+                    self.place(new_segment, mask, loc, hash, second_count(block), meta);
                     moved.push((loc, hash));
                 }
             });
@@ -117,6 +116,20 @@ impl Writer<'_> {
         self.table.bytes += Segment::bytes(SEGMENT_LOG2_MAX);
     }
 
+    /// Puts an entry into the same place of another segment of the same size, which no reader can reach yet.
+    fn place(&self, to: *mut Segment, mask: usize, at: Loc, hash: KeyHash, block: Block, meta: u32) {
+        let bucket = self.bucket(to, at.bucket as usize);
+        let tags = bucket.tags.load(Ordering::Relaxed) | u64::from(hash.tag()) << (8 * at.slot);
+        bucket.tags.store(tags, Ordering::Relaxed);
+        bucket.slots[at.slot as usize].store(pack(block.into_raw(), meta), Ordering::Relaxed);
+        let mut passed = hash.bucket() & mask;
+        while passed != at.bucket as usize {
+            self.change_overflow(to, passed, true);
+            passed = (passed + 1) & mask;
+        }
+        self.count(to, 1);
+    }
+
     /// Merges the segment of this key with its neighbour if both are nearly empty. True if it did.
     pub(crate) fn shrink(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) -> bool {
         let (segment, _) = self.segment_of(hash);
@@ -128,8 +141,10 @@ impl Writer<'_> {
         let bit = 1u64 << (64 - depth);
         let lower = position & !(u64::MAX >> (depth - 1));
         let roots = [lower, lower | bit].map(|at| self.shared.root_at_position(at).load(Ordering::Relaxed));
-        let [(into, _), (from, mask)] = roots.map(split_root);
-        let [into_head, from_head] = [into, from].map(|segment| self.head(segment));
+        // The upper one stays. A split leaves the lower half where it was, so a root that has left a segment never comes
+        // back to it: a reader that finds its root unchanged has looked at the right segment all the time (T4).
+        let [(from, mask), (into, _)] = roots.map(split_root);
+        let [from_head, into_head] = [from, into].map(|segment| self.head(segment));
         let len = |head: &Segment| head.len.load(Ordering::Relaxed) as usize;
         if into_head.depth.load(Ordering::Relaxed) != from_head.depth.load(Ordering::Relaxed)
             || len(into_head) + len(from_head) > MERGE_BELOW
@@ -137,11 +152,11 @@ impl Writer<'_> {
             return false;
         }
         for index in 0..=mask {
-            // Readers of the lower segment may see these; a full comparison of keys makes that harmless.
-            self.copy_bucket(from, index, roots[0], hash_of);
+            // Readers of the upper segment may see these; a full comparison of keys makes that harmless.
+            self.copy_bucket(from, index, roots[1], hash_of);
         }
-        self.head(into).depth.store(depth - 1, Ordering::Relaxed);
-        self.store_roots_at(lower, depth - 1, roots[0]);
+        into_head.depth.store(depth - 1, Ordering::Relaxed);
+        self.store_roots_at(lower, depth - 1, roots[1]);
         self.table.n_segments -= 1;
         self.table.bytes -= Segment::bytes(self.head(from).log2);
         retired.push(RetiredSegment(NonNull::new(from).expect("a root is never null")));

@@ -73,9 +73,8 @@ impl Table {
 
     /// The two halves together.
     pub(crate) fn writer<'a>(&'a mut self, shared: &'a Shared) -> Writer<'a> {
-        let latest = self.directories.last().expect("a table has a directory");
-        assert!(
-            ptr::eq(latest.as_ptr(), shared.directory.load(Ordering::Relaxed)),
+        debug_assert!(
+            self.directories.last().is_some_and(|latest| ptr::eq(latest.as_ptr(), shared.directory())),
             "a table is used with its own shared half"
         );
         Writer { shared, table: self }
@@ -139,6 +138,7 @@ impl Writer<'_> {
         self.search(hash, |other| ptr::eq(other.as_ptr(), block.as_ptr()))
     }
 
+    #[inline]
     fn search(&self, hash: KeyHash, is_it: impl Fn(BlockRef<'_>) -> bool) -> Option<Loc> {
         let (segment, mask) = self.segment_of(hash);
         let pattern = LOW_BITS * u64::from(hash.tag());
@@ -204,27 +204,27 @@ impl Writer<'_> {
         meta: u32,
     ) -> Result<Loc, Crowded> {
         let home = hash.bucket() & mask;
-        let Some((distance, slot)) = (0..=mask).find_map(|distance| {
-            let tags = self.bucket(segment, (home + distance) & mask).tags.load(Ordering::Relaxed);
+        for distance in 0..=mask {
+            let index = (home + distance) & mask;
+            let bucket = self.bucket(segment, index);
+            let tags = bucket.tags.load(Ordering::Relaxed);
             let free = match_bytes(tags, 0);
-            (free != 0).then(|| (distance, free.trailing_zeros() / 8))
-        }) else {
-            return Err(Crowded(block));
-        };
-        let index = (home + distance) & mask;
-        let bucket = self.bucket(segment, index);
-        let word = pack(block.into_raw(), meta);
-        // Release: pairs with the acquire of a reader that has an old tag word; key and value are seen whole.
-        bucket.slots[slot as usize].store(word, Ordering::Release);
-        let tags = bucket.tags.load(Ordering::Relaxed);
-        // Those who are passed say so before the tag can be seen, so that no reader stops short of it (T3).
-        for passed in 0..distance {
-            self.change_overflow(segment, (home + passed) & mask, true);
+            if free == 0 {
+                continue;
+            }
+            let slot = free.trailing_zeros() / 8;
+            // Those who are passed say so first, so that no reader stops short of the entry (T3).
+            for passed in 0..distance {
+                self.change_overflow(segment, (home + passed) & mask, true);
+            }
+            bucket.tags.store(tags | u64::from(hash.tag()) << (8 * slot), Ordering::Relaxed);
+            let word = pack(block.into_raw(), meta);
+            // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
+            bucket.slots[slot as usize].store(word, Ordering::Release);
+            self.count(segment, 1);
+            return Ok(Loc { segment, bucket: index as u32, slot });
         }
-        // Release: pairs with the acquire of a reader's load of the tags (T2).
-        bucket.tags.store(tags | u64::from(hash.tag()) << (8 * slot), Ordering::Release);
-        self.head(segment).len.fetch_add(1, Ordering::Relaxed);
-        Ok(Loc { segment, bucket: index as u32, slot })
+        Err(Crowded(block))
     }
 
     /// Puts a block in the place of another one of the same key, whose count is handed out.
@@ -248,26 +248,33 @@ impl Writer<'_> {
     pub(super) fn clear(&self, loc: Loc, hash: KeyHash) -> NonNull<super::Header> {
         let index = loc.bucket as usize;
         let bucket = self.bucket(loc.segment, index);
-        let tags = bucket.tags.load(Ordering::Relaxed) & !(0xff << (8 * loc.slot));
-        bucket.tags.store(tags, Ordering::Relaxed);
-        // SeqCst: the unlinking comes before the look at the hazards.
+        // SeqCst: the unlinking comes before the look at the hazards. The tag goes after it (T2).
         let old = bucket.slots[loc.slot as usize].swap(ptr::null_mut(), Ordering::SeqCst);
+        let tags = bucket.tags.load(Ordering::Relaxed) & !(0xff << (8 * loc.slot));
+        // Release: pairs with the acquire of a reader; who sees the tag gone sees the slot empty.
+        bucket.tags.store(tags, Ordering::Release);
         let mask = (1 << self.head(loc.segment).log2) - 1;
         let mut passed = hash.bucket() & mask;
         while passed != index {
             self.change_overflow(loc.segment, passed, false);
             passed = (passed + 1) & mask;
         }
-        self.head(loc.segment).len.fetch_sub(1, Ordering::Relaxed);
+        self.count(loc.segment, -1);
         NonNull::new(address_of(old)).expect("what is unlinked was linked")
     }
 
-    fn change_overflow(&self, segment: *mut Segment, index: usize, up: bool) {
+    /// Counts entries of a segment; writers alone do, under the lock.
+    pub(super) fn count(&self, segment: *mut Segment, by: i32) {
+        let len = &self.head(segment).len;
+        len.store(len.load(Ordering::Relaxed).wrapping_add_signed(by), Ordering::Relaxed);
+    }
+
+    pub(super) fn change_overflow(&self, segment: *mut Segment, index: usize, up: bool) {
         let bucket = self.bucket(segment, index);
         let tags = bucket.tags.load(Ordering::Relaxed);
         if overflow_of(tags) != OVERFLOW_STUCK {
             let one = 1 << 56;
-            // Release: a tag that this store carries along was published before, and is again.
+            // Release: pairs with the acquire of a reader, for whom a passed bucket's count must not lag behind.
             bucket.tags.store(if up { tags + one } else { tags - one }, Ordering::Release);
         }
     }

@@ -1,0 +1,324 @@
+//! A miniature of the store for the model checker: the real table, entries, hazards and budget, and nothing above them.
+//!
+//! # Idea         tests/loom.rs is a crate of its own and can't reach the engine's inside; it gets these few operations
+//! # Invariants   M1 a key is its own hash, eight bytes long; its value is a number
+//!   M2 what a model frees stays readable until the next one begins, so that a faulty twin fails by an
+//!   assertion and not by chance
+//! # Not here     stripes, policy, wheel: arithmetic under one lock, which no interleaving concerns
+
+use std::ptr::NonNull;
+
+use crate::budget;
+use crate::entry::{Block, BlockRef, Draft, Parts, Releaser};
+use crate::hash::KeyHash;
+use crate::reclaim::{Domain, Hazard, Name, Named, Record};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::table::{RetiredSegment, Shared, Table};
+
+/// Explores all interleavings of a model.
+pub fn check(model: impl Fn() + Send + Sync + 'static) {
+    loom::model(move || {
+        crate::sync::dig();
+        model();
+    });
+}
+
+/// What readers and the writer share.
+#[allow(missing_debug_implementations)]
+pub struct Pantry {
+    domain: Domain,
+    shared: Shared,
+}
+
+/// The writer's side.
+#[allow(missing_debug_implementations)]
+pub struct Keeper {
+    pantry: Arc<Pantry>,
+    table: Table,
+    blocks: Vec<Block>,
+    segments: Vec<RetiredSegment>,
+    releaser: Releaser,
+}
+
+/// What a look-up found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The value.
+    Hit(u64),
+    /// The key was absent at one moment.
+    Miss,
+    /// Something moved; look again.
+    Raced,
+}
+
+impl Pantry {
+    /// An empty table and its writer.
+    pub fn open() -> (Arc<Pantry>, Keeper) {
+        let (shared, table) = Table::new(0);
+        let pantry = Arc::new(Pantry { domain: Domain::new(), shared });
+        // SAFETY: `draft` makes blocks of this type alone (M1).
+        let releaser = unsafe { Releaser::new::<u64>() };
+        let keeper =
+            Keeper { pantry: Arc::clone(&pantry), table, blocks: Vec::new(), segments: Vec::new(), releaser };
+        (pantry, keeper)
+    }
+
+    /// A reader, with a line of its own.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { pantry: self, record: self.domain.register() }
+    }
+}
+
+/// One thread that reads.
+#[allow(missing_debug_implementations)]
+pub struct Reader<'p> {
+    pantry: &'p Pantry,
+    record: &'p Record,
+}
+
+impl Reader<'_> {
+    /// Reads a value in place.
+    pub fn read(&self, key: u64) -> Answer {
+        self.read_under(&mut self.record.hazard(0), key)
+    }
+
+    /// Reads a value in place, with names that were never published behind a barrier.
+    pub fn read_without_barrier(&self, key: u64) -> Answer {
+        self.read_under(&mut Quiet(self.record.hazard(0)), key)
+    }
+
+    fn read_under(&self, hazard: &mut impl Name, key: u64) -> Answer {
+        match self.pantry.shared.find(hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes()) {
+            Ok(Some(found)) => Answer::Hit(number(found.block)),
+            Ok(None) => Answer::Miss,
+            Err(_) => Answer::Raced,
+        }
+    }
+
+    /// Reads a value through a counted handle, after the hazard is gone.
+    pub fn get(&self, key: u64) -> Answer {
+        let mut hazard = self.record.hazard(0);
+        let found = self.pantry.shared.find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
+        let counted = match found {
+            Ok(Some(found)) => found.block.acquire(),
+            Ok(None) => return Answer::Miss,
+            Err(_) => return Answer::Raced,
+        };
+        drop(hazard);
+        self.end(counted)
+    }
+
+    /// As `get`, but counts when the hazard is gone already.
+    pub fn get_too_late(&self, key: u64) -> Answer {
+        let mut hazard = self.record.hazard(0);
+        let found = self.pantry.shared.find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
+        let raw = match found {
+            Ok(Some(found)) => NonNull::new(found.block.as_ptr()).expect("a block is never null"),
+            Ok(None) => return Answer::Miss,
+            Err(_) => return Answer::Raced,
+        };
+        drop(hazard);
+        // SAFETY: none, which is the point: the memory may have ended, but is readable (M2).
+        let counted = unsafe { BlockRef::new(raw) }.acquire();
+        self.end(counted)
+    }
+
+    fn end(&self, counted: Block) -> Answer {
+        let answer = Answer::Hit(number(counted.as_ref()));
+        // SAFETY: all blocks hold a `u64` (M1).
+        unsafe { Releaser::new::<u64>() }.release(counted);
+        answer
+    }
+}
+
+fn number(block: BlockRef<'_>) -> u64 {
+    // SAFETY: all blocks hold a `u64` (M1).
+    *unsafe { block.value::<u64>() }
+}
+
+/// Names without the barrier.
+struct Quiet<'a>(Hazard<'a>);
+
+impl Name for Quiet<'_> {
+    fn name_segment<T>(&self, segment: *mut T) {
+        self.0.name_segment(segment);
+    }
+
+    fn name_entry<T>(&self, entry: *mut T) {
+        self.0.name_entry_without_barrier(entry);
+    }
+}
+
+impl Keeper {
+    /// Links a value, or puts it in the place of another.
+    pub fn insert(&mut self, key: u64, value: u64) {
+        let parts = Parts { shape: 0, key: &key.to_le_bytes(), idle: false };
+        let Ok((draft, ())) = Draft::new::<u64, u64>(parts, value) else { panic!("memory for a model") };
+        let hash = KeyHash::from_bits(key);
+        let mut writer = self.table.writer(&self.pantry.shared);
+        match writer.find(hash, 0, &key.to_le_bytes()) {
+            Some(loc) => self.blocks.push(writer.replace(loc, draft.into_block(), 0)),
+            None => drop(writer.link(hash, draft.into_block(), 0).expect("a model is small")),
+        }
+    }
+
+    /// Takes a value out; it waits for [`reclaim`](Self::reclaim).
+    pub fn remove(&mut self, key: u64) {
+        let hash = KeyHash::from_bits(key);
+        let mut writer = self.table.writer(&self.pantry.shared);
+        let loc = writer.find(hash, 0, &key.to_le_bytes()).expect("a model removes what is there");
+        self.blocks.push(writer.unlink(loc, hash));
+    }
+
+    /// Enlarges or splits the segment of a key.
+    pub fn grow(&mut self, key: u64) {
+        self.table.writer(&self.pantry.shared).grow(KeyHash::from_bits(key), &hash_of, &mut self.segments);
+    }
+
+    /// Merges the segment of a key with its neighbour.
+    pub fn shrink(&mut self, key: u64) -> bool {
+        self.table.writer(&self.pantry.shared).shrink(KeyHash::from_bits(key), &hash_of, &mut self.segments)
+    }
+
+    /// Frees what left and no reader names.
+    pub fn reclaim(&mut self) {
+        let named = self.pantry.domain.look();
+        self.free(named);
+    }
+
+    /// As `reclaim`, by a look from before the removal.
+    pub fn remove_after_the_look(&mut self, key: u64) {
+        let named = self.pantry.domain.look();
+        self.remove(key);
+        self.free(named);
+    }
+
+    /// Frees what left, whoever reads it.
+    pub fn reclaim_blindly(&mut self) {
+        for block in self.blocks.drain(..) {
+            self.releaser.release(block);
+        }
+        for segment in self.segments.drain(..) {
+            // SAFETY: none, which is the point; the memory stays readable (M2).
+            unsafe { segment.free() };
+        }
+    }
+
+    fn free(&mut self, named: Option<Named>) {
+        let Some(named) = named else { return };
+        for block in std::mem::take(&mut self.blocks) {
+            if named.has(block.as_ref().as_ptr()) {
+                self.blocks.push(block);
+            } else {
+                self.releaser.release(block);
+            }
+        }
+        for segment in std::mem::take(&mut self.segments) {
+            if named.has(segment.as_ptr()) {
+                self.segments.push(segment);
+            } else {
+                // SAFETY: retired before the look, which didn't name it.
+                unsafe { segment.free() };
+            }
+        }
+    }
+
+    /// Ends the model, when all readers have ended.
+    pub fn close(mut self) {
+        self.table.writer(&self.pantry.shared).drain(&mut self.blocks);
+        self.reclaim_blindly();
+    }
+}
+
+fn hash_of(block: BlockRef<'_>) -> KeyHash {
+    let key = block.key_bytes().try_into().expect("a model's keys are eight bytes");
+    KeyHash::from_bits(u64::from_le_bytes(key))
+}
+
+/// One link to one entry, for the bare protocol of hazards.
+#[allow(missing_debug_implementations)]
+pub struct Peg {
+    domain: Domain,
+    link: AtomicPtr<crate::sync::Life>,
+}
+
+/// What a faulty reader leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Nothing.
+    None,
+    /// The barrier behind the name.
+    Barrier,
+    /// The second look at the link.
+    Recheck,
+}
+
+impl Peg {
+    /// A peg with something on it.
+    pub fn new() -> Peg {
+        let hung = Box::into_raw(Box::new(crate::sync::Life::new()));
+        Peg { domain: Domain::new(), link: AtomicPtr::new(hung) }
+    }
+
+    /// Touches what hangs there, if it still does.
+    pub fn touch(&self, flaw: Flaw) {
+        let hazard = self.domain.register().hazard(0);
+        let seen = self.link.load(Ordering::Acquire);
+        if flaw == Flaw::Barrier {
+            hazard.name_entry_without_barrier(seen);
+        } else {
+            hazard.name_entry(seen);
+        }
+        if flaw != Flaw::Recheck && self.link.load(Ordering::SeqCst) != seen {
+            return;
+        }
+        // SAFETY: named, and linked after that; the box is leaked, so a faulty reader fails by the touch (M2).
+        if let Some(life) = unsafe { seen.as_ref() } {
+            life.touch();
+        }
+    }
+
+    /// Takes down what hangs there, and ends it if no reader names it. With `looks_early`, looks before it unlinks.
+    pub fn clear(&self, looks_early: bool) {
+        let early = looks_early.then(|| self.domain.look()).flatten();
+        let old = self.link.swap(std::ptr::null_mut(), Ordering::SeqCst);
+        let named = early.or_else(|| self.domain.look());
+        if named.is_some_and(|named| !named.has(old)) {
+            // SAFETY: the box is never freed in a model.
+            unsafe { &*old }.end();
+        }
+    }
+}
+
+impl Default for Peg {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The shared counter of claims.
+#[derive(Debug)]
+pub struct Budget(budget::Budget);
+
+impl Budget {
+    /// A bound.
+    pub fn new(max: u64) -> Budget {
+        Budget(budget::Budget::new(max))
+    }
+
+    /// Claims all or nothing.
+    pub fn try_claim(&self, amount: u64) -> bool {
+        self.0.try_claim(amount)
+    }
+
+    /// Gives a claim back.
+    pub fn give_back(&self, amount: u64) {
+        self.0.give_back(amount);
+    }
+
+    /// All claims.
+    pub fn used(&self) -> u64 {
+        self.0.used()
+    }
+}
