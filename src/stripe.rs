@@ -25,6 +25,7 @@ use crate::sync::atomic::AtomicU32;
 use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
+use evict::{Pool, SAMPLE_BUCKETS};
 pub(crate) use time::{DEAD, Lifetime};
 
 /// Due entries that a write takes out on its way.
@@ -39,6 +40,8 @@ const BATCH: usize = 256;
 const SPARE_ENTRIES_MAX: u64 = 1;
 /// What each entry is charged for ghosts and sketch, beside its block. See `Stripe::structure_bytes`.
 const POLICY_SHARE: u64 = 16;
+/// What the policy takes however few entries there are; a cache's fixed part isn't charged.
+const POLICY_FIXED: u64 = 24 << 10;
 /// Rings of buckets pass within this many ticks, which is half of what the stored tick can tell.
 const SWEEP_TICKS: u64 = 64;
 
@@ -92,6 +95,8 @@ pub(crate) struct Stripe {
     table: Table,
     wheel: Wheel,
     policy: Policy,
+    /// The wheel's memory without any deadline.
+    wheel_fixed: usize,
     /// The policy's memory, which changes when it is fitted to another number of entries.
     policy_bytes: u64,
     tails: Tails,
@@ -104,6 +109,9 @@ pub(crate) struct Stripe {
     inserts: u32,
     sweep_credit: u64,
     random: u64,
+    /// What chooses the next sample.
+    sampled: [u64; SAMPLE_BUCKETS],
+    pool: Pool,
     counts: Counts,
 }
 
@@ -115,6 +123,7 @@ impl Stripe {
             table,
             wheel: Wheel::new(),
             policy: Policy::new(seed, weighted),
+            wheel_fixed: Wheel::new().memory_bytes(),
             policy_bytes: 0,
             tails,
             bytes: Account::default(),
@@ -126,6 +135,8 @@ impl Stripe {
             inserts: 0,
             sweep_credit: 0,
             random: seed | 1,
+            sampled: [seed; SAMPLE_BUCKETS],
+            pool: Pool::new(),
             counts: Counts::default(),
         };
         (shared, stripe)
@@ -298,8 +309,9 @@ impl Stripe {
 
     /// Bytes of the structure that entries' charges don't cover: the table, the wheel, and the policy beyond its share.
     fn structure_bytes(&self) -> u64 {
-        let shared = POLICY_SHARE * self.table.len() as u64;
-        self.table.bytes() + self.wheel.memory_bytes() as u64 + self.policy_bytes.saturating_sub(shared)
+        let covered = POLICY_FIXED + POLICY_SHARE * self.table.len() as u64;
+        let wheel = (self.wheel.memory_bytes() - self.wheel_fixed) as u64;
+        self.table.bytes() + wheel + self.policy_bytes.saturating_sub(covered)
     }
 
     pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {

@@ -7,47 +7,73 @@ use crate::policy::Meta;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
 
-/// Bucket lines that a sample reads.
-const SAMPLE_BUCKETS: usize = 5;
+/// Bucket lines that are sampled for each victim.
+pub(super) const SAMPLE_BUCKETS: usize = 2;
+/// Candidates that are remembered from one eviction to the next.
+const POOL: usize = 16;
 /// The newest share of the entries that is spared: one in this many.
 const GRACE_SHARE: u32 = 100;
-/// How many of a sample are remembered: if the first has a handle or is in its grace, the next is looked at.
-const CHOICES: usize = 3;
-/// Samples that may come up empty before the buckets are walked in turn.
+/// Samples that may bring no victim before the buckets are walked in turn.
 const EMPTY_SAMPLES: usize = 8;
 /// Buckets of that walk.
 const WALK: usize = 128;
 /// Steps of the wheel before a victim is chosen among the living.
 const EXPIRE_PER_EVICTION: usize = 16;
 
-/// The lowest in rank of those that were seen, lowest first.
-struct Choices {
-    items: [(u32, Loc); CHOICES],
+/// The best candidates of the last samples, lowest in rank first: what makes a small sample as good as a large one.
+///
+/// A candidate is known by its place and its metadata. Whatever has happened to it since, an entry with these metadata
+/// in this place is as good a victim; a place is valid as long as no segment was retired.
+#[derive(Debug)]
+pub(super) struct Pool {
+    items: [Candidate; POOL],
+    len: usize,
+    retirements: u64,
 }
 
-impl Choices {
-    fn none() -> Choices {
-        Choices { items: [(u32::MAX, Loc::NOWHERE); CHOICES] }
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    rank: u32,
+    meta: u32,
+    loc: Loc,
+}
+
+impl Pool {
+    pub(super) fn new() -> Pool {
+        Pool { items: [Candidate { rank: 0, meta: 0, loc: Loc::NOWHERE }; POOL], len: 0, retirements: 0 }
     }
 
-    #[inline(always)]
-    fn see(&mut self, rank: u32, loc: Loc) {
-        if rank < self.items[CHOICES - 1].0 {
-            self.insert(rank, loc);
+    /// Forgets all places if a segment was retired since they were remembered.
+    fn follow(&mut self, retirements: u64) {
+        if self.retirements != retirements {
+            self.retirements = retirements;
+            self.len = 0;
         }
     }
 
-    fn insert(&mut self, rank: u32, loc: Loc) {
-        let mut at = CHOICES - 1;
-        while at > 0 && rank < self.items[at - 1].0 {
+    #[inline]
+    fn see(&mut self, rank: u32, meta: u32, loc: Loc) {
+        if self.len < POOL || rank < self.items[POOL - 1].rank {
+            self.remember(Candidate { rank, meta, loc });
+        }
+    }
+
+    fn remember(&mut self, new: Candidate) {
+        if self.items[..self.len].iter().any(|item| item.loc == new.loc) {
+            return;
+        }
+        let mut at = self.len.min(POOL - 1);
+        self.len = at + 1;
+        while at > 0 && new.rank < self.items[at - 1].rank {
             self.items[at] = self.items[at - 1];
             at -= 1;
         }
-        self.items[at] = (rank, loc);
+        self.items[at] = new;
     }
 
-    fn seen(&self) -> impl Iterator<Item = Loc> {
-        self.items.iter().filter(|(_, loc)| *loc != Loc::NOWHERE).map(|(_, loc)| *loc)
+    fn forget(&mut self, at: usize) {
+        self.items.copy_within(at + 1..self.len, at);
+        self.len -= 1;
     }
 }
 
@@ -60,9 +86,14 @@ impl Stripe {
             return true;
         }
         self.fit_policy();
+        self.pool.follow(self.table.retirements());
         for attempt in 0..EMPTY_SAMPLES + WALK {
-            let choices = if attempt < EMPTY_SAMPLES { self.sample(env) } else { self.walk(env) };
-            if let Some(victim) = self.choose(env, &choices, spared) {
+            if attempt < EMPTY_SAMPLES {
+                self.sample(env);
+            } else {
+                self.walk(env);
+            }
+            if let Some(victim) = self.choose(env, spared) {
                 self.evict_at(env, victim);
                 return true;
             }
@@ -79,52 +110,61 @@ impl Stripe {
         }
     }
 
-    fn sample(&mut self, env: &Env<'_>) -> Choices {
-        let randoms: [u64; SAMPLE_BUCKETS] = std::array::from_fn(|_| self.next_random());
+    /// Looks at the buckets that were asked for last time, and asks for the next ones.
+    fn sample(&mut self, env: &Env<'_>) {
+        let randoms = self.sampled;
+        self.sampled = std::array::from_fn(|_| self.next_random());
         let writer = self.table.writer(env.shared);
-        for random in randoms {
+        for random in self.sampled {
             writer.prefetch_sample(random);
         }
-        let mut choices = Choices::none();
         for (nth, random) in randoms.into_iter().enumerate() {
             writer.sample(random, |loc, meta| {
-                let meta = Meta::from_bits(meta);
                 if nth == 0 {
-                    // One bucket is as good a sample of those that wait as all of them, and costs a fifth.
-                    self.policy.observe(meta);
+                    // One bucket is as good a sample of those that wait as several.
+                    self.policy.observe(Meta::from_bits(meta));
                 }
-                choices.see(self.policy.rank(meta), loc);
+                self.pool.see(self.policy.rank(Meta::from_bits(meta)), meta, loc);
             });
         }
-        choices
     }
 
-    fn walk(&mut self, env: &Env<'_>) -> Choices {
-        let mut choices = Choices::none();
-        let policy = &self.policy;
+    fn walk(&mut self, env: &Env<'_>) {
+        let (policy, pool) = (&self.policy, &mut self.pool);
         self.table
             .writer(env.shared)
-            .sweep(|_, loc, meta| choices.see(policy.rank(Meta::from_bits(meta)), loc));
-        choices
+            .sweep(|_, loc, meta| pool.see(policy.rank(Meta::from_bits(meta)), meta, loc));
     }
 
     /// The lowest in rank that is neither spared, nor in its grace, nor held; else the oldest that isn't spared.
-    fn choose(&mut self, env: &Env<'_>, choices: &Choices, spared: Option<Loc>) -> Option<Loc> {
+    fn choose(&mut self, env: &Env<'_>, spared: Option<Loc>) -> Option<Loc> {
         let grace = (self.table.len() as u32 / GRACE_SHARE).max(1);
         let inserts = self.inserts;
         let writer = self.table.writer(env.shared);
-        let mut fallback: Option<(u32, Loc)> = None;
-        for loc in choices.seen().filter(|&loc| Some(loc) != spared) {
-            let Some(block) = writer.block(loc) else { continue };
+        let mut fallback: Option<(u32, usize)> = None;
+        let mut at = 0;
+        while at < self.pool.len {
+            let Candidate { meta, loc, .. } = self.pool.items[at];
+            let Some(block) = writer.block(loc).filter(|_| writer.meta(loc) == meta) else {
+                self.pool.forget(at);
+                continue;
+            };
             let age = inserts.wrapping_sub(block.stamp());
-            if age > grace && !block.has_handles() {
-                return Some(loc);
+            if Some(loc) != spared {
+                if age > grace && !block.has_handles() {
+                    self.pool.forget(at);
+                    return Some(loc);
+                }
+                if fallback.is_none_or(|(oldest, _)| age > oldest) {
+                    fallback = Some((age, at));
+                }
             }
-            if fallback.is_none_or(|(oldest, _)| age > oldest) {
-                fallback = Some((age, loc));
-            }
+            at += 1;
         }
-        fallback.map(|(_, loc)| loc)
+        let (_, at) = fallback.filter(|_| at >= POOL.min(self.table.len()))?;
+        let loc = self.pool.items[at].loc;
+        self.pool.forget(at);
+        Some(loc)
     }
 
     fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {

@@ -70,6 +70,7 @@ impl Writer<'_> {
         // Release: the copies are seen whole. Readers of the old segment find it stale (T4).
         self.store_roots(hash, depth, new);
         self.table.bytes = self.table.bytes + Segment::bytes(next_log2(log2)) - Segment::bytes(log2);
+        self.table.retirements += 1;
         retired.push(RetiredSegment(NonNull::new(old).expect("a root is never null")));
     }
 
@@ -159,6 +160,7 @@ impl Writer<'_> {
         self.store_roots_at(lower, depth - 1, roots[1]);
         self.table.n_segments -= 1;
         self.table.bytes -= Segment::bytes(self.head(from).log2);
+        self.table.retirements += 1;
         retired.push(RetiredSegment(NonNull::new(from).expect("a root is never null")));
         true
     }

@@ -39,6 +39,7 @@ pub(crate) struct Table {
     pub(super) n_segments: usize,
     pub(super) bytes: u64,
     len: usize,
+    pub(super) retirements: u64,
     /// The bucket that `sweep` visits next.
     pub(super) swept: (usize, usize),
 }
@@ -53,12 +54,17 @@ impl Table {
         let directory = Directory::boxed(skip_bits, 0, |_| root);
         let bytes = Segment::bytes(0) + directory_bytes(0);
         let shared = Shared { directory: AtomicPtr::new(directory.as_ptr()), skip_bits };
-        let table = Table { directories: vec![directory], n_segments: 1, bytes, len: 0, swept: (0, 0) };
+        let table = Table { directories: vec![directory], n_segments: 1, bytes, len: 0, retirements: 0, swept: (0, 0) };
         (shared, table)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many segments were retired: a location that was noted before the latest may be gone.
+    pub(crate) fn retirements(&self) -> u64 {
+        self.retirements
     }
 
     /// Buckets of all segments, as if each had full size.
