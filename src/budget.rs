@@ -86,6 +86,16 @@ impl Budget {
         }
     }
 
+    /// Claims in two steps, which is what the model's failing twin does.
+    #[cfg(engine_loom)]
+    pub(crate) fn claim_in_two_steps(&self, amount: u64) -> bool {
+        let fits = self.used() + amount <= self.max();
+        if fits {
+            self.used.fetch_add(amount, Ordering::Relaxed);
+        }
+        fits
+    }
+
     /// Gives a claim back.
     pub(crate) fn give_back(&self, amount: u64) {
         let before = self.used.fetch_sub(amount, Ordering::Relaxed);

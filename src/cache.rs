@@ -174,7 +174,7 @@ impl<V: Value + ?Sized> Cache<V> {
                 let entry = with_key(key, |key| {
                     let hash = *hashes.next()?;
                     let at = (key.shape().bits(), key.bytes());
-                    store.look(hash, at, true, |block, now| self.entry(block.acquire(), now))
+                    store.look(hash, at, true, |block, left| self.entry(block.acquire(), left))
                 });
                 entry.ok().flatten()
             }));
@@ -190,7 +190,7 @@ impl<V: Value + ?Sized> Cache<V> {
 
     /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
     pub fn ttl<K: Key>(&self, key: K) -> Option<Option<Duration>> {
-        self.peek(key).map(|entry| entry.ttl())
+        self.look(&key, false, |_, left| (left != Nanos::MAX).then(|| Duration::from_nanos(left.0)))
     }
 
     /// The number of entries; those whose deadline has passed count until their memory is taken back.
@@ -246,7 +246,7 @@ impl<V: Value + ?Sized> Cache<V> {
 
     #[inline(always)]
     fn handle<K: Key + ?Sized>(&self, key: &K, is_use: bool) -> Option<Entry<V>> {
-        self.look(key, is_use, |block, now| self.entry(block.acquire(), now))
+        self.look(key, is_use, |block, left| self.entry(block.acquire(), left))
     }
 
     #[inline(always)]
@@ -261,8 +261,8 @@ impl<V: Value + ?Sized> Cache<V> {
     }
 
     #[inline(always)]
-    fn entry(&self, block: Block, now: Nanos) -> Entry<V> {
-        self.inner.store.entry(block, now)
+    fn entry(&self, block: Block, left: Nanos) -> Entry<V> {
+        self.inner.store.entry(block, left)
     }
 }
 

@@ -8,8 +8,8 @@
 //!
 //! | word | what it says | who writes it |
 //! |---|---|---|
-//! | `deadline` | hard deadline in nanoseconds, `u64::MAX`: none | a writer, under its stripe's lock |
-//! | `idle` | idle deadline, 0: dead | a writer under the lock, or a reader by one compare-and-swap |
+//! | `deadline` | hard deadline in nanoseconds | module `deadline`: a writer moves it, whoever finds it passed ends it |
+//! | `idle` | idle deadline | likewise, and readers extend it |
 //! | `token` | record in the timing wheel, 0: none | a writer, under its stripe's lock |
 //!
 //! # Costs        one allocation an insert; a handle: one count up and one down
@@ -31,7 +31,8 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 
 use crate::clock::Nanos;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::deadline::Deadline;
+use crate::sync::atomic::{AtomicU32, Ordering, fence};
 use crate::sync::{Life, dealloc};
 
 pub(crate) use draft::{Draft, DraftError, Parts};
@@ -55,7 +56,7 @@ pub(crate) struct Header {
     key_len: u16,
     shape: u8,
     flags: u8,
-    deadline: AtomicU64,
+    deadline: Deadline,
     version: u64,
     value_len: u32,
     token: AtomicU32,
@@ -65,17 +66,10 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The hard deadline; `Nanos::MAX` means none.
+    /// The hard deadline.
     #[inline]
-    pub(crate) fn deadline(&self) -> Nanos {
-        // Acquire: pairs with the release in `set_deadline`, so that a second look after reading the clock sees it.
-        Nanos(self.deadline.load(Ordering::Acquire))
-    }
-
-    /// Moves the hard deadline. The caller holds the stripe's lock.
-    pub(crate) fn set_deadline(&self, deadline: Nanos) {
-        // Release: pairs with the acquire in `deadline`.
-        self.deadline.store(deadline.0, Ordering::Release);
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.deadline
     }
 
     /// The record in the timing wheel; zero for none.
@@ -126,7 +120,7 @@ impl Header {
 pub(crate) const CHARGE_UNIT: u64 = 16;
 
 fn key_offset(flags: u8) -> usize {
-    size_of::<Header>() + if flags & IDLE != 0 { size_of::<AtomicU64>() } else { 0 }
+    size_of::<Header>() + if flags & IDLE != 0 { size_of::<Deadline>() } else { 0 }
 }
 
 /// The layout of a whole block and where its value begins; `None` where the sizes overflow.
@@ -284,12 +278,19 @@ impl<'a> BlockRef<'a> {
         usize::from(self.key_len) == key.len() && self.shape == shape && self.key_bytes() == key
     }
 
-    /// The idle word; only for blocks that carry one.
+    /// The idle deadline; only for blocks that carry one.
     #[inline]
-    pub(crate) fn idle(self) -> &'a AtomicU64 {
+    pub(crate) fn idle(self) -> &'a Deadline {
         debug_assert!(self.has_idle());
         // SAFETY: the idle word stands right behind the header of a block with the flag, aligned to 8.
-        unsafe { self.0.add(1).cast::<AtomicU64>().as_ref() }
+        unsafe { self.0.add(1).cast::<Deadline>().as_ref() }
+    }
+
+    /// The deadline that comes first.
+    #[inline]
+    pub(crate) fn earliest(self) -> Nanos {
+        let hard = self.deadline().get();
+        if self.has_idle() { hard.min(self.idle().get()) } else { hard }
     }
 
     /// Takes one more count (E3: the count is not zero).

@@ -50,7 +50,9 @@ impl Janitor {
             while !heard.rings_within(interval) {
                 // The cache is held during a call only, so that it can end.
                 while let Some(cache) = Cache::upgrade(&cache) {
-                    if !cache.maintain(STEPS).more || heard.is_stopped() {
+                    let done = cache.maintain(STEPS);
+                    // Without a step, what is left waits for a reader, not for us.
+                    if !done.more || done.steps == 0 || heard.is_stopped() {
                         break;
                     }
                 }

@@ -8,6 +8,7 @@ mod budget;
 #[cfg(not(engine_loom))]
 mod cache;
 mod clock;
+mod deadline;
 #[allow(unsafe_code)]
 mod entry;
 mod error;

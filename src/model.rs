@@ -9,6 +9,8 @@
 use std::ptr::NonNull;
 
 use crate::budget;
+use crate::clock::Nanos;
+use crate::deadline;
 use crate::entry::{Block, BlockRef, Draft, Parts, Releaser};
 use crate::hash::KeyHash;
 use crate::reclaim::{Domain, Hazard, Name, Named, Record};
@@ -18,7 +20,10 @@ use crate::table::{RetiredSegment, Shared, Table};
 
 /// Explores all interleavings of a model.
 pub fn check(model: impl Fn() + Send + Sync + 'static) {
-    loom::model(move || {
+    let mut builder = loom::model::Builder::new();
+    // One fault needs three preemptions to show, and four cost seconds; LOOM_MAX_PREEMPTIONS may ask for more.
+    builder.preemption_bound = builder.preemption_bound.map(|bound| bound.max(4)).or(Some(4));
+    builder.check(move || {
         crate::sync::dig();
         model();
     });
@@ -304,12 +309,17 @@ pub struct Budget(budget::Budget);
 impl Budget {
     /// A bound.
     pub fn new(max: u64) -> Budget {
-        Budget(budget::Budget::new(max))
+        Budget(budget::Budget::new(max, 1))
     }
 
     /// Claims all or nothing.
     pub fn try_claim(&self, amount: u64) -> bool {
         self.0.try_claim(amount)
+    }
+
+    /// As `try_claim`, but looks first and adds then.
+    pub fn claim_in_two_steps(&self, amount: u64) -> bool {
+        self.0.claim_in_two_steps(amount)
     }
 
     /// Gives a claim back.
@@ -320,5 +330,40 @@ impl Budget {
     /// All claims.
     pub fn used(&self) -> u64 {
         self.0.used()
+    }
+}
+
+/// One deadline.
+#[allow(missing_debug_implementations)]
+pub struct Deadline(deadline::Deadline);
+
+impl Deadline {
+    /// A deadline ahead.
+    pub fn new(at: u64) -> Deadline {
+        Deadline(deadline::Deadline::new(Nanos(at)))
+    }
+
+    /// Whether it is ahead at `now`; over for all if not.
+    pub fn is_ahead(&self, now: u64) -> bool {
+        self.check(now).is_some()
+    }
+
+    /// Whether it is ahead at `now`, without ending it if not.
+    pub fn seems_ahead(&self, now: u64) -> bool {
+        self.0.get() > Nanos(now)
+    }
+
+    /// Moves it if it is ahead at `now`, tried once.
+    pub fn try_move(&self, now: u64, to: u64) -> bool {
+        self.check(now).is_some_and(|checked| self.0.try_move(checked, Nanos(to)))
+    }
+
+    /// Moves it if it is ahead at `now`, and stores over whatever came meanwhile.
+    pub fn move_blindly(&self, now: u64, to: u64) -> bool {
+        self.check(now).is_some() && self.0.move_blindly(Nanos(to))
+    }
+
+    fn check(&self, now: u64) -> Option<deadline::Ahead> {
+        self.0.check(|deadline| (deadline <= Nanos(now), Nanos(now)))
     }
 }

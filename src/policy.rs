@@ -137,6 +137,18 @@ impl Policy {
         Meta::new(now, class, size)
     }
 
+    /// Asks the processor for what `admit` and `evicted` will look at for this key.
+    pub(crate) fn prefetch(&self, hash: u64) {
+        let Some(known) = &self.known else { return };
+        let key = Key::of_hash(hash);
+        let place = known.ghosts.place(key);
+        known.ghosts.prefetch(place);
+        known.sketch.prefetch(key);
+        if let Some(place) = known.long.long_place(place, known.long_rate_bits) {
+            known.long.prefetch(place);
+        }
+    }
+
     /// A hit that moved its entry's tick, as its reader noted it.
     pub(crate) fn note_hit(&mut self, note: Note) {
         let Some(known) = &mut self.known else { return };

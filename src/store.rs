@@ -22,7 +22,7 @@ use crate::notes::Notes;
 use crate::policy::{self, Meta, Note, Tick};
 use crate::reclaim;
 use crate::stats::{RemovalCause, Stats};
-use crate::stripe::{DEAD, Env, Lifetime, Stripe};
+use crate::stripe::{Env, Lifetime, Stripe};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Found, Shared};
@@ -33,8 +33,8 @@ pub(crate) use typed::{TypedListener, TypedStore};
 /// Lost races after which a look-up takes the lock.
 const RACES_MAX: usize = 8;
 
-/// Called for each value that left, outside locks.
-type Listener = Box<dyn Fn(BlockRef<'_>, RemovalCause) + Send + Sync>;
+/// Called for each value that left, with the time that it had left to live; outside locks.
+type Listener = Box<dyn Fn(BlockRef<'_>, Nanos, RemovalCause) + Send + Sync>;
 
 /// What a store is made of.
 pub(crate) struct Config {
@@ -52,6 +52,8 @@ struct Cell {
     back: CachePadded<Mutex<Stripe>>,
     /// Whose turn it is to tell the listener.
     telling: Mutex<()>,
+    /// Batches that threads are freeing at this moment.
+    in_flight: AtomicU32,
 }
 
 /// What readers of a stripe look at; written when the directory doubles or the tick moves.
@@ -94,6 +96,7 @@ impl Store {
                 front: CachePadded::new(Front { table, tick: AtomicU32::new(stripe.tick()), notes }),
                 back: CachePadded::new(Mutex::new(stripe)),
                 telling: Mutex::new(()),
+                in_flight: AtomicU32::new(0),
             }
         }).collect();
         let max_bytes = config.max_bytes.unwrap_or(UNBOUNDED);
@@ -117,17 +120,13 @@ impl Store {
         &self.hasher
     }
 
-    pub(crate) fn time(&self) -> &TimeSource {
-        &self.time
-    }
-
     /// The lifetime of an entry that is written without one of its own.
     pub(crate) fn lifetime(&self) -> Lifetime {
         self.lifetime
     }
 
-    /// Looks a key up and calls `f` on its entry in place, with the time at which it was found alive (zero where the
-    /// entry has no deadline). `is_use` tells the policy and the idle deadline.
+    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live (`Nanos::MAX`: for
+    /// ever). `is_use` tells the policy and the idle deadline.
     #[inline(always)]
     pub(crate) fn look<R>(
         &self,
@@ -177,11 +176,11 @@ impl Store {
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let block = found.block;
-        let now = self.alive_at(block, is_use)?;
+        let left = self.time_left(block, is_use)?;
         if is_use {
             note_use(&cell.front, found, hash);
         }
-        Some(f(block, now))
+        Some(f(block, left))
     }
 
     /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
@@ -198,8 +197,8 @@ impl Store {
         let block = cell.back.lock().get(&self.env(cell), hash, shape, key)?;
         let held = Held { store: self, block: Some(block) };
         let block = held.block.as_ref()?.as_ref();
-        let now = self.alive_at(block, is_use)?;
-        Some(f(block, now))
+        let left = self.time_left(block, is_use)?;
+        Some(f(block, left))
     }
 
     /// Asks the processor for what the look-up of a key will touch first.
@@ -218,60 +217,37 @@ impl Store {
         }
     }
 
-    /// Whether an entry that a reader found is alive, and at which time.
+    /// The time that an entry which a reader found has left to live; `None`: it has none, and is absent.
     #[inline(always)]
-    pub(crate) fn alive_at(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
-        if block.deadline() == Nanos::MAX && !block.has_idle() {
-            return Some(Nanos::ZERO);
+    pub(crate) fn time_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
+        if block.deadline().get() == Nanos::MAX && !block.has_idle() {
+            return Some(Nanos::MAX);
         }
-        self.timed_alive_at(block, is_use)
+        self.timed_left(block, is_use)
     }
 
     #[inline]
-    fn timed_alive_at(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
-        let mut deadline = block.deadline();
-        loop {
-            let (passed, now) = self.time.probe(deadline);
-            if !passed {
-                return if block.has_idle() { self.idle_alive_at(block, deadline, is_use) } else { Some(now) };
+    fn timed_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
+        let probe = |deadline| self.time.probe(deadline);
+        let mut first = block.deadline().check(probe)?;
+        while block.has_idle() {
+            let idle = block.idle().check(probe)?;
+            let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
+            let extended = idle.now.saturating_add(tti);
+            let gain = extended.saturating_since(idle.deadline);
+            if !is_use || gain <= tti / IDLE_GAIN_SHARE || block.idle().try_move(idle, extended) {
+                first.deadline = first.deadline.min(idle.deadline);
+                break;
             }
-            // A TTL that was changed between the two readings would make this miss wrong; so look again.
-            let again = block.deadline();
-            if again == deadline {
-                return None;
-            }
-            deadline = again;
         }
+        let left = first.deadline.0.saturating_sub(first.now.0);
+        Some(if first.deadline == Nanos::MAX { Nanos::MAX } else { Nanos(left) })
     }
 
-    /// The idle deadline: whoever finds it passed marks the entry dead before the miss is answered, and an extension
-    /// starts from the very deadline that was checked.
-    fn idle_alive_at(&self, block: BlockRef<'_>, hard: Nanos, is_use: bool) -> Option<Nanos> {
-        let word = block.idle();
-        let mut seen = word.load(Ordering::Relaxed);
-        loop {
-            if seen == DEAD {
-                return None;
-            }
-            let (passed, now) = self.time.probe(Nanos(seen));
-            let next = if passed {
-                DEAD
-            } else {
-                let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
-                let extended = now.saturating_add(tti).min(hard);
-                let worth = tti.as_nanos() as u64 / IDLE_GAIN_SHARE;
-                if !is_use || extended.0.saturating_sub(seen) <= worth {
-                    return Some(now);
-                }
-                extended.0
-            };
-            // Relaxed: the word's own order decides between extension and death; nothing else hangs on it.
-            match word.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) if passed => return None,
-                Ok(_) => return Some(now),
-                Err(other) => seen = other,
-            }
-        }
+    /// The time that was left to an entry which leaves at this moment.
+    pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Nanos {
+        let deadline = block.earliest();
+        if deadline == Nanos::MAX { Nanos::MAX } else { Nanos(deadline.0.saturating_sub(self.time.coarse_now().0)) }
     }
 
     /// Takes the entry of a key out; a count of it, if it was alive.
@@ -371,7 +347,7 @@ impl Store {
 }
 
 /// An idle deadline is moved when that gains more than this share of the time to idle.
-const IDLE_GAIN_SHARE: u64 = 16;
+const IDLE_GAIN_SHARE: u32 = 16;
 
 /// Bytes that a stripe claims beyond its need, while there is plenty.
 const CHUNK_BYTES_MAX: u64 = 4096;

@@ -19,14 +19,14 @@ use crate::clock::TimeSource;
 use crate::entry::{Block, BlockRef, Draft};
 use crate::hash::{Hasher64, KeyHash};
 use crate::notes::{Notes, Tails};
-use crate::policy::Policy;
+use crate::policy::{Meta, Policy};
 use crate::stats::{Counts, RemovalCause, Stats};
 use crate::sync::atomic::AtomicU32;
 use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
 use evict::{Pool, SAMPLE_BUCKETS};
-pub(crate) use time::{DEAD, Lifetime};
+pub(crate) use time::Lifetime;
 
 /// Due entries that a write takes out on its way.
 const EXPIRE_PER_WRITE: usize = 4;
@@ -112,6 +112,8 @@ pub(crate) struct Stripe {
     /// What chooses the next sample.
     sampled: [u64; SAMPLE_BUCKETS],
     pool: Pool,
+    /// The last victim, which the policy has not been told of.
+    fallen: Option<(KeyHash, Meta)>,
     counts: Counts,
 }
 
@@ -137,6 +139,7 @@ impl Stripe {
             random: seed | 1,
             sampled: [seed; SAMPLE_BUCKETS],
             pool: Pool::new(),
+            fallen: None,
             counts: Counts::default(),
         };
         (shared, stripe)
@@ -185,6 +188,7 @@ impl Stripe {
         lifetime: Lifetime,
         yielding: bool,
     ) -> Put {
+        self.policy.prefetch(hash.bits());
         let now = self.now(env, lifetime);
         let mut progress = self.expire(env, now, EXPIRE_PER_WRITE) > 0;
         self.follow_bounds(env);
@@ -355,12 +359,12 @@ impl Stripe {
         }
     }
 
-    /// Everything that is linked or waits, at the end of the cache.
-    pub(crate) fn drain(&mut self, shared: &Shared) -> Batch {
+    /// Everything that is linked or waits, at the end of the cache; and what the listener has not heard of.
+    pub(crate) fn drain(&mut self, shared: &Shared) -> (Batch, VecDeque<(Block, RemovalCause)>) {
         let mut blocks = std::mem::take(&mut self.pending.blocks);
-        blocks.extend(self.told.drain(..).map(|(block, _)| block));
         self.table.writer(shared).drain(&mut blocks);
-        Batch { blocks, segments: std::mem::take(&mut self.pending.segments) }
+        let batch = Batch { blocks, segments: std::mem::take(&mut self.pending.segments) };
+        (batch, std::mem::take(&mut self.told))
     }
 }
 

@@ -19,3 +19,17 @@ pub(crate) use crossbeam::utils::CachePadded;
 pub(crate) use model::{Arc, Life, Mutex, MutexGuard, atomic, dealloc, dig};
 #[cfg(not(engine_loom))]
 pub(crate) use native::{Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Weak, atomic, dealloc};
+
+/// Asks the processor for a cache line; any address will do.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code)]
+    // SAFETY: a prefetch touches no memory architecturally.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}

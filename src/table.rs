@@ -32,6 +32,7 @@ use std::ptr::{self, NonNull};
 use crate::entry::{BLOCK_ALIGN, BlockRef, Header};
 use crate::hash::{KeyHash, N_BUCKETS, Position};
 use crate::reclaim::Name;
+use crate::sync::prefetch;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Life, dealloc};
 
@@ -52,6 +53,9 @@ const HIGH_BITS: u64 = LOW_BITS << 7;
 const META_LOW: usize = BLOCK_ALIGN - 1;
 const META_HIGH_SHIFT: u32 = 48;
 const ADDRESS: usize = ((1 << META_HIGH_SHIFT) - 1) & !META_LOW;
+
+// The packing of address and metadata needs words of 64 bits.
+const _: () = assert!(usize::BITS == 64);
 
 /// How many bits of metadata a slot keeps.
 pub(crate) const META_BITS: u32 = 20;
@@ -283,18 +287,6 @@ fn split_root(tagged: *mut Segment) -> (*mut Segment, usize) {
 #[inline(always)]
 fn bucket_at(segment: *mut Segment, index: usize) -> *mut Bucket {
     segment.wrapping_add(1).cast::<Bucket>().wrapping_add(index)
-}
-
-#[inline(always)]
-fn prefetch<T>(at: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch touches no memory architecturally; any address will do.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
 }
 
 impl Segment {

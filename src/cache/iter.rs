@@ -34,13 +34,13 @@ impl<V: Value + ?Sized> Iterator for Iter<V> {
         loop {
             let store = &self.cache.inner.store;
             for entry in self.segment.by_ref() {
-                if let Some(now) = store.alive_at(entry.block(), false) {
-                    return Some(self.cache.entry(entry.block().acquire(), now));
+                if let Some(left) = store.time_left(entry.block(), false) {
+                    return Some(self.cache.entry(entry.block().acquire(), left));
                 }
             }
             let mut blocks = Vec::new();
             self.place = store.collect(self.place?, &mut blocks);
-            let entries: Vec<_> = blocks.into_iter().map(|block| self.cache.entry(block, Nanos::ZERO)).collect();
+            let entries: Vec<_> = blocks.into_iter().map(|block| self.cache.entry(block, Nanos::MAX)).collect();
             self.segment = entries.into_iter();
         }
     }

@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use super::Cache;
-use crate::entry::{Draft, DraftError, Entry, Parts, Source, Value};
+use crate::clock::Nanos;
+use crate::entry::{Block, Draft, DraftError, Entry, Parts, Source, Value};
 use crate::error::{InsertError, Refusal, TtlError};
 use crate::key::{Key, KeyRef, with_key};
 use crate::stats::RemovalCause;
@@ -57,7 +58,7 @@ impl<V: Value + ?Sized> Cache<V> {
         let block = with_key(&key, |key| {
             store.remove(key.hash(store.hasher()), (key.shape().bits(), key.bytes()))
         });
-        block.ok().flatten().map(|block| self.entry(block, store.time().coarse_now()))
+        block.ok().flatten().map(|block| self.last(block))
     }
 
     /// Takes the entry of a key out if `predicate` says so, and gives it back. The predicate runs without a lock, on the
@@ -114,11 +115,17 @@ impl<V: Value + ?Sized> Cache<V> {
         let mut blocks = Vec::new();
         while let Some(at) = place {
             place = store.collect(at, &mut blocks);
-            for block in blocks.drain(..) {
-                let block = self.entry(block, crate::clock::Nanos::ZERO);
-                store.remove_block(block.block(), RemovalCause::Invalidated);
+            let entries: Vec<_> = blocks.drain(..).map(|block| self.entry(block, Nanos::MAX)).collect();
+            for entry in entries {
+                store.remove_block(entry.block(), RemovalCause::Invalidated);
             }
         }
+    }
+
+    /// A handle to an entry that has just left.
+    fn last(&self, block: Block) -> Entry<V> {
+        let left = self.inner.store.last_left(block.as_ref());
+        self.entry(block, left)
     }
 
     #[inline]
@@ -143,6 +150,8 @@ impl<V: Value + ?Sized> Cache<V> {
         S: Source<V>,
     {
         let store = &self.inner.store;
+        let hash = key.hash(store.hasher());
+        store.prefetch_bucket(hash);
         let parts = Parts { shape: key.shape().bits(), key: key.bytes(), idle: self.inner.has_tti };
         let (mut draft, kept) = Draft::new::<V, S>(parts, value).map_err(|(error, value)| {
             let refusal = match error {
@@ -165,8 +174,8 @@ impl<V: Value + ?Sized> Cache<V> {
                 }
             }
         }
-        match store.insert(key.hash(store.hasher()), draft, lifetime) {
-            Ok(replaced) => Ok(replaced.map(|block| self.entry(block, store.time().coarse_now()))),
+        match store.insert(hash, draft, lifetime) {
+            Ok(replaced) => Ok(replaced.map(|block| self.last(block))),
             Err((refusal, draft)) => Err(InsertError { refusal, value: draft.undo::<V, S>(kept) }),
         }
     }

@@ -8,7 +8,8 @@ use super::{
     Block, BlockRef, CHARGE_UNIT, Header, IDLE, RawGuard, Source, Value, allocated_bytes, block_layout, key_offset,
 };
 use crate::clock::Nanos;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::deadline::Deadline;
+use crate::sync::atomic::AtomicU32;
 use crate::sync::{Life, dealloc};
 
 /// Why a block could not be made.
@@ -65,7 +66,7 @@ impl Draft {
             key_len,
             shape: parts.shape,
             flags,
-            deadline: AtomicU64::new(u64::MAX),
+            deadline: Deadline::new(Nanos::MAX),
             version: 0,
             value_len,
             token: AtomicU32::new(0),
@@ -78,7 +79,7 @@ impl Draft {
         unsafe {
             base.cast::<Header>().write(header);
             if flags & IDLE != 0 {
-                base.add(size_of::<Header>()).cast::<AtomicU64>().write(AtomicU64::new(u64::MAX));
+                base.add(size_of::<Header>()).cast::<Deadline>().write(Deadline::new(Nanos::MAX));
             }
             base.add(key_offset(flags)).copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
         }
@@ -125,9 +126,10 @@ impl Draft {
         let header = self.header_mut();
         header.version = version;
         header.stamp = stamp;
-        header.set_deadline(deadline);
+        header.deadline.set(deadline);
         if header.has_idle() {
-            self.as_ref().idle().store(idle.0, Ordering::Relaxed);
+            // SAFETY: the idle word stands behind the header (see `new`), and the draft is its only owner (E2).
+            unsafe { self.block.0.add(1).cast::<Deadline>().as_mut() }.set(idle);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::time::Duration;
 
 use super::{Block, BlockRef, Value, release_raw};
 use crate::clock::Nanos;
-use crate::sync::atomic::Ordering;
 
 /// A counted handle to an entry: the value by `Deref`, its key, version and remaining time to live.
 ///
@@ -17,16 +17,18 @@ use crate::sync::atomic::Ordering;
 /// [`Cache::read`](crate::Cache::read) avoids it.
 pub struct Entry<V: Value + ?Sized> {
     block: Block,
-    now: Nanos,
+    left: Nanos,
     _value: PhantomData<V>,
 }
 
 impl<V: Value + ?Sized> Entry<V> {
+    /// A handle that takes over a count; `left` is its time to live at this moment, `Nanos::MAX` for ever.
+    ///
     /// # Safety
     /// `block` was drafted for a `V`.
     #[inline]
-    pub(crate) unsafe fn new(block: Block, now: Nanos) -> Self {
-        Self { block, now, _value: PhantomData }
+    pub(crate) unsafe fn new(block: Block, left: Nanos) -> Self {
+        Self { block, left, _value: PhantomData }
     }
 
     /// The entry's version: it grows with each write of the key, over removal and re-insertion too; gaps are normal.
@@ -35,13 +37,8 @@ impl<V: Value + ?Sized> Entry<V> {
     }
 
     /// The time to live that was left when this handle was made; `None` if the entry never expires.
-    pub fn ttl(&self) -> Option<std::time::Duration> {
-        let block = self.block.as_ref();
-        let mut deadline = block.deadline();
-        if block.has_idle() {
-            deadline = deadline.min(Nanos(block.idle().load(Ordering::Relaxed)));
-        }
-        (deadline != Nanos::MAX).then(|| std::time::Duration::from_nanos(deadline.0.saturating_sub(self.now.0)))
+    pub fn ttl(&self) -> Option<Duration> {
+        (self.left != Nanos::MAX).then(|| Duration::from_nanos(self.left.0))
     }
 
     /// Whether both handles are to the same entry, not merely to equal ones.
@@ -66,7 +63,7 @@ impl<V: Value + ?Sized> Deref for Entry<V> {
 
 impl<V: Value + ?Sized> Clone for Entry<V> {
     fn clone(&self) -> Self {
-        Self { block: self.block.as_ref().acquire(), now: self.now, _value: PhantomData }
+        Self { block: self.block.as_ref().acquire(), left: self.left, _value: PhantomData }
     }
 }
 

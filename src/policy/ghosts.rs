@@ -6,6 +6,7 @@
 //! # Invariants   G1 the records of a set are gapless and newest first; G2 a record is purged before its tick count repeats
 //! # Not here     the learning
 
+use crate::sync::prefetch;
 use super::meta::{Class, Key};
 
 const WAYS: usize = 16;
@@ -85,6 +86,10 @@ impl Ghosts {
         self.sets.capacity() * size_of::<[u32; WAYS]>()
     }
     /// The place of a key in this table.
+    /// Asks the processor for the set of a place.
+    pub(super) fn prefetch(&self, place: Place) {
+        prefetch(self.sets.as_ptr().wrapping_add(place.set));
+    }
     pub(super) fn place(&self, key: Key) -> Place {
         // The high bits choose the set by multiplication, the low ones are the print.
         let high = key.bits() >> PRINT_BITS << 10;

@@ -6,6 +6,7 @@
 //! # Invariants   K1 no counter overflows into its neighbour
 //! # Not here     what a count means
 
+use crate::sync::prefetch;
 use super::meta::Key;
 use super::tuning::{SKETCH_AGE, SKETCH_NIBBLES, SKETCH_PROBES};
 
@@ -34,6 +35,10 @@ impl Sketch {
     }
     pub(super) fn memory_bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
+    }
+    /// Asks the processor for the word of a key.
+    pub(super) fn prefetch(&self, key: Key) {
+        prefetch(self.words.as_ptr().wrapping_add(self.word(key).0));
     }
     fn word(&self, key: Key) -> (usize, u64) {
         let spread = key.bits().wrapping_mul(0xA24B_AED4_963E_E407);

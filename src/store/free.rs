@@ -2,6 +2,7 @@
 
 use std::cell::Cell as ThreadCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 
 use super::{Cell, Store};
 use crate::entry::Block;
@@ -25,13 +26,45 @@ pub struct Maintained {
 }
 
 thread_local! {
-    /// This thread is inside a listener, which neither tells nor waits for telling.
-    static TELLING: ThreadCell<bool> = const { ThreadCell::new(false) };
+    /// The store whose listener this thread is inside of; it neither tells for that store nor waits for any turn.
+    static TELLING: ThreadCell<*const Store> = const { ThreadCell::new(ptr::null()) };
+}
+
+/// Notes that this thread is inside a listener, until it is dropped.
+struct Telling(*const Store);
+
+impl Telling {
+    fn of(store: &Store) -> Telling {
+        Telling(TELLING.replace(store))
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.set(self.0);
+    }
+}
+
+/// Notes that a batch of a stripe is being looked at, so that who waits for its bytes knows that they are coming.
+struct InFlight<'c>(&'c Cell);
+
+impl InFlight<'_> {
+    fn of(cell: &Cell) -> InFlight<'_> {
+        cell.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(cell)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Store {
     /// Frees what no reader names. Whether anything was freed.
     pub(super) fn reclaim(&self, cell: &Cell, batch: Batch) -> bool {
+        let in_flight = InFlight::of(cell);
         let named = DOMAIN.look();
         let mut stuck = Batch::default();
         let mut freed = 0;
@@ -56,12 +89,20 @@ impl Store {
             }
         }
         cell.back.lock().settle(&self.env(cell), freed, stuck);
+        drop(in_flight);
         freed > 0
     }
 
     /// Ends the cache's own count. A panic in the value's drop is contained and counted.
     fn release_quietly(&self, block: Block) {
-        if catch_unwind(AssertUnwindSafe(|| self.release(block))).is_err() {
+        self.contain(|| self.release(block));
+    }
+
+    /// Runs user code whose panic must not reach the caller, who has nothing to do with it.
+    fn contain(&self, f: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+            // Dropping it would run user code once more.
+            std::mem::forget(payload);
             self.panics.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -69,38 +110,33 @@ impl Store {
     /// Tells the listener what left a stripe, in order; one thread at a time. With `waits`, for its turn.
     pub(super) fn tell(&self, cell: &Cell, waits: bool) {
         let Some(listener) = &self.listener else { return };
-        if TELLING.get() {
+        let inside = TELLING.get();
+        if ptr::eq(inside, self) {
             return;
         }
+        let waits = waits && inside.is_null();
         let mut told = 0;
         while told < TELL_PER_CALL {
             let Some(turn) = (if waits { Some(cell.telling.lock()) } else { cell.telling.try_lock() }) else { return };
-            loop {
+            while told < TELL_PER_CALL {
                 let values = cell.back.lock().next_told(TELL_PER_CALL);
                 if values.is_empty() {
                     break;
                 }
                 told += values.len();
-                TELLING.set(true);
+                let telling = Telling::of(self);
                 for (block, cause) in &values {
-                    let call = AssertUnwindSafe(|| listener(block.as_ref(), *cause));
-                    if catch_unwind(call).is_err() {
-                        self.panics.fetch_add(1, Ordering::Relaxed);
-                    }
+                    self.contain(|| listener(block.as_ref(), self.last_left(block.as_ref()), *cause));
                 }
-                TELLING.set(false);
-                let mut stripe = cell.back.lock();
-                stripe.was_told(values.into_iter().map(|(block, _)| block));
-                let batch = stripe.take_batch(false);
-                drop(stripe);
-                if let Some(batch) = batch {
-                    self.reclaim(cell, batch);
-                }
-                if told >= TELL_PER_CALL {
-                    break;
-                }
+                drop(telling);
+                cell.back.lock().was_told(values.into_iter().map(|(block, _)| block));
             }
             drop(turn);
+            // Values are dropped after the turn is over: their own code may come here again.
+            let batch = cell.back.lock().take_batch(false);
+            if let Some(batch) = batch {
+                self.reclaim(cell, batch);
+            }
             // What came between the last look and the end of the turn was refused a turn of its own.
             if !cell.back.lock().has_told() {
                 return;
@@ -121,7 +157,7 @@ impl Store {
                     break;
                 }
             }
-            self.flush(cell);
+            self.flush(cell, false);
         }
         done
     }
@@ -173,8 +209,16 @@ impl Drop for Store {
     fn drop(&mut self) {
         for cell in &self.cells {
             let mut stripe = cell.back.lock();
-            let batch = stripe.drain(&cell.front.table);
+            let (batch, told) = stripe.drain(&cell.front.table);
             drop(stripe);
+            for (block, cause) in told {
+                if let Some(listener) = &self.listener {
+                    let telling = Telling::of(self);
+                    self.contain(|| listener(block.as_ref(), self.last_left(block.as_ref()), cause));
+                    drop(telling);
+                }
+                self.release_quietly(block);
+            }
             for block in batch.blocks {
                 self.release_quietly(block);
             }

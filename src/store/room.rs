@@ -5,9 +5,12 @@ use crate::entry::{Block, Draft};
 use crate::hash::KeyHash;
 use crate::error::Refusal;
 use crate::stripe::{Lifetime, Put, cost};
+use crate::sync::atomic::Ordering;
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
+/// Times that an insert lets another thread finish freeing. It is bounded, since that may be its own caller.
+const YIELDS_MAX: usize = 1000;
 /// Holds of the lock altogether.
 const PASSES_MAX: usize = 1 << 16;
 /// Entries that are taken out of another stripe in one hold of its lock.
@@ -54,9 +57,9 @@ impl Store {
         lifetime: Lifetime,
     ) -> Result<Option<Block>, (Refusal, Draft)> {
         let needed = cost(draft.as_ref());
-        let mut idle = 0;
+        let (mut idle, mut n_yields) = (0, 0);
         for pass in 0..PASSES_MAX {
-            let freed = self.flush(cell);
+            let freed = self.flush(cell, true);
             let gained = if freed { Gained::default() } else { self.take_elsewhere(cell, pass, needed) };
             let mut stripe = cell.back.lock();
             stripe.receive(gained.bytes, gained.entries);
@@ -69,6 +72,12 @@ impl Store {
                 Put::Short { draft: back, progress } => {
                     draft = back;
                     idle = if progress || freed || gained.any { 0 } else { idle + 1 };
+                    if idle == IDLE_PASSES - 1 && n_yields < YIELDS_MAX && self.is_freeing() {
+                        // Another thread holds what will be free in a moment.
+                        n_yields += 1;
+                        idle -= 1;
+                        std::thread::yield_now();
+                    }
                 }
             }
             if idle == IDLE_PASSES {
@@ -82,14 +91,18 @@ impl Store {
         Err((Refusal::NoRoom, draft))
     }
 
-    /// Looks at what waits in a stripe now, and waits for its listener if that is what it waits for. Whether anything
-    /// was freed.
-    pub(super) fn flush(&self, cell: &Cell) -> bool {
+    fn is_freeing(&self) -> bool {
+        self.cells.iter().any(|cell| cell.in_flight.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Looks at what waits in a stripe now, its listener first; with `waits`, also if another thread is telling it.
+    /// Whether anything was freed.
+    pub(super) fn flush(&self, cell: &Cell, waits: bool) -> bool {
         let mut stripe = cell.back.lock();
         let tells = stripe.has_told();
         drop(stripe);
         if tells {
-            self.tell(cell, true);
+            self.tell(cell, waits);
         }
         stripe = cell.back.lock();
         let batch = stripe.take_batch(true);
@@ -116,7 +129,7 @@ impl Store {
                 gained.bytes += bytes;
                 gained.entries += entries;
                 self.finish(cell, stripe);
-                gained.any |= self.flush(cell);
+                gained.any |= self.flush(cell, true);
             }
             if gained.any || gained.bytes > 0 {
                 break;

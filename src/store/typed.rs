@@ -27,16 +27,16 @@ impl<V: Value + ?Sized> TypedStore<V> {
         let releaser = unsafe { Releaser::new::<V>() };
         let listener = listener.map(|listener| -> super::Listener {
             // SAFETY: Y1; the handle owns a count of its own.
-            Box::new(move |block, cause| listener(unsafe { Entry::new(block.acquire(), Nanos::ZERO) }, cause))
+            Box::new(move |block, left, cause| listener(unsafe { Entry::new(block.acquire(), left) }, cause))
         });
         Self { store: Store::new(config, releaser, listener), values: PhantomData }
     }
 
-    /// A handle that takes over a count; `now` is when the entry was found alive.
+    /// A handle that takes over a count; `left` is the time that the entry has to live.
     #[inline(always)]
-    pub(crate) fn entry(&self, block: Block, now: Nanos) -> Entry<V> {
+    pub(crate) fn entry(&self, block: Block, left: Nanos) -> Entry<V> {
         // SAFETY: Y1.
-        unsafe { Entry::new(block, now) }
+        unsafe { Entry::new(block, left) }
     }
 
     /// The value of a block that is borrowed from this store.

@@ -2,7 +2,6 @@
 
 use super::{Env, Stripe};
 use crate::clock::Nanos;
-use crate::hash::KeyHash;
 use crate::policy::Meta;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
@@ -59,15 +58,15 @@ impl Pool {
     }
 
     fn remember(&mut self, new: Candidate) {
-        if self.items[..self.len].iter().any(|item| item.loc == new.loc) {
-            return;
-        }
-        let mut at = self.len.min(POOL - 1);
-        self.len = at + 1;
-        while at > 0 && new.rank < self.items[at - 1].rank {
-            self.items[at] = self.items[at - 1];
+        let mut at = self.len;
+        while at > 0 && self.items[at - 1].rank >= new.rank {
             at -= 1;
+            if self.items[at].loc == new.loc {
+                return;
+            }
         }
+        self.len = (self.len + 1).min(POOL);
+        self.items.copy_within(at..self.len - 1, at + 1);
         self.items[at] = new;
     }
 
@@ -88,14 +87,16 @@ impl Stripe {
         self.fit_policy();
         self.pool.follow(self.table.retirements());
         for attempt in 0..EMPTY_SAMPLES + WALK {
+            // From the second eviction on, the best of the earlier samples is taken: it was asked for then.
+            if let Some(victim) = self.choose(env, spared) {
+                self.evict_at(env, victim);
+                self.sample(env);
+                return true;
+            }
             if attempt < EMPTY_SAMPLES {
                 self.sample(env);
             } else {
                 self.walk(env);
-            }
-            if let Some(victim) = self.choose(env, spared) {
-                self.evict_at(env, victim);
-                return true;
             }
         }
         false
@@ -126,6 +127,10 @@ impl Stripe {
                 }
                 self.pool.see(self.policy.rank(Meta::from_bits(meta)), meta, loc);
             });
+        }
+        if self.pool.len > 0 {
+            // The candidate that will leave next, most likely.
+            writer.prefetch_block(self.pool.items[0].loc);
         }
     }
 
@@ -170,10 +175,14 @@ impl Stripe {
     fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else { return };
-        let hash: KeyHash = env.hash_of(block);
+        let hash = env.hash_of(block);
         let meta = Meta::from_bits(writer.meta(loc));
-        self.policy.evicted(hash.bits(), meta);
         self.leave(env, loc, hash, RemovalCause::Evicted);
+        // The victim before this one is told to the policy, whose memory for it has been asked for meanwhile.
+        self.policy.prefetch(hash.bits());
+        if let Some((hash, meta)) = self.fallen.replace((hash, meta)) {
+            self.policy.evicted(hash.bits(), meta);
+        }
     }
 
     /// Takes out up to `n` entries for another stripe's sake. Whether any went.

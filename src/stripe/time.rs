@@ -7,7 +7,6 @@ use crate::clock::Nanos;
 use crate::entry::BlockRef;
 use crate::hash::KeyHash;
 use crate::stats::RemovalCause;
-use crate::sync::atomic::Ordering;
 use crate::table::Loc;
 use crate::wheel::Token;
 
@@ -58,32 +57,42 @@ impl Stripe {
             |payload, token| {
                 let hash = KeyHash::from_bits(payload);
                 let block = writer.find_token(hash, token.bits()).and_then(|loc| writer.block(loc));
-                block.map_or(Nanos::ZERO, |block| earliest(block))
+                block.map_or(Nanos::ZERO, BlockRef::earliest)
             },
             |payload, token| due.push((KeyHash::from_bits(payload), token.bits())),
         );
+        // Those that a reader has extended meanwhile are filed again at the end: a token that is given out before would
+        // be one that the rest of the list still names.
+        let mut extended = Vec::new();
+        let mut emptier = None;
         for (hash, token) in due.drain(..) {
-            self.expire_one(env, hash, token, now);
+            emptier = Some(hash);
+            extended.extend(self.expire_one(env, hash, token, now).map(|loc| (loc, hash)));
+        }
+        for (loc, hash) in extended {
+            self.schedule(env, loc, hash);
+        }
+        if let Some(hash) = emptier {
+            self.shrink(env, hash);
         }
         self.due = due;
         advanced.fired + advanced.moved
     }
 
-    fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, token: u32, now: Nanos) {
+    /// Takes a due entry out; or says where it is, if it is alive after all.
+    fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, token: u32, now: Nanos) -> Option<Loc> {
         let writer = self.table.writer(env.shared);
-        let Some(loc) = writer.find_token(hash, token) else {
-            debug_assert!(false, "K1: a wheel record belongs to a linked entry");
-            return;
-        };
-        let Some(block) = writer.block(loc) else { return };
+        let loc = writer.find_token(hash, token);
+        debug_assert!(loc.is_some(), "K1: a wheel record belongs to a linked entry");
+        let loc = loc?;
+        let block = writer.block(loc)?;
         // The wheel has given the record up.
         block.set_token(0);
         if is_alive(block, now) {
-            self.schedule(env, loc, hash);
-        } else {
-            self.leave(env, loc, hash, RemovalCause::Expired);
-            self.shrink(env, hash);
+            return Some(loc);
         }
+        self.leave(env, loc, hash, RemovalCause::Expired);
+        None
     }
 
     /// Whether an entry is alive; if not, it leaves at once.
@@ -104,7 +113,7 @@ impl Stripe {
     pub(super) fn schedule(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) {
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else { return };
-        let deadline = earliest(block);
+        let deadline = block.earliest();
         if deadline != Nanos::MAX {
             let token = self.wheel.schedule(deadline, hash.bits());
             block.set_token(token.bits());
@@ -128,12 +137,21 @@ impl Stripe {
         ttl: Option<Duration>,
     ) -> bool {
         let Some(loc) = self.table.writer(env.shared).find(hash, shape, key) else { return false };
-        if !self.is_alive_or_leaves(env, loc, hash) {
-            return false;
+        // The time is read anew after a lost race, which only the end of the entry can have won.
+        loop {
+            if !self.is_alive_or_leaves(env, loc, hash) {
+                return false;
+            }
+            let writer = self.table.writer(env.shared);
+            let Some(block) = writer.block(loc) else { return false };
+            let Some(checked) = block.deadline().check(|deadline| env.time.probe(deadline)) else { continue };
+            let deadline = ttl.map_or(Nanos::MAX, |ttl| env.time.now().saturating_add(ttl));
+            if block.deadline().try_move(checked, deadline) {
+                break;
+            }
         }
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else { return false };
-        block.set_deadline(ttl.map_or(Nanos::MAX, |ttl| env.time.now().saturating_add(ttl)));
         if let Some(token) = Token::from_bits(block.token()) {
             self.wheel.cancel(token);
             block.set_token(0);
@@ -160,32 +178,8 @@ impl Stripe {
     }
 }
 
-/// The deadline that comes first.
-pub(crate) fn earliest(block: BlockRef<'_>) -> Nanos {
-    let hard = block.deadline();
-    if block.has_idle() { hard.min(Nanos(block.idle().load(Ordering::Relaxed))) } else { hard }
+/// Whether a linked entry is alive at `now`; if not, it is over for readers too.
+fn is_alive(block: BlockRef<'_>, now: Nanos) -> bool {
+    let probe = |deadline: Nanos| (deadline != Nanos::MAX && deadline <= now, now);
+    block.deadline().check(probe).is_some() && (!block.has_idle() || block.idle().check(probe).is_some())
 }
-
-/// Whether a linked entry is alive at `now`. One whose idle deadline readers can move is marked dead before it is
-/// called so; then nobody extends it any more.
-pub(crate) fn is_alive(block: BlockRef<'_>, now: Nanos) -> bool {
-    if block.deadline() <= now {
-        return false;
-    }
-    if !block.has_idle() {
-        return true;
-    }
-    let idle = block.idle();
-    let mut seen = idle.load(Ordering::Relaxed);
-    while seen != DEAD && seen <= now.0 {
-        // Relaxed: the word's own order decides who was first, a reader that extends or we.
-        match idle.compare_exchange(seen, DEAD, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return false,
-            Err(other) => seen = other,
-        }
-    }
-    seen != DEAD
-}
-
-/// The idle word of an entry that somebody has found due.
-pub(crate) const DEAD: u64 = 0;

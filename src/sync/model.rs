@@ -55,6 +55,10 @@ impl Life {
     #[track_caller]
     #[allow(unsafe_code)]
     pub(crate) fn end(&self) {
+        // A model that has failed takes its things down in any order.
+        if std::thread::panicking() {
+            return;
+        }
         // SAFETY: as above.
         self.0.with_mut(|alive| assert!(std::mem::take(unsafe { &mut *alive }), "memory ends once"));
     }

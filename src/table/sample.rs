@@ -20,6 +20,11 @@ impl Writer<'_> {
         prefetch(bucket_at(segment, index));
     }
 
+    /// Asks the processor for the entry that is linked at `loc`.
+    pub(crate) fn prefetch_block(&self, loc: Loc) {
+        prefetch(address_of(self.slot(loc).load(Ordering::Relaxed)));
+    }
+
     /// Calls `see` for each entry of one bucket, chosen by 64 random bits.
     pub(crate) fn sample(&self, random: u64, see: impl FnMut(Loc, u32)) {
         let (segment, index) = self.random_bucket(random);
