@@ -235,8 +235,12 @@ impl Store {
             let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
             let extended = idle.now.saturating_add(tti);
             let gain = extended.saturating_since(idle.deadline);
-            if !is_use || gain <= tti / IDLE_GAIN_SHARE || block.idle().try_move(idle, extended) {
+            if !is_use || gain <= tti / IDLE_GAIN_SHARE {
                 first.deadline = first.deadline.min(idle.deadline);
+                break;
+            }
+            if block.idle().try_move(idle, extended) {
+                first.deadline = first.deadline.min(extended);
                 break;
             }
         }

@@ -12,6 +12,9 @@ use crate::stats::RemovalCause;
 use crate::store::FIRST_PLACE;
 use crate::stripe::Lifetime;
 
+/// How often a predicate is asked about one entry after the other of the same key.
+const REMOVE_IF_TRIES: usize = 64;
+
 impl<V: Value + ?Sized> Cache<V> {
     /// Stores a value under a key, with the cache's default time to live, and gives back what it replaced.
     ///
@@ -62,9 +65,10 @@ impl<V: Value + ?Sized> Cache<V> {
     }
 
     /// Takes the entry of a key out if `predicate` says so, and gives it back. The predicate runs without a lock, on the
-    /// very entry that is then removed; it is asked again if another one took its place meanwhile.
+    /// very entry that is then removed. It is asked again if another one took its place meanwhile, up to 64 times; then,
+    /// or if it replaces the entry itself each time, nothing is removed.
     pub fn remove_if<K: Key>(&self, key: K, mut predicate: impl FnMut(&Entry<V>) -> bool) -> Option<Entry<V>> {
-        loop {
+        for _ in 0..REMOVE_IF_TRIES {
             let entry = self.handle(&key, false)?;
             if !predicate(&entry) {
                 return None;
@@ -73,6 +77,7 @@ impl<V: Value + ?Sized> Cache<V> {
                 return Some(entry);
             }
         }
+        None
     }
 
     /// Gives the entry of a key another time to live, from now on; `None`: it never expires. False if it is absent.

@@ -28,6 +28,8 @@ pub struct Maintained {
 thread_local! {
     /// The store whose listener this thread is inside of; it neither tells for that store nor waits for any turn.
     static TELLING: ThreadCell<*const Store> = const { ThreadCell::new(ptr::null()) };
+    /// Batches that this thread is freeing; more than one where a value's drop calls a cache.
+    static FREEING: ThreadCell<u32> = const { ThreadCell::new(0) };
 }
 
 /// Notes that this thread is inside a listener, until it is dropped.
@@ -51,6 +53,7 @@ struct InFlight<'c>(&'c Cell);
 impl InFlight<'_> {
     fn of(cell: &Cell) -> InFlight<'_> {
         cell.in_flight.fetch_add(1, Ordering::Relaxed);
+        FREEING.set(FREEING.get() + 1);
         InFlight(cell)
     }
 }
@@ -58,10 +61,16 @@ impl InFlight<'_> {
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        FREEING.set(FREEING.get() - 1);
     }
 }
 
 impl Store {
+    /// Whether another thread is freeing something, which this one isn't in the midst of itself.
+    pub(super) fn others_are_freeing(&self) -> bool {
+        FREEING.get() == 0 && self.cells.iter().any(|cell| cell.in_flight.load(Ordering::Relaxed) > 0)
+    }
+
     /// Frees what no reader names. Whether anything was freed.
     pub(super) fn reclaim(&self, cell: &Cell, batch: Batch) -> bool {
         let in_flight = InFlight::of(cell);

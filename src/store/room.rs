@@ -5,11 +5,10 @@ use crate::entry::{Block, Draft};
 use crate::hash::KeyHash;
 use crate::error::Refusal;
 use crate::stripe::{Lifetime, Put, cost};
-use crate::sync::atomic::Ordering;
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
-/// Times that an insert lets another thread finish freeing. It is bounded, since that may be its own caller.
+/// Times that an insert lets other threads finish freeing.
 const YIELDS_MAX: usize = 1000;
 /// Holds of the lock altogether.
 const PASSES_MAX: usize = 1 << 16;
@@ -72,7 +71,7 @@ impl Store {
                 Put::Short { draft: back, progress } => {
                     draft = back;
                     idle = if progress || freed || gained.any { 0 } else { idle + 1 };
-                    if idle == IDLE_PASSES - 1 && n_yields < YIELDS_MAX && self.is_freeing() {
+                    if idle == IDLE_PASSES - 1 && n_yields < YIELDS_MAX && self.others_are_freeing() {
                         // Another thread holds what will be free in a moment.
                         n_yields += 1;
                         idle -= 1;
@@ -89,10 +88,6 @@ impl Store {
         stripe.trim_all(&self.env(cell));
         self.finish(cell, stripe);
         Err((Refusal::NoRoom, draft))
-    }
-
-    fn is_freeing(&self) -> bool {
-        self.cells.iter().any(|cell| cell.in_flight.load(Ordering::Relaxed) > 0)
     }
 
     /// Looks at what waits in a stripe now, its listener first; with `waits`, also if another thread is telling it.
