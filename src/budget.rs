@@ -229,11 +229,6 @@ impl Account {
         self.spare += claimed - self.claimed();
     }
 
-    /// How many bytes the structure would need beyond what it has claimed.
-    pub(crate) fn structure_missing(&self, structure: u64) -> u64 {
-        structure.saturating_sub(self.structure)
-    }
-
     /// Sets what the structure holds, from or to the spare bytes.
     pub(crate) fn set_structure(&mut self, structure: u64, budget: &Budget) {
         let grown = structure.saturating_sub(self.structure);

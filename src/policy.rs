@@ -16,7 +16,7 @@ mod sketch;
 mod tuning;
 
 use ghosts::{Ghost, Ghosts};
-use learn::{Learner, Progress};
+use learn::{Learner, Progress, bin_of_resident};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
 use sketch::Sketch;
@@ -169,20 +169,14 @@ impl Policy {
             .waited(meta.class(), meta.tick().age(now), known.sample_ticks);
     }
 
-    /// The order of leaving: the lowest first.
-    pub(crate) fn rank(&self, meta: Meta) -> u32 {
-        let age = meta.tick().age(self.tick());
-        let density = match &self.known {
-            Some(known) => u32::from(known.learner.rank(meta.class(), age)),
-            None => (256 - age) * 128,
-        };
-        // Half an octave a size class, and 2048 steps an octave.
-        let lightness = if self.weighted {
-            u32::from(31 - meta.size()) * 1024
-        } else {
-            0
-        };
-        density + lightness
+    /// What ranks many residents at one moment.
+    pub(crate) fn ranker(&self) -> Ranker<'_> {
+        Ranker {
+            learner: self.known.as_ref().map(|known| &known.learner),
+            now: self.tick(),
+            // Half an octave a size class, and 2048 steps an octave.
+            size_step: if self.weighted { 1024 } else { 0 },
+        }
     }
 
     /// An entry left by this policy's choice.
@@ -256,6 +250,26 @@ impl Policy {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         (self.random >> 32) as u32
+    }
+}
+
+/// The order of leaving at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ranker<'p> {
+    learner: Option<&'p Learner>,
+    now: Tick,
+    size_step: u32,
+}
+
+impl Ranker<'_> {
+    /// The order of leaving: the lowest first.
+    #[inline(always)]
+    pub(crate) fn rank(&self, meta: Meta) -> u32 {
+        let density = match self.learner {
+            Some(learner) => u32::from(learner.rank(meta.class(), bin_of_resident(meta.tick(), self.now))),
+            None => (256 - meta.tick().age(self.now)) * 128,
+        };
+        density + u32::from(31 - meta.size()) * self.size_step
     }
 }
 

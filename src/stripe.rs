@@ -199,9 +199,9 @@ impl Stripe {
             self.leave(env, loc, hash, RemovalCause::Evicted);
         }
         let mut n_evicted = 0;
-        loop {
+        let growth_bytes = loop {
             match self.fund(env, hash, &draft, present.is_none(), lifetime) {
-                Funding::Done => break,
+                Funding::Done { growth_bytes } => break growth_bytes,
                 Funding::Evict if n_evicted < EVICT_PER_HOLD && self.evict(env, present, now) => {
                     progress = true;
                     n_evicted += 1;
@@ -213,7 +213,7 @@ impl Stripe {
                 }
                 Funding::Evict | Funding::Wait => return Put::Short { draft, progress },
             }
-        }
+        };
         let (deadline, idle) = lifetime.deadlines(now);
         self.version += 1;
         self.counts.inserted += 1;
@@ -222,7 +222,7 @@ impl Stripe {
         let replaced = match present {
             Some(loc) => Some(self.replace(env, loc, hash, draft.into_block())),
             None => {
-                self.link(env, hash, draft.into_block());
+                self.link(env, hash, draft.into_block(), growth_bytes);
                 None
             }
         };
@@ -336,16 +336,13 @@ impl Stripe {
             }
             self.spare_entries = 1;
         }
-        let mut structure = self.structure_bytes();
-        if is_new {
-            structure += self.table.writer(env.shared).growth_bytes(hash);
-        }
+        let growth_bytes = if is_new { self.table.writer(env.shared).growth_bytes(hash) } else { 0 };
+        let mut needed = cost(draft.as_ref()) + growth_bytes;
         if lifetime.is_timed() {
-            structure += self.wheel.growth_bytes() as u64;
+            needed += self.wheel.growth_bytes() as u64;
         }
-        let needed = cost(draft.as_ref()) + self.bytes.structure_missing(structure);
         if self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
-            Funding::Done
+            Funding::Done { growth_bytes }
         } else {
             otherwise
         }
@@ -370,7 +367,8 @@ impl Stripe {
 
 /// What `fund` found.
 enum Funding {
-    Done,
+    /// The room is claimed, also for the bytes by which the table will grow.
+    Done { growth_bytes: u64 },
     Evict,
     Wait,
 }

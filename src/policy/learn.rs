@@ -8,7 +8,7 @@
 //! # Invariants   L1 every sum is finite and not negative; L2 a rank is defined for every 20-bit metadata
 //! # Not here     where the samples come from
 
-use super::meta::{Class, PIN_AGE};
+use super::meta::{Class, PIN_AGE, TICK_CYCLE, Tick};
 use super::tuning::{FREQ_MAX, OCTAVE_MAX, PRIOR_CLASS, PRIOR_FREQUENCY, PRIOR_GLOBAL};
 
 const STEPS: usize = FREQ_MAX as usize + 1;
@@ -48,7 +48,34 @@ fn width(bin: usize) -> f32 {
         .map_or(LAST_WIDTH, |&end| f32::from(end - BIN_STARTS[bin]))
 }
 
+/// The bin of a resident's age, by how far its tick lies behind that of now plus one cycle; so a rank needs no remainder.
+static BIN_OF_LAG: [u8; 512] = {
+    let mut bins = [0; 512];
+    let mut lag = 0;
+    while lag < 512 {
+        let age = lag % TICK_CYCLE as usize;
+        let age = if age < PIN_AGE as usize { age } else { PIN_AGE as usize };
+        bins[lag] = BIN_OF_AGE[age];
+        lag += 1;
+    }
+    bins
+};
+
+/// The bin of a resident whose tick this is.
+#[inline(always)]
+pub(super) fn bin_of_resident(tick: Tick, now: Tick) -> u8 {
+    if tick == Tick::OLDEST {
+        return BIN_OF_AGE[PIN_AGE as usize];
+    }
+    BIN_OF_LAG[(now.bits() + TICK_CYCLE - tick.bits()) as usize % 512]
+}
+
 type Row = [f32; BINS];
+
+/// Powers of two, so that a look-up needs no check.
+const N_CLASS_BITS: usize = 128;
+const RANK_BINS: usize = 32;
+type Ranks = [[u16; RANK_BINS]; N_CLASS_BITS];
 
 fn row_of(class: Class) -> usize {
     // Damaged metadata may name a class that isn't used: it shares the last.
@@ -61,7 +88,8 @@ fn row_of(class: Class) -> usize {
 pub(super) struct Learner {
     reuses: Vec<Row>,
     waits: Vec<Row>,
-    ranks: Vec<[u16; BINS]>,
+    /// The index, by the seven bits of a class; classes that aren't used leave first (L2).
+    ranks: Box<Ranks>,
     /// Hazards of the present pass: of each frequency step, and of all.
     by_step: [Row; STEPS],
     all: Row,
@@ -83,7 +111,7 @@ impl Learner {
         let mut learner = Learner {
             reuses: vec![[0.0; BINS]; CLASSES],
             waits: vec![[0.0; BINS]; CLASSES],
-            ranks: vec![[0; BINS]; CLASSES],
+            ranks: Box::new([[0; RANK_BINS]; N_CLASS_BITS]),
             by_step: [[0.0; BINS]; STEPS],
             all: [0.0; BINS],
             stage: 0,
@@ -93,7 +121,7 @@ impl Learner {
     }
     pub(super) fn memory_bytes(&self) -> usize {
         (self.reuses.capacity() + self.waits.capacity()) * size_of::<Row>()
-            + self.ranks.capacity() * size_of::<[u16; BINS]>()
+            + size_of::<Ranks>()
     }
     /// A key of this class was used again at this age; stands for `weight` such.
     pub(super) fn reused(&mut self, class: Class, age: u32, weight: f32) {
@@ -103,10 +131,10 @@ impl Learner {
     pub(super) fn waited(&mut self, class: Class, age: u32, ticks: f32) {
         self.waits[row_of(class)][bin_of(age)] += ticks;
     }
-    /// The rank of a resident: the lowest leaves first. An octave of density is 2048 steps.
-    pub(super) fn rank(&self, class: Class, age: u32) -> u16 {
-        debug_assert!(age <= PIN_AGE, "ages of residents are pinned");
-        self.ranks[row_of(class)][bin_of(age)]
+    /// The rank of a resident whose age lies in this bin: the lowest leaves first. An octave of density is 2048 steps.
+    #[inline(always)]
+    pub(super) fn rank(&self, class: Class, bin: u8) -> u16 {
+        self.ranks[class.bits() as usize % N_CLASS_BITS][usize::from(bin) % RANK_BINS]
     }
     /// Whether no pass is under way.
     pub(super) fn is_fresh(&self) -> bool {
@@ -127,7 +155,9 @@ impl Learner {
                     &self.by_step[row % STEPS],
                     PRIOR_CLASS,
                 );
-                self.ranks[row] = index(&hazards).map(rank_of);
+                let class = Class::new((row % STEPS) as u32, (row / STEPS) as u32);
+                let ranks = index(&hazards).map(rank_of);
+                self.ranks[class.bits() as usize][..BINS].copy_from_slice(&ranks);
                 for bin in 0..BINS {
                     self.reuses[row][bin] *= fade;
                     self.waits[row][bin] *= fade;

@@ -42,7 +42,7 @@ impl Model {
                 .iter()
                 .for_each(|slot| self.policy.observe(slot.1));
             let victim = (0..self.slots.len())
-                .min_by_key(|&at| self.policy.rank(self.slots[at].1))
+                .min_by_key(|&at| self.policy.ranker().rank(self.slots[at].1))
                 .unwrap();
             let (key, meta) = self.slots.swap_remove(victim);
             self.policy.evicted(hash_of(key), meta);
@@ -217,7 +217,7 @@ fn a_class_seen_reused_early_outranks_one_that_is_not() {
     let good_old = Meta::new(Tick::of_count(253), good, 0);
     let (good_new, bad_new) = (Meta::new(now, good, 0), Meta::new(now, bad, 0));
     assert!(
-        policy.rank(good_new) == policy.rank(bad_new),
+        policy.ranker().rank(good_new) == policy.ranker().rank(bad_new),
         "nothing is known yet"
     );
     for key in 0..2000 {
@@ -229,7 +229,7 @@ fn a_class_seen_reused_early_outranks_one_that_is_not() {
     }
     let now = policy.tick();
     let (good_new, bad_new) = (Meta::new(now, good, 0), Meta::new(now, bad, 0));
-    assert!(policy.rank(good_new) > policy.rank(bad_new));
+    assert!(policy.ranker().rank(good_new) > policy.ranker().rank(bad_new));
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn by_bytes_the_heavier_of_two_alike_leaves_first() {
     policy.resize(64);
     let light = policy.admit(hash_of(1), size_class(100));
     let heavy = policy.admit(hash_of(2), size_class(10_000));
-    assert!(policy.rank(heavy) < policy.rank(light));
+    assert!(policy.ranker().rank(heavy) < policy.ranker().rank(light));
 }
 
 #[test]
@@ -312,6 +312,6 @@ fn hostile_metadata_and_notes_do_no_harm() {
         policy.step();
         let (now, touched) = (policy.tick(), touch(meta, policy.tick(), word as u32));
         assert!(touched.is_none_or(|touched| touched.tick() == now));
-        assert!(policy.rank(meta) < 1 << 20);
+        assert!(policy.ranker().rank(meta) < 1 << 20);
     }
 }

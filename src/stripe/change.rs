@@ -9,13 +9,13 @@ use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc};
 
 impl Stripe {
-    pub(super) fn link(&mut self, env: &Env<'_>, hash: KeyHash, block: Block) {
+    pub(super) fn link(&mut self, env: &Env<'_>, hash: KeyHash, block: Block, growth_bytes: u64) {
         self.inserts = self.inserts.wrapping_add(1);
         self.spare_entries -= 1;
         let size = policy::size_class(block.as_ref().charge_bytes());
         let meta = self.policy.admit(hash.bits(), size);
-        let mut writer = self.table.writer(env.shared);
-        if writer.growth_bytes(hash) > 0 {
+        if growth_bytes > 0 {
+            let mut writer = self.table.writer(env.shared);
             let before = self.pending.segments.len();
             writer.grow(hash, &|block| env.hash_of(block), &mut self.pending.segments);
             self.discard_segments(before);

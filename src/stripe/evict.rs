@@ -7,9 +7,9 @@ use crate::stats::RemovalCause;
 use crate::table::Loc;
 
 /// Bucket lines that are sampled for each victim.
-pub(super) const SAMPLE_BUCKETS: usize = 2;
+pub(super) const SAMPLE_BUCKETS: usize = 3;
 /// Candidates that are remembered from one eviction to the next.
-const POOL: usize = 16;
+const POOL: usize = 4;
 /// The newest share of the entries that is spared: one in this many.
 const GRACE_SHARE: u32 = 100;
 /// Samples that may bring no victim before the buckets are walked in turn.
@@ -119,15 +119,12 @@ impl Stripe {
         for random in self.sampled {
             writer.prefetch_sample(random);
         }
-        for (nth, random) in randoms.into_iter().enumerate() {
-            writer.sample(random, |loc, meta| {
-                if nth == 0 {
-                    // One bucket is as good a sample of those that wait as several.
-                    self.policy.observe(Meta::from_bits(meta));
-                }
-                self.pool.see(self.policy.rank(Meta::from_bits(meta)), meta, loc);
-            });
+        let ranker = self.policy.ranker();
+        for random in randoms {
+            writer.sample(random, |loc, meta| self.pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc));
         }
+        // One bucket is as good a sample of those that wait as several.
+        writer.sample(randoms[0], |_, meta| self.policy.observe(Meta::from_bits(meta)));
         if self.pool.len > 0 {
             // The candidate that will leave next, most likely.
             writer.prefetch_block(self.pool.items[0].loc);
@@ -135,10 +132,10 @@ impl Stripe {
     }
 
     fn walk(&mut self, env: &Env<'_>) {
-        let (policy, pool) = (&self.policy, &mut self.pool);
+        let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
         self.table
             .writer(env.shared)
-            .sweep(|_, loc, meta| pool.see(policy.rank(Meta::from_bits(meta)), meta, loc));
+            .sweep(|_, loc, meta| pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc));
     }
 
     /// The lowest in rank that is neither spared, nor in its grace, nor held; else the oldest that isn't spared.

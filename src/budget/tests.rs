@@ -1,0 +1,172 @@
+use super::*;
+
+/// The bound holds, and the counter is what the accounts and the reservations say.
+fn validate(budget: &Budget, accounts: &[Account], reserved: u64) {
+    assert!(budget.used() <= budget.max(), "B1");
+    assert_eq!(budget.used(), accounts.iter().map(Account::claimed).sum::<u64>() + reserved, "B2");
+    for account in accounts {
+        assert!(account.held() <= account.claimed(), "what is held is claimed");
+    }
+}
+
+#[test]
+fn claims_are_all_or_nothing() {
+    let budget = Budget::new(100, 1);
+    assert!(budget.try_claim(60) && !budget.try_claim(41) && budget.try_claim(40));
+    assert!(budget.try_claim(0) && !budget.try_claim(1) && !budget.try_claim(u64::MAX));
+    budget.give_back(100);
+    assert_eq!(budget.used(), 0);
+    budget.set_max(10);
+    assert!(!budget.try_claim(11) && budget.try_claim(10));
+    budget.set_max(4);
+    assert_eq!(budget.excess(), 6);
+}
+
+#[test]
+fn the_slack_is_a_share_of_the_bound_and_capped() {
+    assert_eq!(Budget::new(64 << 10, 4).allowance(), 256);
+    assert_eq!(Budget::new(64 << 10, 4).largest(), 63 << 10);
+    assert_eq!(Budget::new(1 << 62, 2).allowance(), ALLOWANCE_MAX);
+    assert_eq!(Budget::new(0, 8).largest(), 0);
+}
+
+#[test]
+fn a_victims_bytes_serve_the_newcomer_within_the_allowance() {
+    let budget = Budget::new(6400, 1);
+    let mut account = Account::default();
+    assert!(account.set_allowance(budget.allowance(), &budget), "100 bytes of it are for garbage");
+    assert!(account.fund(&budget, 6300, 64));
+    account.admit(6300);
+    assert!(!account.fund(&budget, 80, 64), "full");
+    account.discard(80);
+    assert!(account.fund(&budget, 80, 64), "at once, before the garbage is gone");
+    account.admit(80);
+    assert!(account.wants_look());
+    // Beyond the allowance, garbage keeps its own claim.
+    account.discard(80);
+    assert!(!account.can_exchange());
+    assert!(!account.fund(&budget, 80, 0));
+    account.settle(160, 0);
+    assert!(account.fund(&budget, 80, 0));
+    validate(&budget, &[account], 0);
+}
+
+#[test]
+fn what_is_stuck_is_not_looked_at_again_and_again() {
+    let budget = Budget::new(6400, 1);
+    let mut account = Account::default();
+    assert!(account.set_allowance(100, &budget) && account.fund(&budget, 1000, 0));
+    account.admit(1000);
+    account.discard(90);
+    assert!(account.wants_look());
+    account.settle(10, 80);
+    assert!(!account.wants_look() && account.can_exchange());
+    account.discard(51);
+    assert!(account.wants_look());
+    account.settle(131, 0);
+    assert_eq!((account.garbage(), account.held()), (0, 859));
+}
+
+#[test]
+fn a_structure_that_outgrew_its_estimate_is_claimed_even_so() {
+    let budget = Budget::new(100, 1);
+    let mut account = Account::default();
+    assert!(account.fund(&budget, 30, 0));
+    account.set_structure(120, &budget);
+    assert_eq!((budget.used(), budget.excess(), account.structure()), (120, 20, 120));
+    account.set_structure(50, &budget);
+    account.trim(&budget, 0);
+    assert_eq!(budget.used(), 50);
+    account.discard_structure(20);
+    assert_eq!((account.structure(), account.garbage(), account.claimed()), (30, 20, 50));
+    account.settle(20, 0);
+    account.trim(&budget, 0);
+    validate(&budget, &[account], 0);
+}
+
+/// A long random life of several stripes, with reservations that travel between them.
+#[test]
+fn the_sum_of_all_accounts_is_the_counter() {
+    let budget = Budget::new(100_000, 3);
+    let mut accounts: [Account; 3] = Default::default();
+    // What each stripe holds: entries, garbage that waits, the structure.
+    let mut entries: [Vec<u64>; 3] = Default::default();
+    let (mut waiting, mut reserved) = ([0; 3], 0);
+    let mut random = 42_u64;
+    let mut next = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let mut n_full = 0;
+    for step in 0..if cfg!(miri) { 2000 } else { 60_000 } {
+        let at = next(3) as usize;
+        let (account, entries) = (&mut accounts[at], &mut entries[at]);
+        match next(8) {
+            0..=2 => {
+                let size = 16 + next(2000);
+                if account.fund(&budget, size, 64) {
+                    account.admit(size);
+                    entries.push(size);
+                } else {
+                    n_full += 1;
+                }
+            }
+            3 | 4 if !entries.is_empty() => {
+                let size = entries.swap_remove(next(entries.len() as u64) as usize);
+                account.discard(size);
+                waiting[at] += size;
+            }
+            5 => {
+                let freed = next(waiting[at] + 1);
+                account.settle(freed, next(waiting[at] - freed + 1));
+                waiting[at] -= freed;
+            }
+            6 => {
+                let structure = next(500);
+                if account.fund(&budget, account.structure_missing(structure), 0) {
+                    account.set_structure(structure, &budget);
+                }
+                account.trim(&budget, next(100));
+            }
+            7 if reserved == 0 => reserved = account.take_spare(next(1000)),
+            7 => {
+                account.add_spare(std::mem::take(&mut reserved));
+                assert!(account.has_allowance(0) || account.has_allowance(budget.allowance()));
+                account.set_allowance(budget.allowance(), &budget);
+            }
+            _ => {}
+        }
+        assert_eq!((accounts[at].live(), accounts[at].garbage()), (entries_sum(entries), waiting[at]), "step {step}");
+        validate(&budget, &accounts, reserved);
+    }
+    assert!(n_full > 10, "the bound was felt");
+}
+
+fn entries_sum(entries: &[u64]) -> u64 {
+    entries.iter().sum()
+}
+
+#[test]
+fn threads_that_claim_stay_below_the_bound() {
+    const ROUNDS: usize = if cfg!(miri) { 100 } else { 50_000 };
+    let budget = Budget::new(5, 1);
+    let n_refused: usize = std::thread::scope(|scope| {
+        let claim = || {
+            (0..ROUNDS).filter(|_| {
+                let has = budget.try_claim(2);
+                assert!(budget.used() <= 5, "B1");
+                if has {
+                    budget.give_back(2);
+                }
+                !has
+            })
+            .count()
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(claim)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(budget.used(), 0);
+    assert!(n_refused < 4 * ROUNDS);
+}

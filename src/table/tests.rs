@@ -1,0 +1,425 @@
+use std::collections::HashMap;
+
+use super::*;
+use crate::entry::{Block, Draft, Parts, Releaser};
+use crate::reclaim::Domain;
+
+/// A table whose keys are chosen by their hashes: a key is its hash and a number that tells it from others of that hash.
+/// What it should hold is kept beside it.
+struct Garden {
+    shared: Shared,
+    table: Table,
+    model: HashMap<(u64, u64), u64>,
+    left: Vec<Block>,
+    retired: Vec<RetiredSegment>,
+    domain: Domain,
+    releaser: Releaser,
+}
+
+fn hash_of(block: BlockRef<'_>) -> KeyHash {
+    KeyHash::from_bits(key_of(block).0)
+}
+
+fn key_of(block: BlockRef<'_>) -> (u64, u64) {
+    let (hash, number) = block.key_bytes().split_at(8);
+    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    (word(hash), word(number))
+}
+
+fn encode((hash, number): (u64, u64)) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&hash.to_le_bytes());
+    key[8..].copy_from_slice(&number.to_le_bytes());
+    key
+}
+
+fn value_of(block: BlockRef<'_>) -> u64 {
+    // SAFETY: a garden's blocks are drafted for `u64`.
+    *unsafe { block.value::<u64>() }
+}
+
+impl Garden {
+    fn new(skip_bits: u32) -> Garden {
+        let (shared, table) = Table::new(skip_bits);
+        // SAFETY: a garden's blocks are drafted for `u64`.
+        let releaser = unsafe { Releaser::new::<u64>() };
+        let (model, left, retired) = Default::default();
+        Garden { shared, table, model, left, retired, domain: Domain::new(), releaser }
+    }
+
+    fn writer(&mut self) -> Writer<'_> {
+        self.table.writer(&self.shared)
+    }
+
+    /// Links or replaces as the stripe does: room is made before a new key is linked.
+    fn insert(&mut self, key: (u64, u64), value: u64) -> Result<(), Crowded> {
+        let bytes = encode(key);
+        let hash = KeyHash::from_bits(key.0);
+        let (draft, ()) = Draft::new::<u64, u64>(Parts { shape: 3, key: &bytes, idle: false }, value).ok().unwrap();
+        let mut writer = self.table.writer(&self.shared);
+        if let Some(loc) = writer.find(hash, 3, &bytes) {
+            self.left.push(writer.replace(loc, draft.into_block(), value as u32 & 0xf_ffff));
+        } else {
+            let before = writer.table.bytes();
+            let growth = writer.growth_bytes(hash);
+            if growth > 0 {
+                writer.grow(hash, &hash_of, &mut self.retired);
+                assert!(writer.table.bytes() <= before + growth, "growth takes no more than was said");
+            }
+            let loc = writer.link(hash, draft.into_block(), value as u32 & 0xf_ffff)?;
+            assert_eq!(writer.find(hash, 3, &bytes), Some(loc));
+        }
+        self.model.insert(key, value);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: (u64, u64)) {
+        let hash = KeyHash::from_bits(key.0);
+        let mut writer = self.table.writer(&self.shared);
+        let loc = writer.find(hash, 3, &encode(key));
+        assert_eq!(loc.is_some(), self.model.remove(&key).is_some(), "{key:?}");
+        if let Some(loc) = loc {
+            self.left.push(writer.unlink(loc, hash));
+        }
+    }
+
+    fn shrink(&mut self, hash: u64) -> bool {
+        self.table.writer(&self.shared).shrink(KeyHash::from_bits(hash), &hash_of, &mut self.retired)
+    }
+
+    /// All segments from the left to the right, each with its first root.
+    fn segments(&self) -> Vec<(usize, *mut Segment)> {
+        let mut segments: Vec<(usize, *mut Segment)> = Vec::new();
+        for (index, root) in self.shared.directory().roots.iter().enumerate() {
+            let tagged = root.load(Ordering::Relaxed);
+            if segments.last().is_none_or(|&(_, last)| last != tagged) {
+                segments.push((index, tagged));
+            }
+        }
+        segments
+    }
+
+    /// T2, T3, T5, and that the parts agree with one another and with the model.
+    fn validate(&mut self) {
+        let depth = self.shared.directory().depth;
+        let segments = self.segments();
+        let roots: Vec<_> = self.shared.directory().roots.iter().map(|root| root.load(Ordering::Relaxed)).collect();
+        let (mut bytes, mut n_entries) = (0, 0);
+        for &(first, tagged) in &segments {
+            let (segment, mask) = split_root(tagged);
+            let writer = self.table.writer(&self.shared);
+            let head = writer.head(segment);
+            let spread = 1 << (depth - head.depth.load(Ordering::Relaxed));
+            assert_eq!((head.log2, first % spread), (mask.count_ones(), 0));
+            assert!(roots[first..first + spread].iter().all(|&root| root == tagged), "roots stand side by side");
+            bytes += Segment::bytes(head.log2);
+            let mut passed = vec![0; mask + 1];
+            let mut n = 0;
+            for index in 0..=mask {
+                writer.visit(segment, index, |loc, meta| {
+                    let block = writer.block(loc).unwrap();
+                    let hash = hash_of(block);
+                    let value = self.model.get(&key_of(block)).expect("what is linked was inserted");
+                    assert_eq!((value_of(block), meta), (*value, *value as u32 & 0xf_ffff));
+                    let tags = writer.bucket(segment, index).tags.load(Ordering::Relaxed);
+                    assert_eq!((tags >> (8 * loc.slot)) as u8, hash.tag(), "T2");
+                    let home = self.shared.position(hash).dir_index(depth);
+                    assert!((first..first + spread).contains(&home), "an entry is where its hash says");
+                    let mut at = hash.bucket() & mask;
+                    while at != index {
+                        passed[at] += 1;
+                        at = (at + 1) & mask;
+                    }
+                    n += 1;
+                });
+            }
+            for (index, &n_passed) in passed.iter().enumerate() {
+                let bucket = writer.bucket(segment, index);
+                let tags = bucket.tags.load(Ordering::Relaxed);
+                let overflow = overflow_of(tags);
+                assert!(overflow == n_passed || overflow == 255, "T3: {overflow} for {n_passed}");
+                let n_tags = (0..SLOTS).filter(|slot| (tags >> (8 * slot)) as u8 != 0).count();
+                let n_slots = bucket.slots.iter().filter(|slot| !slot.load(Ordering::Relaxed).is_null()).count();
+                assert_eq!(n_tags, n_slots, "T2");
+            }
+            assert_eq!(head.len.load(Ordering::Relaxed), n);
+            n_entries += n as usize;
+        }
+        let directories: u64 = (0..=depth).map(|depth| (8 << depth) + 64).sum();
+        assert_eq!(self.table.directories.len(), depth as usize + 1, "T5");
+        assert_eq!(self.table.bytes(), bytes + directories);
+        assert_eq!(self.table.n_segments, segments.len());
+        assert_eq!((self.table.len(), n_entries), (self.model.len(), self.model.len()));
+        self.free();
+    }
+
+    /// Every key of the model is found by readers and by the writer; the others aren't.
+    fn look_for(&mut self, keys: impl Iterator<Item = (u64, u64)>) {
+        let record = self.domain.register();
+        for key in keys {
+            let bytes = encode(key);
+            let hash = KeyHash::from_bits(key.0);
+            let mut hazard = record.hazard(1);
+            let found = self.shared.find(&mut hazard, hash, 3, &bytes).expect("nobody writes");
+            assert_eq!(found.map(|found| value_of(found.block)), self.model.get(&key).copied());
+            assert!(self.shared.find(&mut hazard, hash, 4, &bytes).unwrap().is_none(), "of another shape");
+        }
+    }
+
+    fn free(&mut self) {
+        for block in self.left.drain(..) {
+            self.releaser.release(block);
+        }
+        for segment in self.retired.drain(..) {
+            // SAFETY: a garden has no reader while it is written.
+            unsafe { segment.free() };
+        }
+    }
+}
+
+impl Drop for Garden {
+    fn drop(&mut self) {
+        let (mut all, n) = (Vec::new(), self.model.len());
+        self.writer().drain(&mut all);
+        if !std::thread::panicking() {
+            assert_eq!(all.len(), n);
+        }
+        self.left.extend(all);
+        self.free();
+    }
+}
+
+fn next(random: &mut u64) -> u64 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+/// Fills, churns and empties a garden with keys of the hashes that `hash` makes of random words.
+fn check(skip_bits: u32, n_keys: u64, hash: impl Fn(u64) -> u64) -> Garden {
+    let mut garden = Garden::new(skip_bits);
+    let mut random = 0x9e37_79b9_7f4a_7c15;
+    let keys: Vec<(u64, u64)> = (0..n_keys).map(|number| (hash(next(&mut random)), number)).collect();
+    for (n, &key) in keys.iter().enumerate() {
+        garden.insert(key, n as u64).expect("there is room");
+        if n.is_multiple_of(n_keys as usize / 16 + 1) {
+            garden.validate();
+        }
+    }
+    garden.look_for(keys.iter().copied());
+    garden.validate();
+    for step in 0..2 * n_keys {
+        let key = keys[(next(&mut random) % n_keys) as usize];
+        if next(&mut random).is_multiple_of(2) { garden.remove(key) } else { garden.insert(key, step).expect("room") }
+        if step.is_multiple_of(n_keys / 4 + 1) {
+            garden.validate();
+        }
+    }
+    garden.look_for(keys.iter().copied());
+    for (n, &key) in keys.iter().enumerate() {
+        garden.remove(key);
+        garden.shrink(key.0);
+        if n.is_multiple_of(n_keys as usize / 16 + 1) {
+            garden.validate();
+        }
+    }
+    garden.validate();
+    garden.look_for(keys.iter().copied());
+    garden
+}
+
+const SCALE: u64 = if cfg!(miri) { 40 } else { 1 };
+
+#[test]
+fn random_keys_are_found_and_gone() {
+    for skip_bits in [0, 1, 6, 16] {
+        // A stripe's own bits are the same in each of its hashes.
+        let garden = check(skip_bits, 12_000 / SCALE, |random| random >> skip_bits | 1 << 63);
+        assert_eq!(garden.segments().len(), 1, "an empty table has merged to one segment");
+    }
+}
+
+#[test]
+fn one_tag_and_one_bucket_for_all_is_slow_but_right() {
+    check(0, 2000 / SCALE, |random| random & !0x3fff | 0x1241);
+}
+
+#[test]
+fn a_tag_of_one_is_not_confused_with_empty_places() {
+    check(0, 2000 / SCALE, |random| random & !0x3fc0 | (random & 1) << 6);
+}
+
+#[test]
+fn equal_hashes_fill_one_segment_and_no_more() {
+    let hash = 0xdead_beef_0123_4567;
+    let mut garden = Garden::new(0);
+    let mut n_linked = 0;
+    let crowded = loop {
+        match garden.insert((hash, n_linked), n_linked) {
+            Ok(()) => n_linked += 1,
+            Err(Crowded(block)) => break block,
+        }
+    };
+    garden.left.push(crowded);
+    assert_eq!(n_linked, 448);
+    assert!(garden.shared.directory().depth <= 8, "splitting does not help, and is not tried for ever");
+    garden.validate();
+    garden.look_for((0..500).map(|number| (hash, number)));
+    // A place that becomes free is found again, though the overflow counts are stuck.
+    for round in 0..3 {
+        let writer = garden.writer();
+        let first = writer.first_of(KeyHash::from_bits(hash));
+        let key = key_of(writer.block(first).unwrap());
+        garden.remove(key);
+        garden.insert((hash, 1000 + round), round).expect("one place is free");
+        garden.validate();
+    }
+    // Others of the same table aren't concerned.
+    garden.insert((!hash, 0), 7).expect("there is room");
+    for number in 0..2000 {
+        garden.remove((hash, number));
+    }
+    garden.look_for([(!hash, 0), (hash, 1)].into_iter());
+    garden.validate();
+}
+
+#[test]
+fn metadata_and_address_share_a_word() {
+    let mut garden = Garden::new(0);
+    garden.insert((5, 0), 0xa_bcde).unwrap();
+    let mut writer = garden.writer();
+    let loc = writer.find(KeyHash::from_bits(5), 3, &encode((5, 0))).unwrap();
+    assert_eq!(writer.meta(loc), 0xa_bcde);
+    let block = writer.block(loc).unwrap().as_ptr();
+    for meta in [0, 1, 0xf_ffff, 0x8_0001] {
+        writer.set_meta(loc, meta);
+        assert_eq!((writer.meta(loc), writer.block(loc).unwrap().as_ptr()), (meta, block));
+    }
+    writer.set_meta(loc, 0xa_bcde);
+    let record = garden.domain.register();
+    let mut hazard = record.hazard(0);
+    let found = garden.shared.find(&mut hazard, KeyHash::from_bits(5), 3, &encode((5, 0))).unwrap().unwrap();
+    assert_eq!(found.meta(), 0xa_bcde);
+    assert!(found.try_set_meta(9));
+    assert!(!found.try_set_meta(10), "it is no longer what was found (T6)");
+    let mut writer = garden.table.writer(&garden.shared);
+    assert_eq!(writer.meta(loc), 9);
+    writer.set_meta(loc, 0xa_bcde);
+}
+
+#[test]
+fn a_sweep_visits_every_bucket_once_a_round() {
+    let mut garden = Garden::new(2);
+    let mut random = 77;
+    let n_keys = 5000 / SCALE;
+    for number in 0..n_keys {
+        garden.insert((next(&mut random) >> 2, number), number).unwrap();
+    }
+    let buckets: usize = garden.segments().iter().map(|&(_, root)| split_root(root).1 + 1).sum();
+    for _ in 0..2 {
+        let mut seen = HashMap::new();
+        for _ in 0..buckets {
+            garden.writer().sweep(|writer, loc, meta| {
+                let key = key_of(writer.block(loc).unwrap());
+                assert_eq!(meta, writer.meta(loc));
+                *seen.entry(key).or_insert(0) += 1;
+            });
+        }
+        assert_eq!(seen.len() as u64, n_keys);
+        assert!(seen.values().all(|&n| n == 1));
+        // The next round begins where this one ended, which is the start.
+        assert_eq!(garden.table.swept, (0, 0));
+    }
+    // A table that shrinks under the walk is walked to its end all the same.
+    let keys: Vec<_> = garden.model.keys().copied().collect();
+    for &key in &keys[10..] {
+        garden.writer().sweep(|_, _, _| {});
+        garden.remove(key);
+        garden.shrink(key.0);
+    }
+    garden.validate();
+    let mut seen = Vec::new();
+    for _ in 0..2 * buckets {
+        garden.writer().sweep(|writer, loc, _| seen.push(key_of(writer.block(loc).unwrap())));
+    }
+    assert!(keys[..10].iter().all(|key| seen.contains(key)));
+}
+
+#[test]
+fn a_sample_sees_one_bucket_of_the_segments_share() {
+    let mut garden = Garden::new(0);
+    let mut random = 5;
+    for number in 0..600 / SCALE {
+        garden.insert((next(&mut random), number), number).unwrap();
+    }
+    let mut seen = HashMap::new();
+    for _ in 0..4000 / SCALE {
+        let word = next(&mut random);
+        let writer = garden.writer();
+        writer.prefetch_sample(word);
+        let mut n = 0;
+        writer.sample(word, |loc, meta| {
+            assert_eq!(meta, writer.meta(loc));
+            seen.insert(key_of(writer.block(loc).unwrap()), ());
+            n += 1;
+        });
+        assert!(n <= SLOTS);
+    }
+    assert!(SCALE > 1 || seen.len() == 600, "every entry is seen some time, not {} of 600", seen.len());
+}
+
+/// Walks while other keys come and go; those that stay are yielded exactly once.
+fn walk(n_before: u64, mut meanwhile: impl FnMut(&mut Garden, u64)) {
+    let mut garden = Garden::new(3);
+    let mut random = 99;
+    let staying: Vec<(u64, u64)> = (0..40).map(|number| (next(&mut random) >> 3, number)).collect();
+    for &key in &staying {
+        garden.insert(key, 1).unwrap();
+    }
+    for number in 0..n_before {
+        garden.insert((next(&mut random) >> 3, 1000 + number), 2).unwrap();
+    }
+    let mut yielded: HashMap<(u64, u64), u32> = HashMap::new();
+    let mut place = Some(Cursor::START);
+    let mut step = 0;
+    while let Some(cursor) = place {
+        let mut blocks = Vec::new();
+        place = garden.writer().collect(cursor, &hash_of, &mut blocks);
+        for block in blocks {
+            *yielded.entry(key_of(block.as_ref())).or_default() += 1;
+            garden.left.push(block);
+        }
+        meanwhile(&mut garden, step);
+        garden.validate();
+        step += 1;
+    }
+    assert!(staying.iter().all(|key| yielded[key] == 1), "what stays is yielded once");
+    assert!(yielded.values().all(|&n| n == 1), "nothing is yielded twice");
+}
+
+#[test]
+fn a_walk_yields_once_what_stays() {
+    walk(3000 / SCALE, |_, _| {});
+}
+
+#[test]
+fn a_walk_yields_once_what_stays_while_segments_split() {
+    let mut random = 3;
+    walk(0, |garden, step| {
+        for number in 0..400 / SCALE {
+            garden.insert((next(&mut random) >> 3, 100_000 + step * 1000 + number), 3).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_walk_yields_once_what_stays_while_segments_merge() {
+    walk(6000 / SCALE, |garden, _| {
+        let gone: Vec<_> = garden.model.keys().filter(|key| key.1 >= 1000).take(1500).copied().collect();
+        for key in gone {
+            garden.remove(key);
+            garden.shrink(key.0);
+        }
+    });
+}
