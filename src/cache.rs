@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::clock::Nanos;
 use crate::entry::{Block, BlockRef, Entry, Value};
 use crate::error::BuildError;
-use crate::key::{Key, KeyParts, KeyRef, Shape, with_key};
+use crate::key::{Key, KeyParts, KeyRef, Shape, lone_key, with_key};
 use crate::stats::Stats;
 use crate::store::TypedStore;
 use crate::sync::{Arc, Weak};
@@ -251,13 +251,16 @@ impl<V: Value + ?Sized> Cache<V> {
 
     #[inline(always)]
     fn look<K: Key + ?Sized, R>(&self, key: &K, is_use: bool, f: impl FnOnce(BlockRef<'_>, Nanos) -> R) -> Option<R> {
+        if let Some(key) = lone_key(key) {
+            return self.look_encoded(key, is_use, f);
+        }
+        with_key(key, |key| self.look_encoded(key, is_use, f)).ok().flatten()
+    }
+
+    #[inline(always)]
+    fn look_encoded<R>(&self, key: KeyRef<'_>, is_use: bool, f: impl FnOnce(BlockRef<'_>, Nanos) -> R) -> Option<R> {
         let store = &self.inner.store;
-        with_key(key, |key| {
-            let hash = key.hash(store.hasher());
-            store.look(hash, (key.shape().bits(), key.bytes()), is_use, f)
-        })
-        .ok()
-        .flatten()
+        store.look(key.hash(store.hasher()), (key.shape().bits(), key.bytes()), is_use, f)
     }
 
     #[inline(always)]

@@ -119,6 +119,27 @@ impl Header {
 /// Charges are kept in units of this many bytes, which every block's size is a multiple of.
 pub(crate) const CHARGE_UNIT: u64 = 16;
 
+/// Whether two strings of one length are equal; in line, since most keys are shorter than a call is long.
+#[inline(always)]
+fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    fn words<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
+        let mut rest = (a, b);
+        // The last word overlaps the one before it.
+        let last = a.last_chunk::<N>()? == b.last_chunk::<N>()?;
+        while rest.0.len() > N {
+            if rest.0.first_chunk::<N>()? != rest.1.first_chunk::<N>()? {
+                return Some(false);
+            }
+            rest = (&rest.0[N..], rest.1.get(N..)?);
+        }
+        Some(last)
+    }
+    if a.len() > 64 {
+        return a == b;
+    }
+    words::<16>(a, b).or_else(|| words::<4>(a, b)).unwrap_or_else(|| a == b)
+}
+
 fn key_offset(flags: u8) -> usize {
     size_of::<Header>() + if flags & IDLE != 0 { size_of::<Deadline>() } else { 0 }
 }
@@ -275,7 +296,7 @@ impl<'a> BlockRef<'a> {
     /// Whether the block's key is this one: shape, length and all bytes.
     #[inline]
     pub(crate) fn has_key(self, shape: u8, key: &[u8]) -> bool {
-        usize::from(self.key_len) == key.len() && self.shape == shape && self.key_bytes() == key
+        usize::from(self.key_len) == key.len() && self.shape == shape && same_bytes(self.key_bytes(), key)
     }
 
     /// The idle deadline; only for blocks that carry one.

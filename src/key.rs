@@ -36,7 +36,7 @@ use crate::hash::{Hasher64, KeyHash};
 mod encode;
 mod render;
 
-pub(crate) use self::encode::with_key;
+pub(crate) use self::encode::{lone_key, with_key};
 pub use self::encode::{Key, KeyWriter};
 pub use self::render::{KeyParts, Part};
 

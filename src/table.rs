@@ -139,8 +139,9 @@ impl Shared {
         // SAFETY: the segment is named, and was in the directory after that (R1).
         unsafe { &*segment }.life.touch();
         let pattern = LOW_BITS * u64::from(hash.tag());
-        let mut index = hash.bucket() & mask;
-        for _ in 0..=mask {
+        let home = hash.bucket() & mask;
+        let mut index = home;
+        loop {
             // SAFETY: the segment is named, and was in the directory after that (R1); `index <= mask` is in range.
             let bucket = unsafe { &*bucket_at(segment, index) };
             // Acquire: pairs with the releases in `fill` and `clear`, so that a reader that has seen an entry, or heard of
@@ -169,10 +170,10 @@ impl Shared {
                     return Ok(Some(Found { block, slot, word }));
                 }
             }
-            if overflow_of(tags) == 0 {
+            index = (index + 1) & mask;
+            if overflow_of(tags) == 0 || index == home {
                 break;
             }
-            index = (index + 1) & mask;
         }
         if self.is_current(&way) { Ok(None) } else { Err(Raced) }
     }

@@ -125,7 +125,7 @@ fn the_sum_of_all_accounts_is_the_counter() {
             }
             6 => {
                 let structure = next(500);
-                if account.fund(&budget, account.structure_missing(structure), 0) {
+                if account.fund(&budget, structure.saturating_sub(account.structure()), 0) {
                     account.set_structure(structure, &budget);
                 }
                 account.trim(&budget, next(100));

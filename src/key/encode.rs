@@ -202,6 +202,13 @@ enum Unfinished {
     NeedsBytes(usize, usize),
 }
 
+/// The key that is one byte string, if it is that and of a length that is accepted; what needs no buffer.
+#[inline(always)]
+pub(crate) fn lone_key<K: Key + ?Sized>(key: &K) -> Option<KeyRef<'_>> {
+    let bytes = key.single()?;
+    (1..=MAX_KEY_BYTES).contains(&bytes.len()).then(|| KeyRef::from_stored(Shape::BYTES, bytes))
+}
+
 /// Encodes a key and hands it to `f`, without allocating.
 ///
 /// # Errors
@@ -212,13 +219,11 @@ where
     K: Key + ?Sized,
 {
     if let Some(bytes) = key.single() {
-        if bytes.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        if bytes.len() > MAX_KEY_BYTES {
-            return Err(KeyError::too_long(bytes.len()));
-        }
-        return Ok(f(KeyRef::from_stored(Shape::BYTES, bytes)));
+        let lone = lone_key(key).ok_or_else(|| match bytes.len() {
+            0 => KeyError::Empty,
+            len_bytes => KeyError::too_long(len_bytes),
+        })?;
+        return Ok(f(lone));
     }
     let mut buffer = [0; INLINE_BYTES];
     let mut writer = KeyWriter::new(&mut buffer);

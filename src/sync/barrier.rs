@@ -168,3 +168,6 @@ fn system_barrier() -> bool {
 fn system_barrier() -> bool {
     true
 }
+
+#[cfg(all(test, not(engine_loom), not(miri)))]
+mod tests;

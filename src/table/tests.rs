@@ -1,3 +1,5 @@
+mod walks;
+
 use std::collections::HashMap;
 
 use super::*;
@@ -123,7 +125,7 @@ impl Garden {
                     assert_eq!((value_of(block), meta), (*value, *value as u32 & 0xf_ffff));
                     let tags = writer.bucket(segment, index).tags.load(Ordering::Relaxed);
                     assert_eq!((tags >> (8 * loc.slot)) as u8, hash.tag(), "T2");
-                    let home = self.shared.position(hash).dir_index(depth);
+                    let home = self.shared.position(hash).bits().checked_shr(64 - depth).unwrap_or(0) as usize;
                     assert!((first..first + spread).contains(&home), "an entry is where its hash says");
                     let mut at = hash.bucket() & mask;
                     while at != index {
@@ -306,120 +308,4 @@ fn metadata_and_address_share_a_word() {
     let mut writer = garden.table.writer(&garden.shared);
     assert_eq!(writer.meta(loc), 9);
     writer.set_meta(loc, 0xa_bcde);
-}
-
-#[test]
-fn a_sweep_visits_every_bucket_once_a_round() {
-    let mut garden = Garden::new(2);
-    let mut random = 77;
-    let n_keys = 5000 / SCALE;
-    for number in 0..n_keys {
-        garden.insert((next(&mut random) >> 2, number), number).unwrap();
-    }
-    let buckets: usize = garden.segments().iter().map(|&(_, root)| split_root(root).1 + 1).sum();
-    for _ in 0..2 {
-        let mut seen = HashMap::new();
-        for _ in 0..buckets {
-            garden.writer().sweep(|writer, loc, meta| {
-                let key = key_of(writer.block(loc).unwrap());
-                assert_eq!(meta, writer.meta(loc));
-                *seen.entry(key).or_insert(0) += 1;
-            });
-        }
-        assert_eq!(seen.len() as u64, n_keys);
-        assert!(seen.values().all(|&n| n == 1));
-        // The next round begins where this one ended, which is the start.
-        assert_eq!(garden.table.swept, (0, 0));
-    }
-    // A table that shrinks under the walk is walked to its end all the same.
-    let keys: Vec<_> = garden.model.keys().copied().collect();
-    for &key in &keys[10..] {
-        garden.writer().sweep(|_, _, _| {});
-        garden.remove(key);
-        garden.shrink(key.0);
-    }
-    garden.validate();
-    let mut seen = Vec::new();
-    for _ in 0..2 * buckets {
-        garden.writer().sweep(|writer, loc, _| seen.push(key_of(writer.block(loc).unwrap())));
-    }
-    assert!(keys[..10].iter().all(|key| seen.contains(key)));
-}
-
-#[test]
-fn a_sample_sees_one_bucket_of_the_segments_share() {
-    let mut garden = Garden::new(0);
-    let mut random = 5;
-    for number in 0..600 / SCALE {
-        garden.insert((next(&mut random), number), number).unwrap();
-    }
-    let mut seen = HashMap::new();
-    for _ in 0..4000 / SCALE {
-        let word = next(&mut random);
-        let writer = garden.writer();
-        writer.prefetch_sample(word);
-        let mut n = 0;
-        writer.sample(word, |loc, meta| {
-            assert_eq!(meta, writer.meta(loc));
-            seen.insert(key_of(writer.block(loc).unwrap()), ());
-            n += 1;
-        });
-        assert!(n <= SLOTS);
-    }
-    assert!(SCALE > 1 || seen.len() == 600, "every entry is seen some time, not {} of 600", seen.len());
-}
-
-/// Walks while other keys come and go; those that stay are yielded exactly once.
-fn walk(n_before: u64, mut meanwhile: impl FnMut(&mut Garden, u64)) {
-    let mut garden = Garden::new(3);
-    let mut random = 99;
-    let staying: Vec<(u64, u64)> = (0..40).map(|number| (next(&mut random) >> 3, number)).collect();
-    for &key in &staying {
-        garden.insert(key, 1).unwrap();
-    }
-    for number in 0..n_before {
-        garden.insert((next(&mut random) >> 3, 1000 + number), 2).unwrap();
-    }
-    let mut yielded: HashMap<(u64, u64), u32> = HashMap::new();
-    let mut place = Some(Cursor::START);
-    let mut step = 0;
-    while let Some(cursor) = place {
-        let mut blocks = Vec::new();
-        place = garden.writer().collect(cursor, &hash_of, &mut blocks);
-        for block in blocks {
-            *yielded.entry(key_of(block.as_ref())).or_default() += 1;
-            garden.left.push(block);
-        }
-        meanwhile(&mut garden, step);
-        garden.validate();
-        step += 1;
-    }
-    assert!(staying.iter().all(|key| yielded[key] == 1), "what stays is yielded once");
-    assert!(yielded.values().all(|&n| n == 1), "nothing is yielded twice");
-}
-
-#[test]
-fn a_walk_yields_once_what_stays() {
-    walk(3000 / SCALE, |_, _| {});
-}
-
-#[test]
-fn a_walk_yields_once_what_stays_while_segments_split() {
-    let mut random = 3;
-    walk(0, |garden, step| {
-        for number in 0..400 / SCALE {
-            garden.insert((next(&mut random) >> 3, 100_000 + step * 1000 + number), 3).unwrap();
-        }
-    });
-}
-
-#[test]
-fn a_walk_yields_once_what_stays_while_segments_merge() {
-    walk(6000 / SCALE, |garden, _| {
-        let gone: Vec<_> = garden.model.keys().filter(|key| key.1 >= 1000).take(1500).copied().collect();
-        for key in gone {
-            garden.remove(key);
-            garden.shrink(key.0);
-        }
-    });
 }

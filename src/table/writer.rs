@@ -148,8 +148,9 @@ impl Writer<'_> {
     fn search(&self, hash: KeyHash, is_it: impl Fn(BlockRef<'_>) -> bool) -> Option<Loc> {
         let (segment, mask) = self.segment_of(hash);
         let pattern = LOW_BITS * u64::from(hash.tag());
-        let mut index = hash.bucket() & mask;
-        for _ in 0..=mask {
+        let home = hash.bucket() & mask;
+        let mut index = home;
+        loop {
             let bucket = self.bucket(segment, index);
             let tags = bucket.tags.load(Ordering::Relaxed);
             let mut matches = match_bytes(tags, pattern);
@@ -161,12 +162,11 @@ impl Writer<'_> {
                     return Some(loc);
                 }
             }
-            if overflow_of(tags) == 0 {
+            index = (index + 1) & mask;
+            if overflow_of(tags) == 0 || index == home {
                 return None;
             }
-            index = (index + 1) & mask;
         }
-        None
     }
 
     /// The entry that is linked at `loc`, if any.
