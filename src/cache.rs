@@ -207,8 +207,9 @@ impl<V: Value + ?Sized> Cache<V> {
 
     /// The bytes that are charged at this moment: entries with their overhead, garbage, and the engine's structure.
     pub fn weight(&self) -> u64 {
-        let stats = self.stats();
-        stats.live_bytes + stats.garbage_bytes + stats.structure_bytes
+        // The sum of the stripes, each at another moment, may count an entry twice; all claims together never do.
+        let used = self.inner.store.used_bytes();
+        used.saturating_sub(self.stats().idle_bytes)
     }
 
     /// The bounds.

@@ -15,7 +15,7 @@ mod time;
 use std::collections::VecDeque;
 
 use crate::budget::{Account, Budget};
-use crate::clock::TimeSource;
+use crate::clock::{Nanos, TimeSource};
 use crate::entry::{Block, BlockRef, Draft};
 use crate::hash::{Hasher64, KeyHash};
 use crate::notes::{Notes, Tails};
@@ -39,7 +39,7 @@ const BATCH: usize = 256;
 /// Claims on entries that a stripe keeps for its next inserts.
 const SPARE_ENTRIES_MAX: u64 = 1;
 /// What each entry is charged for ghosts and sketch, beside its block. See `Stripe::structure_bytes`.
-const POLICY_SHARE: u64 = 16;
+pub(crate) const ENTRY_SHARE: u64 = 16;
 /// What the policy takes however few entries there are; a cache's fixed part isn't charged.
 const POLICY_FIXED: u64 = 24 << 10;
 /// Rings of buckets pass within this many ticks, which is half of what the stored tick can tell.
@@ -77,6 +77,13 @@ impl Batch {
     }
 }
 
+/// Claims that stand for nothing yet.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Claims {
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+}
+
 /// How a `put` ended.
 pub(crate) enum Put {
     /// Linked; a count of what it replaced.
@@ -87,7 +94,7 @@ pub(crate) enum Put {
 
 /// What is charged for an entry while it is linked or waits to be freed.
 pub(crate) fn cost(block: BlockRef<'_>) -> u64 {
-    block.charge_bytes() + POLICY_SHARE
+    block.charge_bytes() + ENTRY_SHARE
 }
 
 /// See the module.
@@ -149,17 +156,33 @@ impl Stripe {
         self.policy.tick().bits()
     }
 
-    /// Claims that other stripes gave up for an insert into this one.
-    pub(crate) fn receive(&mut self, bytes: u64, entries: u64) {
-        self.bytes.add_spare(bytes);
-        self.spare_entries += entries;
+    /// Takes over claims that were made elsewhere for an insert into this stripe.
+    pub(crate) fn receive(&mut self, claims: Claims) {
+        self.bytes.add_spare(claims.bytes);
+        self.spare_entries += claims.entries;
     }
 
     /// Gives claims up for an insert into another stripe, at most so many.
-    pub(crate) fn give(&mut self, bytes_max: u64, entries_max: u64) -> (u64, u64) {
+    pub(crate) fn give(&mut self, bytes_max: u64, entries_max: u64) -> Claims {
         let entries = self.spare_entries.min(entries_max);
         self.spare_entries -= entries;
-        (self.bytes.take_spare(bytes_max), entries)
+        Claims { bytes: self.bytes.take_spare(bytes_max), entries }
+    }
+
+    /// Claims bytes for an entry that isn't built yet, evicting as `put` would. Whether they are claimed, and out of the
+    /// account; and whether anything was done for it.
+    pub(crate) fn claim(&mut self, env: &Env<'_>, amount: u64) -> (bool, bool) {
+        self.follow_bounds(env);
+        let now = if self.wheel.len() > 0 { env.time.coarse_now() } else { Nanos::ZERO };
+        for n_evicted in 0..=EVICT_PER_HOLD {
+            if self.bytes.fund(env.bytes, amount, 0) {
+                return (self.bytes.take_spare(amount) == amount, true);
+            }
+            if n_evicted == EVICT_PER_HOLD || !self.bytes.can_exchange() || !self.evict(env, None, now) {
+                return (false, n_evicted > 0);
+            }
+        }
+        (false, true)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -175,6 +198,7 @@ impl Stripe {
         stats.live_entries += self.len() as u64;
         stats.live_bytes += self.bytes.live();
         stats.garbage_bytes += self.bytes.garbage();
+        stats.idle_bytes += self.bytes.claimed() - self.bytes.held();
         stats.structure_bytes += self.bytes.held() - self.bytes.live() - self.bytes.garbage();
     }
 
@@ -313,7 +337,7 @@ impl Stripe {
 
     /// Bytes of the structure that entries' charges don't cover: the table, the wheel, and the policy beyond its share.
     fn structure_bytes(&self) -> u64 {
-        let covered = POLICY_FIXED + POLICY_SHARE * self.table.len() as u64;
+        let covered = POLICY_FIXED + ENTRY_SHARE * self.table.len() as u64;
         let wheel = (self.wheel.memory_bytes() - self.wheel_fixed) as u64;
         self.table.bytes() + wheel + self.policy_bytes.saturating_sub(covered)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Cache;
 use crate::clock::Nanos;
-use crate::entry::{Block, Draft, DraftError, Entry, Parts, Source, Value};
+use crate::entry::{Block, Draft, DraftError, Entry, Parts, Source, Value, charge_of};
 use crate::error::{InsertError, Refusal, TtlError};
 use crate::key::{Key, KeyRef, with_key};
 use crate::stats::RemovalCause;
@@ -158,6 +158,10 @@ impl<V: Value + ?Sized> Cache<V> {
         let hash = key.hash(store.hasher());
         store.prefetch_bucket(hash);
         let parts = Parts { shape: key.shape().bits(), key: key.bytes(), idle: self.inner.has_tti };
+        let reservation = match store.reserve(hash, charge_of::<V>(parts, value.n_elements())) {
+            Ok(reservation) => reservation,
+            Err(refusal) => return Err(InsertError { refusal, value }),
+        };
         let (mut draft, kept) = Draft::new::<V, S>(parts, value).map_err(|(error, value)| {
             let refusal = match error {
                 DraftError::OutOfMemory => Refusal::OutOfMemory,
@@ -179,7 +183,7 @@ impl<V: Value + ?Sized> Cache<V> {
                 }
             }
         }
-        match store.insert(hash, draft, lifetime) {
+        match store.insert(hash, draft, lifetime, reservation) {
             Ok(replaced) => Ok(replaced.map(|block| self.last(block))),
             Err((refusal, draft)) => Err(InsertError { refusal, value: draft.undo::<V, S>(kept) }),
         }

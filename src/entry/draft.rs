@@ -21,6 +21,12 @@ pub(crate) enum DraftError {
     OutOfMemory,
 }
 
+/// What a block for this key and value will be charged, before the weigher; `u64::MAX` if there can be none.
+pub(crate) fn charge_of<V: Value + ?Sized>(parts: Parts<'_>, n_elements: usize) -> u64 {
+    let flags = if parts.idle { IDLE } else { 0 };
+    block_layout::<V>(flags, parts.key.len(), n_elements).map_or(u64::MAX, |(layout, _)| allocated_bytes(layout.size()))
+}
+
 /// A block that only its maker can reach.
 pub(crate) struct Draft {
     block: Block,

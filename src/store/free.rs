@@ -208,6 +208,11 @@ impl Store {
         true
     }
 
+    /// All bytes that are claimed at this moment; never above the bound, unless that was lowered.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.bytes.used()
+    }
+
     pub(crate) fn bounds(&self) -> (Option<u64>, Option<u64>) {
         let (by_bytes, by_entries) = self.bounded;
         (by_bytes.then(|| self.bytes.max()), by_entries.then(|| self.entries.max()))

@@ -4,7 +4,7 @@ use super::{Cell, Store};
 use crate::entry::{Block, Draft};
 use crate::hash::KeyHash;
 use crate::error::Refusal;
-use crate::stripe::{Lifetime, Put, cost};
+use crate::stripe::{Claims, ENTRY_SHARE, Lifetime, Put, cost};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -12,24 +12,59 @@ const IDLE_PASSES: usize = 8;
 const YIELDS_MAX: usize = 1000;
 /// Holds of the lock altogether.
 const PASSES_MAX: usize = 1 << 16;
+/// An entry is large, and claimed before it is built, if it takes more than this share of the bound.
+const LARGE_SHARE: u64 = 4096;
 /// Entries that are taken out of another stripe in one hold of its lock.
 const EVICT_ELSEWHERE: usize = 32;
 
 impl Store {
+    /// Claims the bytes of a large entry before its memory is taken, so that the allocator never hands out more than the
+    /// bound while the entry is built. Small ones are claimed when they're linked.
+    pub(crate) fn reserve(&self, hash: KeyHash, charge_bytes: u64) -> Result<Reservation<'_>, Refusal> {
+        let needed = charge_bytes.saturating_add(ENTRY_SHARE);
+        if needed <= self.bytes.largest() / LARGE_SHARE {
+            return Ok(Reservation { store: self, bytes: 0 });
+        }
+        let cell = self.cell(hash);
+        if let Some(refusal) = self.never_fits(needed) {
+            cell.back.lock().count_refused();
+            return Err(refusal);
+        }
+        let mut search = Search::new(needed);
+        loop {
+            let mut stripe = cell.back.lock();
+            stripe.receive(std::mem::take(&mut search.gained));
+            let (claimed, progress) = stripe.claim(&self.env(cell), needed);
+            if !claimed {
+                search.gained = stripe.give(needed, 0);
+            }
+            self.finish(cell, stripe);
+            if claimed {
+                return Ok(Reservation { store: self, bytes: needed });
+            }
+            if !self.search(cell, &mut search, progress) {
+                return Err(self.give_up(cell, search.gained));
+            }
+        }
+    }
+
     /// Links a draft under its key; a count of what it replaced. Gives the draft back if it is refused.
     pub(crate) fn insert(
         &self,
         hash: KeyHash,
         draft: Draft,
         lifetime: Lifetime,
+        reservation: Reservation<'_>,
     ) -> Result<Option<Block>, (Refusal, Draft)> {
         let cell = self.cell(hash);
-        if let Some(refusal) = self.never_fits(&draft) {
+        if let Some(refusal) = self.never_fits(cost(draft.as_ref())) {
+            drop(reservation);
             cell.back.lock().count_refused();
             return Err((refusal, draft));
         }
         // What most inserts need: one hold of the lock.
         let mut stripe = cell.back.lock();
+        stripe.receive(Claims { bytes: reservation.take(), entries: 0 });
         let put = stripe.put(&self.env(cell), hash, draft, lifetime, false);
         self.finish(cell, stripe);
         match put {
@@ -38,8 +73,8 @@ impl Store {
         }
     }
 
-    fn never_fits(&self, draft: &Draft) -> Option<Refusal> {
-        let bytes = cost(draft.as_ref());
+    /// Why an entry of this size can't be stored, however much is evicted.
+    fn never_fits(&self, bytes: u64) -> Option<Refusal> {
         if self.entries.max() == 0 || self.bytes.max() == 0 {
             return Some(Refusal::NoCapacity);
         }
@@ -55,39 +90,54 @@ impl Store {
         mut draft: Draft,
         lifetime: Lifetime,
     ) -> Result<Option<Block>, (Refusal, Draft)> {
-        let needed = cost(draft.as_ref());
-        let (mut idle, mut n_yields) = (0, 0);
-        for pass in 0..PASSES_MAX {
-            let freed = self.flush(cell, true);
-            let gained = if freed { Gained::default() } else { self.take_elsewhere(cell, pass, needed) };
+        let mut search = Search::new(cost(draft.as_ref()));
+        let mut progress = true;
+        while self.search(cell, &mut search, progress) {
             let mut stripe = cell.back.lock();
-            stripe.receive(gained.bytes, gained.entries);
+            stripe.receive(std::mem::take(&mut search.gained));
             // At last, the old value gives way to its successor.
-            let yielding = idle + 1 == IDLE_PASSES;
+            let yielding = search.idle + 1 == IDLE_PASSES;
             let put = stripe.put(&self.env(cell), hash, draft, lifetime, yielding);
+            if matches!(put, Put::Short { .. }) {
+                // What was found so far stays this insert's, so that small ones don't starve a large one.
+                search.gained = stripe.give(search.needed, 1);
+            }
             self.finish(cell, stripe);
             match put {
                 Put::Done(replaced) => return Ok(replaced),
-                Put::Short { draft: back, progress } => {
-                    draft = back;
-                    idle = if progress || freed || gained.any { 0 } else { idle + 1 };
-                    if idle == IDLE_PASSES - 1 && n_yields < YIELDS_MAX && self.others_are_freeing() {
-                        // Another thread holds what will be free in a moment.
-                        n_yields += 1;
-                        idle -= 1;
-                        std::thread::yield_now();
-                    }
-                }
-            }
-            if idle == IDLE_PASSES {
-                break;
+                Put::Short { draft: back, progress: more } => (draft, progress) = (back, more),
             }
         }
+        Err((self.give_up(cell, search.gained), draft))
+    }
+
+    /// One pass outside the home stripe's lock: frees what waits there, or evicts elsewhere. False once passes bring
+    /// nothing.
+    fn search(&self, home: &Cell, search: &mut Search, progress: bool) -> bool {
+        let freed = self.flush(home, true);
+        let gained = !freed && self.take_elsewhere(home, search);
+        search.pass += 1;
+        if progress || freed || gained {
+            search.idle = 0;
+        } else {
+            search.idle += 1;
+        }
+        if search.idle == IDLE_PASSES - 1 && search.n_yields < YIELDS_MAX && self.others_are_freeing() {
+            // Another thread holds what will be free in a moment.
+            search.n_yields += 1;
+            search.idle -= 1;
+            std::thread::yield_now();
+        }
+        search.idle < IDLE_PASSES && search.pass < PASSES_MAX
+    }
+
+    fn give_up(&self, cell: &Cell, gained: Claims) -> Refusal {
         let mut stripe = cell.back.lock();
+        stripe.receive(gained);
         stripe.count_refused();
         stripe.trim_all(&self.env(cell));
         self.finish(cell, stripe);
-        Err((Refusal::NoRoom, draft))
+        Refusal::NoRoom
     }
 
     /// Looks at what waits in a stripe now, its listener first; with `waits`, also if another thread is telling it.
@@ -105,40 +155,66 @@ impl Store {
         batch.is_some_and(|batch| self.reclaim(cell, batch))
     }
 
-    /// Evicts in other stripes, one at a time, for the reservation of one insert.
-    fn take_elsewhere(&self, home: &Cell, pass: usize, needed: u64) -> Gained {
-        let mut gained = Gained::default();
+    /// Evicts in other stripes, one at a time, for one insert. Whether that brought anything.
+    fn take_elsewhere(&self, home: &Cell, search: &mut Search) -> bool {
         let n = self.cells.len();
+        let mut any = false;
         // Those that are free first, then those that must be waited for.
         for waits in [false, true] {
             for index in 0..n {
-                let cell = &self.cells[(pass + index) % n];
-                if std::ptr::eq(cell, home) || gained.bytes >= needed && gained.entries > 0 {
+                let cell = &self.cells[(search.pass + index) % n];
+                let Claims { bytes, entries } = search.gained;
+                if std::ptr::eq(cell, home) || bytes >= search.needed && entries > 0 {
                     continue;
                 }
                 let stripe = if waits { Some(cell.back.lock()) } else { cell.back.try_lock() };
                 let Some(mut stripe) = stripe else { continue };
-                let env = self.env(cell);
-                gained.any |= stripe.make_room(&env, EVICT_ELSEWHERE);
-                let (bytes, entries) = stripe.give(needed - gained.bytes.min(needed), 1 - gained.entries.min(1));
-                gained.bytes += bytes;
-                gained.entries += entries;
+                any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE);
+                let given = stripe.give(search.needed.saturating_sub(bytes), 1 - entries.min(1));
+                search.gained.bytes += given.bytes;
+                search.gained.entries += given.entries;
+                any |= given.bytes > 0;
                 self.finish(cell, stripe);
-                gained.any |= self.flush(cell, true);
+                any |= self.flush(cell, true);
             }
-            if gained.any || gained.bytes > 0 {
+            if any {
                 break;
             }
         }
-        gained.any |= gained.bytes > 0;
-        gained
+        any
     }
 }
 
-/// Claims that other stripes gave up.
-#[derive(Debug, Default, Clone, Copy)]
-struct Gained {
+/// The search of one insert for room.
+struct Search {
+    needed: u64,
+    gained: Claims,
+    pass: usize,
+    /// Passes in a row that brought nothing.
+    idle: usize,
+    n_yields: usize,
+}
+
+impl Search {
+    fn new(needed: u64) -> Search {
+        Search { needed, gained: Claims::default(), pass: 0, idle: 0, n_yields: 0 }
+    }
+}
+
+/// Bytes that are claimed for an entry which isn't built yet; given back if it never is.
+pub(crate) struct Reservation<'s> {
+    store: &'s Store,
     bytes: u64,
-    entries: u64,
-    any: bool,
+}
+
+impl Reservation<'_> {
+    fn take(mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.store.bytes.give_back(self.bytes);
+    }
 }
