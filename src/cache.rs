@@ -207,9 +207,7 @@ impl<V: Value + ?Sized> Cache<V> {
 
     /// The bytes that are charged at this moment: entries with their overhead, garbage, and the engine's structure.
     pub fn weight(&self) -> u64 {
-        // The sum of the stripes, each at another moment, may count an entry twice; all claims together never do.
-        let used = self.inner.store.used_bytes();
-        used.saturating_sub(self.stats().idle_bytes)
+        self.inner.store.charged_bytes()
     }
 
     /// The bounds.

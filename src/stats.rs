@@ -48,8 +48,6 @@ pub struct Stats {
     pub live_bytes: u64,
     /// Bytes of entries that have left and wait until no reader can be looking at them.
     pub garbage_bytes: u64,
-    /// Bytes that stripes have claimed for what comes next: spare ones, and their allowance for garbage.
-    pub idle_bytes: u64,
     /// Bytes of the table, the timing wheel and the policy beyond what the entries' charges cover.
     pub structure_bytes: u64,
 }

@@ -25,7 +25,7 @@ use crate::sync::atomic::AtomicU32;
 use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
-use evict::{Pool, SAMPLE_BUCKETS};
+use evict::Pool;
 pub(crate) use time::Lifetime;
 
 /// Due entries that a write takes out on its way.
@@ -115,9 +115,6 @@ pub(crate) struct Stripe {
     version: u64,
     inserts: u32,
     sweep_credit: u64,
-    random: u64,
-    /// What chooses the next sample.
-    sampled: [u64; SAMPLE_BUCKETS],
     pool: Pool,
     /// The last victim, which the policy has not been told of.
     fallen: Option<(KeyHash, Meta)>,
@@ -143,8 +140,6 @@ impl Stripe {
             version: 0,
             inserts: 0,
             sweep_credit: 0,
-            random: seed | 1,
-            sampled: [seed; SAMPLE_BUCKETS],
             pool: Pool::new(),
             fallen: None,
             counts: Counts::default(),
@@ -189,6 +184,11 @@ impl Stripe {
         self.table.len()
     }
 
+    /// Bytes that are claimed for what comes next: spare ones, and what is left of the allowance for garbage.
+    pub(crate) fn idle_bytes(&self) -> u64 {
+        self.bytes.claimed() - self.bytes.held()
+    }
+
     pub(crate) fn count_refused(&mut self) {
         self.counts.refused += 1;
     }
@@ -198,7 +198,6 @@ impl Stripe {
         stats.live_entries += self.len() as u64;
         stats.live_bytes += self.bytes.live();
         stats.garbage_bytes += self.bytes.garbage();
-        stats.idle_bytes += self.bytes.claimed() - self.bytes.held();
         stats.structure_bytes += self.bytes.held() - self.bytes.live() - self.bytes.garbage();
     }
 

@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::run::Window;
@@ -31,22 +32,44 @@ pub(crate) fn draw(
     let root = root.titled(legend.title, ("sans-serif", 20))?;
     let (upper, lower) = root.split_vertically(310);
     let n_requests: u64 = windows.iter().map(|window| window.tally.n_requests).sum();
-    let end = (n_requests as f64).max(1.0);
-    // A window's point stands at its end, where its last request was done.
-    let points = |value: fn(&Window) -> f64| -> Vec<(f64, f64)> {
-        let place = |idx: usize| (((idx + 1) * every) as f64).min(end);
-        windows
+    let axis = Axis {
+        windows,
+        every,
+        end: (n_requests as f64).max(1.0),
+    };
+    draw_ratios(&upper, &axis, legend)?;
+    draw_bytes(&lower, &axis, legend)?;
+    root.present()?;
+    Ok(())
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// What both charts have in common: the requests, from left to right.
+struct Axis<'a> {
+    windows: &'a [Window],
+    every: usize,
+    end: f64,
+}
+
+impl Axis<'_> {
+    /// A point a window; it stands at the window's end, where its last request was done.
+    fn points(&self, value: fn(&Window) -> f64) -> Vec<(f64, f64)> {
+        let place = |idx: usize| (((idx + 1) * self.every) as f64).min(self.end);
+        self.windows
             .iter()
             .enumerate()
             .map(|(idx, window)| (place(idx), value(window)))
             .collect()
-    };
+    }
+}
 
-    let mut chart = ChartBuilder::on(&upper)
+fn draw_ratios(area: &Area<'_>, axis: &Axis<'_>, legend: Legend<'_>) -> Result<(), Box<dyn Error>> {
+    let mut chart = ChartBuilder::on(area)
         .margin(8)
         .x_label_area_size(28)
         .y_label_area_size(64)
-        .build_cartesian_2d(0.0..end, 0.0..100.0)?;
+        .build_cartesian_2d(0.0..axis.end, 0.0..100.0)?;
     chart
         .configure_mesh()
         .x_label_formatter(&|x| short(*x))
@@ -55,38 +78,42 @@ pub(crate) fn draw(
         .draw()?;
     chart
         .draw_series(LineSeries::new(
-            points(|window| window.tally.hit_pct()),
+            axis.points(|window| window.tally.hit_pct()),
             BLUE.stroke_width(2),
         ))?
         .label("hit ratio")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], BLUE.stroke_width(2)));
+        .legend(|at| sample(at, BLUE));
     if legend.has_sizes {
         chart
             .draw_series(LineSeries::new(
-                points(|window| window.tally.byte_hit_pct()),
+                axis.points(|window| window.tally.byte_hit_pct()),
                 ORANGE.stroke_width(1),
             ))?
             .label("byte hit ratio")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], ORANGE.stroke_width(1)));
+            .legend(|at| sample(at, ORANGE));
     }
     chart
         .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()?;
+    Ok(())
+}
 
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let highest = windows
+fn draw_bytes(area: &Area<'_>, axis: &Axis<'_>, legend: Legend<'_>) -> Result<(), Box<dyn Error>> {
+    let highest = axis
+        .windows
         .iter()
         .map(|window| window.resident_bytes)
         .max()
         .unwrap_or(0);
     let top = mib(highest.max(legend.max_bytes.unwrap_or(0))).max(f64::MIN_POSITIVE) * 1.08;
-    let mut chart = ChartBuilder::on(&lower)
+    let mut chart = ChartBuilder::on(area)
         .margin(8)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        .build_cartesian_2d(0.0..end, 0.0..top)?;
+        .build_cartesian_2d(0.0..axis.end, 0.0..top)?;
     chart
         .configure_mesh()
         .x_desc("requests")
@@ -96,19 +123,17 @@ pub(crate) fn draw(
         .draw()?;
     chart
         .draw_series(LineSeries::new(
-            points(|window| window.resident_bytes as f64 / f64::from(1 << 20)),
+            axis.points(|window| mib(window.resident_bytes)),
             GREEN.stroke_width(2),
         ))?
         .label("bytes charged")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], GREEN.stroke_width(2)));
+        .legend(|at| sample(at, GREEN));
     if let Some(max_bytes) = legend.max_bytes {
+        let bound = [(0.0, mib(max_bytes)), (axis.end, mib(max_bytes))];
         chart
-            .draw_series(LineSeries::new(
-                [(0.0, mib(max_bytes)), (end, mib(max_bytes))],
-                RED.stroke_width(1),
-            ))?
+            .draw_series(LineSeries::new(bound, RED.stroke_width(1)))?
             .label("bound")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], RED.stroke_width(1)));
+            .legend(|at| sample(at, RED));
     }
     chart
         .configure_series_labels()
@@ -116,8 +141,16 @@ pub(crate) fn draw(
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()?;
-    root.present()?;
     Ok(())
+}
+
+/// A short piece of a line, for the legend.
+fn sample((x, y): (i32, i32), color: RGBColor) -> PathElement<(i32, i32)> {
+    PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2))
+}
+
+fn mib(n_bytes: u64) -> f64 {
+    n_bytes as f64 / f64::from(1 << 20)
 }
 
 fn short(count: f64) -> String {

@@ -21,8 +21,6 @@ pub(crate) fn text(
 ) -> String {
     let mut lines = Lines::default();
     let total = &outcome.total;
-    let stats = cache.stats();
-    let capacity = cache.capacity();
     lines.add("trace", name.to_owned());
     lines.add(
         "",
@@ -47,41 +45,7 @@ pub(crate) fn text(
             grouped(rate as u64)
         ),
     );
-    let entries = grouped(cache.len() as u64);
-    lines.add(
-        "entries",
-        match capacity.max_entries {
-            Some(max) => format!("{entries} of at most {}", grouped(max)),
-            None => entries,
-        },
-    );
-    let (charged, highest) = (cache.weight(), outcome.highest_bytes);
-    lines.add(
-        "bytes",
-        match capacity.max_bytes {
-            Some(max) => {
-                let pct = 100.0 * highest as f64 / (max as f64).max(1.0);
-                format!(
-                    "{} of at most {}; highest {} ({pct:.1} %)",
-                    bytes(charged),
-                    bytes(max),
-                    bytes(highest)
-                )
-            }
-            None => format!("{}; highest {}", bytes(charged), bytes(highest)),
-        },
-    );
-    lines.add(
-        "left the cache",
-        format!(
-            "evicted {}, expired {}, replaced {}, removed {}, invalidated {}",
-            grouped(stats.evicted),
-            grouped(stats.expired),
-            grouped(stats.replaced),
-            grouped(stats.removed),
-            grouped(stats.invalidated)
-        ),
-    );
+    contents(&mut lines, cache, outcome.highest_bytes);
     if total.n_refused > 0 {
         lines.add(
             "refused",
@@ -98,6 +62,47 @@ pub(crate) fn text(
         );
     }
     lines.text
+}
+
+/// What is in the cache, against its bounds, and what left it.
+fn contents(lines: &mut Lines, cache: &Cache<[u8]>, highest_bytes: u64) {
+    let stats = cache.stats();
+    let capacity = cache.capacity();
+    let entries = grouped(cache.len() as u64);
+    lines.add(
+        "entries",
+        match capacity.max_entries {
+            Some(max) => format!("{entries} of at most {}", grouped(max)),
+            None => entries,
+        },
+    );
+    let charged = cache.weight();
+    lines.add(
+        "bytes",
+        match capacity.max_bytes {
+            Some(max) => {
+                let pct = 100.0 * highest_bytes as f64 / (max as f64).max(1.0);
+                format!(
+                    "{} of at most {}; highest {} ({pct:.1} %)",
+                    bytes(charged),
+                    bytes(max),
+                    bytes(highest_bytes)
+                )
+            }
+            None => format!("{}; highest {}", bytes(charged), bytes(highest_bytes)),
+        },
+    );
+    lines.add(
+        "left the cache",
+        format!(
+            "evicted {}, expired {}, replaced {}, removed {}, invalidated {}",
+            grouped(stats.evicted),
+            grouped(stats.expired),
+            grouped(stats.replaced),
+            grouped(stats.removed),
+            grouped(stats.invalidated)
+        ),
+    );
 }
 
 /// The text for lines that could not be read; empty if there are none.

@@ -179,7 +179,7 @@ impl AsRef<[u8]> for Fickle {
 
 impl AsRef<str> for Fickle {
     fn as_ref(&self) -> &str {
-        std::str::from_utf8(AsRef::<[u8]>::as_ref(self)).unwrap()
+        std::str::from_utf8(AsRef::<[u8]>::as_ref(self)).expect("text")
     }
 }
 

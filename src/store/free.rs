@@ -208,9 +208,12 @@ impl Store {
         true
     }
 
-    /// All bytes that are claimed at this moment; never above the bound, unless that was lowered.
-    pub(crate) fn used_bytes(&self) -> u64 {
-        self.bytes.used()
+    /// The bytes that are charged. Summed up from all claims, less those for what comes next: the sum of what stripes
+    /// hold, each at another moment, might count an entry twice.
+    pub(crate) fn charged_bytes(&self) -> u64 {
+        let used = self.bytes.used();
+        let idle: u64 = self.cells.iter().map(|cell| cell.back.lock().idle_bytes()).sum();
+        used.saturating_sub(idle)
     }
 
     pub(crate) fn bounds(&self) -> (Option<u64>, Option<u64>) {

@@ -14,6 +14,8 @@ const YIELDS_MAX: usize = 1000;
 const PASSES_MAX: usize = 1 << 16;
 /// An entry is large, and claimed before it is built, if it takes more than this share of the bound.
 const LARGE_SHARE: u64 = 4096;
+/// ... and more than this.
+const LARGE_MIN: u64 = 1024;
 /// Entries that are taken out of another stripe in one hold of its lock.
 const EVICT_ELSEWHERE: usize = 32;
 
@@ -22,7 +24,7 @@ impl Store {
     /// bound while the entry is built. Small ones are claimed when they're linked.
     pub(crate) fn reserve(&self, hash: KeyHash, charge_bytes: u64) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
-        if needed <= self.bytes.largest() / LARGE_SHARE {
+        if needed <= (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN) {
             return Ok(Reservation { store: self, bytes: 0 });
         }
         let cell = self.cell(hash);

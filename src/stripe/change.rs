@@ -38,7 +38,7 @@ impl Stripe {
         let mut writer = self.table.writer(env.shared);
         let old = Meta::from_bits(writer.meta(loc));
         let resized = old.with_size(policy::size_class(block.as_ref().charge_bytes()));
-        let used = policy::touch(resized, self.policy.tick(), self.random as u32);
+        let used = policy::touch(resized, self.policy.tick(), hash.bits() as u32 ^ self.version as u32);
         let old_block = writer.replace(loc, block, used.unwrap_or(resized).bits());
         if used.is_some() {
             self.policy.note_hit(Note::pack(old, self.policy.tick(), hash.bits()));

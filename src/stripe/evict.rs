@@ -7,7 +7,7 @@ use crate::stats::RemovalCause;
 use crate::table::Loc;
 
 /// Bucket lines that are sampled for each victim.
-pub(super) const SAMPLE_BUCKETS: usize = 3;
+const SAMPLE_BUCKETS: usize = 3;
 /// Candidates that are remembered from one eviction to the next.
 const POOL: usize = 4;
 /// The newest share of the entries that is spared: one in this many.
@@ -111,20 +111,19 @@ impl Stripe {
         }
     }
 
-    /// Looks at the buckets that were asked for last time, and asks for the next ones.
+    /// Looks at the next few buckets.
     fn sample(&mut self, env: &Env<'_>) {
-        let randoms = self.sampled;
-        self.sampled = std::array::from_fn(|_| self.next_random());
-        let writer = self.table.writer(env.shared);
-        for random in self.sampled {
-            writer.prefetch_sample(random);
+        let mut writer = self.table.writer(env.shared);
+        let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
+        let mut waiting = None;
+        writer.sample(SAMPLE_BUCKETS, |loc, meta| {
+            waiting = Some(meta);
+            pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc);
+        });
+        // One of them is as good a sample of those that wait as all are.
+        if let Some(meta) = waiting {
+            self.policy.observe(Meta::from_bits(meta));
         }
-        let ranker = self.policy.ranker();
-        for random in randoms {
-            writer.sample(random, |loc, meta| self.pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc));
-        }
-        // One bucket is as good a sample of those that wait as several.
-        writer.sample(randoms[0], |_, meta| self.policy.observe(Meta::from_bits(meta)));
         if self.pool.len > 0 {
             // The candidate that will leave next, most likely.
             writer.prefetch_block(self.pool.items[0].loc);
@@ -193,13 +192,5 @@ impl Stripe {
             any = true;
         }
         any
-    }
-
-    fn next_random(&mut self) -> u64 {
-        // Marsaglia, "Xorshift RNGs", 2003, with the multiplication of Vigna's xorshift64*.
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        self.random.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 }

@@ -1,6 +1,6 @@
 //! Looking at entries that nobody asked for: samples, the endless sweep, the walk over all.
 
-use super::{Loc, SLOTS, Segment, Writer, address_of, bucket_at, meta_of, prefetch, split_root};
+use super::{Loc, SLOTS, Segment, Table, Writer, address_of, meta_of, prefetch, split_root};
 use crate::entry::{Block, BlockRef};
 use crate::hash::{KeyHash, Position};
 use crate::sync::atomic::Ordering;
@@ -13,28 +13,26 @@ impl Cursor {
     pub(crate) const START: Cursor = Cursor(0);
 }
 
-impl Writer<'_> {
-    /// Asks the processor for the bucket that `sample` will look at for the same `random`.
-    pub(crate) fn prefetch_sample(&self, random: u64) {
-        let (segment, index) = self.random_bucket(random);
-        prefetch(bucket_at(segment, index));
-    }
+/// Where an endless walk over the buckets stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Step {
+    root: usize,
+    index: usize,
+}
 
+impl Writer<'_> {
     /// Asks the processor for the entry that is linked at `loc`.
     pub(crate) fn prefetch_block(&self, loc: Loc) {
         prefetch(address_of(self.slot(loc).load(Ordering::Relaxed)));
     }
 
-    /// Calls `see` for each entry of one bucket, chosen by 64 random bits.
-    pub(crate) fn sample(&self, random: u64, see: impl FnMut(Loc, u32)) {
-        let (segment, index) = self.random_bucket(random);
-        self.visit(segment, index, see);
-    }
-
-    fn random_bucket(&self, random: u64) -> (*mut Segment, usize) {
-        let hash = KeyHash::from_bits(random >> self.shared.skip_bits);
-        let (segment, mask) = split_root(self.shared.root_at_position(random).load(Ordering::Relaxed));
-        (segment, hash.bucket() & mask)
+    /// Visits the next `n_buckets` of an endless walk of its own. Where an entry lies is chance, so those that lie side
+    /// by side are as good a sample as any, and the processor sees them coming.
+    pub(crate) fn sample(&mut self, n_buckets: usize, mut see: impl FnMut(Loc, u32)) {
+        for _ in 0..n_buckets {
+            let (segment, index) = self.take_step(|table| &mut table.sampled);
+            self.visit(segment, index, &mut see);
+        }
     }
 
     pub(super) fn visit(&self, segment: *mut Segment, index: usize, mut see: impl FnMut(Loc, u32)) {
@@ -48,13 +46,9 @@ impl Writer<'_> {
 
     /// Visits the next bucket of an endless walk over all of them.
     pub(crate) fn sweep(&mut self, mut see: impl FnMut(&mut Self, Loc, u32)) {
-        let (root, index) = self.table.swept;
-        let roots = self.shared.directory().roots.len();
-        let root = if root < roots { root } else { 0 };
-        let (segment, mask) = split_root(self.shared.directory().roots[root].load(Ordering::Relaxed));
+        let (segment, index) = self.take_step(|table| &mut table.swept);
         let mut seen = [(0, 0); SLOTS];
         let mut n = 0;
-        let index = index & mask;
         self.visit(segment, index, |loc, meta| {
             seen[n] = (loc.slot, meta);
             n += 1;
@@ -62,14 +56,25 @@ impl Writer<'_> {
         for &(slot, meta) in &seen[..n] {
             see(self, Loc { segment, bucket: index as u32, slot }, meta);
         }
-        self.table.swept = if index < mask {
-            (root, index + 1)
+    }
+
+    /// The bucket where a walk stands, which then stands at the next one.
+    #[inline]
+    fn take_step(&mut self, walk: impl FnOnce(&mut Table) -> &mut Step) -> (*mut Segment, usize) {
+        let step = walk(self.table);
+        let directory = self.shared.directory();
+        let root = if step.root < directory.roots.len() { step.root } else { 0 };
+        let (segment, mask) = split_root(directory.roots[root].load(Ordering::Relaxed));
+        let index = step.index & mask;
+        *step = if index < mask {
+            Step { root, index: index + 1 }
         } else {
             // A segment stands behind `2^(directory's depth - its own)` roots side by side; on to the next one.
-            let depth = self.shared.directory().depth - self.head(segment).depth.load(Ordering::Relaxed);
-            let next = ((root >> depth) + 1) << depth;
-            (if next < roots { next } else { 0 }, 0)
+            // SAFETY: a root of the latest directory, which only a writer replaces.
+            let depth = directory.depth - unsafe { &*segment }.depth.load(Ordering::Relaxed);
+            Step { root: ((root >> depth) + 1) << depth, index: 0 }
         };
+        (segment, index)
     }
 
     /// Takes counts of all entries of one segment from `cursor` on; where to go on, or `None` after the last.

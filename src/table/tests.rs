@@ -6,8 +6,8 @@ use super::*;
 use crate::entry::{Block, Draft, Parts, Releaser};
 use crate::reclaim::Domain;
 
-/// A table whose keys are chosen by their hashes: a key is its hash and a number that tells it from others of that hash.
-/// What it should hold is kept beside it.
+/// A table whose keys are chosen by their hashes: a key is its hash and a number that tells it from others of that
+/// hash. What it should hold is kept beside it.
 struct Garden {
     shared: Shared,
     table: Table,
@@ -24,7 +24,7 @@ fn hash_of(block: BlockRef<'_>) -> KeyHash {
 
 fn key_of(block: BlockRef<'_>) -> (u64, u64) {
     let (hash, number) = block.key_bytes().split_at(8);
-    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("two words"));
     (word(hash), word(number))
 }
 
@@ -57,7 +57,8 @@ impl Garden {
     fn insert(&mut self, key: (u64, u64), value: u64) -> Result<(), Crowded> {
         let bytes = encode(key);
         let hash = KeyHash::from_bits(key.0);
-        let (draft, ()) = Draft::new::<u64, u64>(Parts { shape: 3, key: &bytes, idle: false }, value).ok().unwrap();
+        let parts = Parts { shape: 3, key: &bytes, idle: false };
+        let Ok((draft, ())) = Draft::new::<u64, u64>(parts, value) else { panic!("there is memory") };
         let mut writer = self.table.writer(&self.shared);
         if let Some(loc) = writer.find(hash, 3, &bytes) {
             self.left.push(writer.replace(loc, draft.into_block(), value as u32 & 0xf_ffff));
@@ -119,7 +120,7 @@ impl Garden {
             let mut n = 0;
             for index in 0..=mask {
                 writer.visit(segment, index, |loc, meta| {
-                    let block = writer.block(loc).unwrap();
+                    let block = writer.block(loc).expect("visited slots are taken");
                     let hash = hash_of(block);
                     let value = self.model.get(&key_of(block)).expect("what is linked was inserted");
                     assert_eq!((value_of(block), meta), (*value, *value as u32 & 0xf_ffff));
@@ -164,7 +165,7 @@ impl Garden {
             let mut hazard = record.hazard(1);
             let found = self.shared.find(&mut hazard, hash, 3, &bytes).expect("nobody writes");
             assert_eq!(found.map(|found| value_of(found.block)), self.model.get(&key).copied());
-            assert!(self.shared.find(&mut hazard, hash, 4, &bytes).unwrap().is_none(), "of another shape");
+            assert!(matches!(self.shared.find(&mut hazard, hash, 4, &bytes), Ok(None)), "of another shape");
         }
     }
 

@@ -6,6 +6,7 @@ use super::{
     Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, Segment, Shared, address_of, bucket_at,
     match_bytes, meta_of, overflow_of, pack, split_root,
 };
+use super::sample::Step;
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::sync::atomic::{AtomicPtr, Ordering};
@@ -41,7 +42,9 @@ pub(crate) struct Table {
     len: usize,
     pub(super) retirements: u64,
     /// The bucket that `sweep` visits next.
-    pub(super) swept: (usize, usize),
+    pub(super) swept: Step,
+    /// The bucket that `sample` visits next.
+    pub(super) sampled: Step,
 }
 
 // SAFETY: the directories are owned by the table and shared with readers through atomics alone.
@@ -54,7 +57,7 @@ impl Table {
         let directory = Directory::boxed(skip_bits, 0, |_| root);
         let bytes = Segment::bytes(0) + directory_bytes(0);
         let shared = Shared { directory: AtomicPtr::new(directory.as_ptr()), skip_bits };
-        let table = Table { directories: vec![directory], n_segments: 1, bytes, len: 0, retirements: 0, swept: (0, 0) };
+        let table = Table { directories: vec![directory], n_segments: 1, bytes, len: 0, retirements: 0, swept: Step::default(), sampled: Step::default() };
         (shared, table)
     }
 

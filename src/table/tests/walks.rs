@@ -69,10 +69,10 @@ fn walk(n_before: u64, mut meanwhile: impl FnMut(&mut Garden, u64)) {
     let mut random = 99;
     let staying: Vec<(u64, u64)> = (0..40).map(|number| (next(&mut random) >> 3, number)).collect();
     for &key in &staying {
-        garden.insert(key, 1).unwrap();
+        garden.insert(key, 1).expect("there is room");
     }
     for number in 0..n_before {
-        garden.insert((next(&mut random) >> 3, 1000 + number), 2).unwrap();
+        garden.insert((next(&mut random) >> 3, 1000 + number), 2).expect("there is room");
     }
     let mut yielded: HashMap<(u64, u64), u32> = HashMap::new();
     let mut place = Some(Cursor::START);

@@ -1,0 +1,43 @@
+//! The contenders: every cache behind the few operations that the rows need.
+//!
+//! # Idea         bytes come in as slices, as from a socket. Peers own their keys as `Box<[u8]>` and their values as `Arc<[u8]>`, the
+//!                cheapest that lets a hit outlive its entry; larder copies both into its entry
+//! # Costs        none of its own: the loops over these methods are compiled once a contender
+//! # Invariants   CO1 ahash everywhere; CO2 what finds a value also reads a byte of it; CO3 bounds are counts of entries for all
+//! # Not here     loops, threads, time
+
+mod engine;
+mod peers;
+
+use crate::keys::Key;
+
+pub use engine::Larder;
+pub use peers::{Floor, Foyer, Moka, QuickCache, QuickTtl, SccCache, SccMap};
+
+/// One thread's access to a cache. The receiver is mutable for the sake of the floor, which no two threads share; the others
+/// implement this for a shared reference.
+pub trait Contender: Send {
+    /// Takes an owned handle of the value, reads a byte through it, drops it.
+    fn get(&mut self, key: &[u8]) -> Option<u8>;
+
+    /// Reads a byte of the value in place, where the cache has that; else as [`get`](Self::get).
+    fn read(&mut self, key: &[u8]) -> Option<u8> {
+        self.get(key)
+    }
+
+    /// Takes handles of many keys; how many were found.
+    fn get_many(&mut self, keys: &[Key]) -> usize {
+        keys.iter()
+            .filter(|key| self.get(&key[..]).is_some())
+            .count()
+    }
+
+    /// Stores a copy of the value under a copy of the key.
+    fn insert(&mut self, key: &[u8], value: &[u8]);
+
+    /// Takes an entry out.
+    fn remove(&mut self, key: &[u8]);
+
+    /// Entries that are there, once what was put off has been done.
+    fn settled_len(&mut self) -> usize;
+}

@@ -1,0 +1,172 @@
+//! Fault 27 of `docs/faults.md`: the allocator refuses, at each of the allocations of a run in turn.
+//!
+//! What refuses here is what the engine asks for through its own layouts: the blocks of entries (aligned to 16) and the
+//! segments of the table (aligned to 64). Where a `Vec` of the engine's can't grow, the default handler aborts the
+//! process, as it does everywhere; so the allocator refuses nothing else.
+#![cfg(not(engine_loom))]
+#![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
+#![allow(clippy::unwrap_used, reason = "all of this is test code, its helpers included")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{Cache, Refusal};
+
+/// What the calling thread's allocations meet.
+#[derive(Clone, Copy)]
+struct Plan {
+    /// The alignment of what may be refused; 0: nothing.
+    align: usize,
+    /// Allocations of it that succeed before.
+    spared: usize,
+    /// Allocations of it that are refused then.
+    refused: usize,
+}
+
+const PEACE: Plan = Plan {
+    align: 0,
+    spared: 0,
+    refused: 0,
+};
+
+thread_local!(static PLAN: Cell<Plan> = const { Cell::new(PEACE) });
+
+struct Moody;
+
+// SAFETY: hands everything on to the system's allocator, or refuses with null, which the trait allows.
+unsafe impl GlobalAlloc for Moody {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let mut plan = PLAN.get();
+        if layout.align() == plan.align {
+            if plan.spared > 0 {
+                plan.spared -= 1;
+            } else if plan.refused > 0 {
+                plan.refused -= 1;
+                PLAN.set(plan);
+                return std::ptr::null_mut();
+            }
+            PLAN.set(plan);
+        }
+        // SAFETY: the caller's promise about the layout.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the block came from `System.alloc` with this layout.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Moody = Moody;
+
+/// The entries of a run: enough for the table's first segment to grow to its full size, and to split.
+const KEYS: u64 = 600;
+
+/// A value that says, by the count of its `Arc`, how many of its kind are alive.
+type Counted = (u64, Arc<()>);
+
+/// Inserts everything under a plan; whether anything was refused, and whether the plan was used up.
+fn run(plan: Plan) -> (u64, bool) {
+    let census = Arc::new(());
+    let cache: Cache<Counted> = Cache::builder()
+        .max_entries(10_000)
+        .stripes(1)
+        .build()
+        .unwrap();
+    // This thread's place among the readers is there before the memory gets scarce.
+    assert!(cache.get("k").is_none());
+    let mut n_refused = 0;
+    let mut stored = Vec::new();
+    PLAN.set(plan);
+    for i in 0..KEYS {
+        let value = (i, census.clone());
+        let answer = if i % 3 == 0 {
+            cache.insert_with_ttl(i % 500, value, Duration::from_secs(3600))
+        } else {
+            cache.insert(i % 500, value)
+        };
+        match answer {
+            Ok(_) => stored.push(i),
+            Err(error) => {
+                assert_eq!(error.refusal, Refusal::OutOfMemory);
+                assert_eq!(error.value.0, i, "the value comes back");
+                let old = i.checked_sub(500).filter(|old| stored.contains(old));
+                let found = cache.get(i % 500).as_deref().map(|found| found.0);
+                assert_eq!(found, old, "the old one stays");
+                n_refused += 1;
+            }
+        }
+    }
+    let left = PLAN.replace(PEACE);
+    // What was accepted is there: the last value of each key, but for those that a table which could not grow let go.
+    let stats = cache.stats();
+    let mut n_found = 0;
+    for key in 0..500 {
+        let last = stored.iter().rev().find(|&&i| i % 500 == key).copied();
+        match cache.get(key) {
+            Some(found) => {
+                assert_eq!(Some(found.0), last);
+                n_found += 1;
+            }
+            None => assert!(last.is_none() || stats.evicted > 0, "{key} is missing"),
+        }
+    }
+    assert_eq!(n_found, stats.live_entries);
+    assert_eq!(stats.inserted, stored.len() as u64);
+    assert_eq!(
+        stats.inserted,
+        stats.live_entries + stats.replaced + stats.evicted
+    );
+    assert!(plan.align == 64 || stats.evicted == 0);
+    // With memory again, everything works.
+    for key in 0..500 {
+        cache.insert(key, (key, census.clone())).unwrap();
+        assert_eq!(cache.remove(key).unwrap().0, key);
+    }
+    assert_eq!(cache.len(), 0);
+    drop(cache);
+    assert_eq!(Arc::strong_count(&census), 1, "values leaked");
+    (n_refused, left.refused == 0)
+}
+
+#[test]
+fn f27_an_entry_whose_memory_is_refused_is_refused_whole() {
+    for (refused, step) in [(1, 1), (10, 9), (usize::MAX, 50)] {
+        let mut n = 0;
+        for spared in (0..).step_by(step) {
+            let (n_refused, used_up) = run(Plan {
+                align: 16,
+                spared,
+                refused,
+            });
+            assert!(n_refused as usize <= refused);
+            n += n_refused;
+            if n_refused == 0 {
+                assert!(!used_up);
+                break;
+            }
+        }
+        assert!(n >= KEYS, "each of the inserts was refused in a run");
+    }
+}
+
+#[test]
+fn f27_a_table_that_gets_no_memory_to_grow_goes_on_with_what_it_has() {
+    for refused in [1, 2, usize::MAX] {
+        for spared in 0..10 {
+            let (n_refused, _) = run(Plan {
+                align: 64,
+                spared,
+                refused,
+            });
+            assert_eq!(
+                n_refused, 0,
+                "a segment that can't grow makes room among its own"
+            );
+        }
+    }
+    assert_eq!(run(PEACE), (0, true));
+}
