@@ -35,7 +35,7 @@ use crate::deadline::Deadline;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Life, dealloc};
 
-pub(crate) use draft::{Draft, DraftError, Parts, charge_of};
+pub(crate) use draft::{Draft, Parts, Plan};
 pub use handle::Entry;
 pub(crate) use value::Stored;
 pub use value::{Source, Value};
@@ -146,10 +146,14 @@ fn key_offset(flags: u8) -> usize {
 
 /// The layout of a whole block and where its value begins; `None` where the sizes overflow.
 fn block_layout<V: Stored + ?Sized>(flags: u8, key_len: usize, value_len: usize) -> Option<(Layout, usize)> {
-    let head = key_offset(flags).checked_add(key_len)?;
-    let head = Layout::from_size_align(head, BLOCK_ALIGN).ok()?;
-    let value = Layout::from_size_align(V::size_bytes(value_len)?, V::ALIGN).ok()?;
-    head.extend(value).ok()
+    if key_len > usize::from(u16::MAX) {
+        return None;
+    }
+    // Header, key and padding are far from overflow; the value's length is checked with the sum.
+    let value_offset = (key_offset(flags) + key_len).next_multiple_of(V::ALIGN);
+    let size = V::size_bytes(value_len)?.checked_add(value_offset)?;
+    let align = if V::ALIGN > BLOCK_ALIGN { V::ALIGN } else { BLOCK_ALIGN };
+    Some((Layout::from_size_align(size, align).ok()?, value_offset))
 }
 
 /// What the allocator takes from the system for a block of this size: rounded up to 16 with 8 bytes of its own, as

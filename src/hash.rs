@@ -131,12 +131,6 @@ impl Position {
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }
-
-    /// The slot in a directory of `2^depth`.
-    #[inline]
-    pub(crate) const fn dir_index(self, depth: u32) -> usize {
-        top_bits(self.0, depth)
-    }
 }
 
 /// The top `n` bits of a word; none of them is 0. Shifting twice keeps each shift below 64 without a branch.

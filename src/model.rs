@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use crate::budget;
 use crate::clock::Nanos;
 use crate::deadline;
-use crate::entry::{Block, BlockRef, Draft, Parts, Releaser};
+use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Releaser};
 use crate::hash::KeyHash;
 use crate::reclaim::{Domain, Hazard, Name, Named, Record};
 use crate::sync::Arc;
@@ -159,7 +159,8 @@ impl Keeper {
     /// Links a value, or puts it in the place of another.
     pub fn insert(&mut self, key: u64, value: u64) {
         let parts = Parts { shape: 0, key: &key.to_le_bytes(), idle: false };
-        let Ok((draft, ())) = Draft::new::<u64, u64>(parts, value) else { panic!("memory for a model") };
+        let plan = Plan::new::<u64>(parts, 1).expect("eight bytes fit");
+        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, parts, value) else { panic!("memory for a model") };
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
         match writer.find(hash, 0, &key.to_le_bytes()) {

@@ -125,12 +125,12 @@ impl Domain {
     }
 }
 
-#[cfg(engine_loom)]
+#[cfg(any(test, engine_loom))]
 impl Drop for Domain {
     fn drop(&mut self) {
         let mut at = self.head.load(Ordering::Acquire);
         while !at.is_null() {
-            // SAFETY: a model drops its domain last, and each record is linked once.
+            // SAFETY: a model or a test drops its domain last, and each record is linked once.
             let record = unsafe { Box::from_raw(at) };
             at = record.next.load(Ordering::Relaxed);
         }

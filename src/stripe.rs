@@ -36,6 +36,8 @@ const EVICT_PER_HOLD: usize = 64;
 const SHRINK_PER_WRITE: usize = 4;
 /// Unlinked blocks that are looked at together at the latest.
 const BATCH: usize = 256;
+/// Writes from one look at the readers' notes to the next: a ring holds more than they leave meanwhile.
+const NOTES_EVERY: u64 = 4;
 /// Claims on entries that a stripe keeps for its next inserts.
 const SPARE_ENTRIES_MAX: u64 = 1;
 /// What each entry is charged for ghosts and sketch, beside its block. See `Stripe::structure_bytes`.

@@ -185,6 +185,14 @@ impl Shared {
         prefetch(bucket_at(segment, hash.bucket() & mask));
     }
 
+    /// The same for a writer, which counts in the segment's head.
+    #[inline]
+    pub(crate) fn prefetch_write(&self, hash: KeyHash) {
+        let (segment, mask) = split_root(self.way(hash).tagged);
+        prefetch(bucket_at(segment, hash.bucket() & mask));
+        prefetch(segment);
+    }
+
     /// Asks the processor for the first entry that the tags of a key's bucket point to.
     #[inline]
     pub(crate) fn prefetch_entry(&self, hazard: &mut impl Name, hash: KeyHash) {

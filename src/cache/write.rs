@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Cache;
 use crate::clock::Nanos;
-use crate::entry::{Block, Draft, DraftError, Entry, Parts, Source, Value, charge_of};
+use crate::entry::{Block, Draft, Entry, Parts, Plan, Source, Value};
 use crate::error::{InsertError, Refusal, TtlError};
 use crate::key::{Key, KeyRef, with_key};
 use crate::stats::RemovalCause;
@@ -156,19 +156,17 @@ impl<V: Value + ?Sized> Cache<V> {
     {
         let store = &self.inner.store;
         let hash = key.hash(store.hasher());
-        store.prefetch_bucket(hash);
+        store.prefetch_write(hash);
         let parts = Parts { shape: key.shape().bits(), key: key.bytes(), idle: self.inner.has_tti };
-        let reservation = match store.reserve(hash, charge_of::<V>(parts, value.n_elements())) {
+        let Some(plan) = Plan::new::<V>(parts, value.n_elements()) else {
+            return Err(InsertError { refusal: store.too_large(u64::MAX), value });
+        };
+        let reservation = match store.reserve(hash, plan.charge_bytes()) {
             Ok(reservation) => reservation,
             Err(refusal) => return Err(InsertError { refusal, value }),
         };
-        let (mut draft, kept) = Draft::new::<V, S>(parts, value).map_err(|(error, value)| {
-            let refusal = match error {
-                DraftError::OutOfMemory => Refusal::OutOfMemory,
-                DraftError::TooLarge => store.too_large(u64::MAX),
-            };
-            InsertError { refusal, value }
-        })?;
+        let (mut draft, kept) = Draft::new::<V, S>(plan, parts, value)
+            .map_err(|value| InsertError { refusal: Refusal::OutOfMemory, value })?;
         if let Some(weigher) = &self.inner.weigher {
             let weight = catch_unwind(AssertUnwindSafe(|| weigher(key.parts(), store.draft_value(&draft))));
             match weight {

@@ -1,6 +1,6 @@
 //! A block in the making: allocated and filled before any lock is taken.
 
-use std::alloc::alloc;
+use std::alloc::{Layout, alloc};
 use std::mem::size_of;
 use std::ptr::NonNull;
 
@@ -12,19 +12,29 @@ use crate::deadline::Deadline;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Life, dealloc};
 
-/// Why a block could not be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DraftError {
-    /// Longer than the header can say, or than the address space.
-    TooLarge,
-    /// The allocator refused.
-    OutOfMemory,
+/// The layout of a block that is about to be made, and what it will be charged before the weigher.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    layout: Layout,
+    value_offset: usize,
+    n_elements: usize,
+    charge_units: u32,
 }
 
-/// What a block for this key and value will be charged, before the weigher; `u64::MAX` if there can be none.
-pub(crate) fn charge_of<V: Value + ?Sized>(parts: Parts<'_>, n_elements: usize) -> u64 {
-    let flags = if parts.idle { IDLE } else { 0 };
-    block_layout::<V>(flags, parts.key.len(), n_elements).map_or(u64::MAX, |(layout, _)| allocated_bytes(layout.size()))
+impl Plan {
+    /// `None`: longer than the header can say, or than the address space.
+    #[inline]
+    pub(crate) fn new<V: Value + ?Sized>(parts: Parts<'_>, n_elements: usize) -> Option<Plan> {
+        let flags = if parts.idle { IDLE } else { 0 };
+        u32::try_from(n_elements).ok()?;
+        let (layout, value_offset) = block_layout::<V>(flags, parts.key.len(), n_elements)?;
+        let charge_units = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT).ok()?;
+        Some(Plan { layout, value_offset, n_elements, charge_units })
+    }
+
+    pub(crate) fn charge_bytes(&self) -> u64 {
+        u64::from(self.charge_units) * CHARGE_UNIT
+    }
 }
 
 /// A block that only its maker can reach.
@@ -41,42 +51,36 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Draft {
-    /// Allocates a block and moves (or copies) the value into it. Gives the value back on an error.
-    pub(crate) fn new<V, S>(parts: Parts<'_>, source: S) -> Result<(Draft, S::Kept), (DraftError, S)>
+    /// Allocates a block and moves (or copies) the value into it. Gives the value back where the allocator refuses.
+    /// `plan` was made for these parts and the source's number of elements.
+    pub(crate) fn new<V, S>(plan: Plan, parts: Parts<'_>, source: S) -> Result<(Draft, S::Kept), S>
     where
         V: Value + ?Sized,
         S: Source<V>,
     {
+        let Plan { layout, value_offset, n_elements, charge_units } = plan;
         let flags = if parts.idle { IDLE } else { 0 };
-        let len = source.n_elements();
-        let (Ok(key_len), Ok(value_len)) = (u16::try_from(parts.key.len()), u32::try_from(len)) else {
-            return Err((DraftError::TooLarge, source));
-        };
-        let Some((layout, value_offset)) = block_layout::<V>(flags, parts.key.len(), len) else {
-            return Err((DraftError::TooLarge, source));
-        };
-        let Ok(charge_bytes) = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT) else {
-            return Err((DraftError::TooLarge, source));
-        };
+        debug_assert_eq!(block_layout::<V>(flags, parts.key.len(), n_elements), Some((layout, value_offset)));
         // SAFETY: the layout holds a header at least, so its size is not zero.
         let Some(base) = NonNull::new(unsafe { alloc(layout) }) else {
-            return Err((DraftError::OutOfMemory, source));
+            return Err(source);
         };
         if base.addr().get() >> 48 != 0 {
             // SAFETY: allocated above with this layout; nothing was written.
             unsafe { dealloc(base.as_ptr(), layout) };
-            return Err((DraftError::OutOfMemory, source));
+            return Err(source);
         }
         let header = Header {
             refs: AtomicU32::new(1),
-            key_len,
+            // A plan is made for keys that are accepted alone, whose length fits.
+            key_len: parts.key.len() as u16,
             shape: parts.shape,
             flags,
             deadline: Deadline::new(Nanos::MAX),
             version: 0,
-            value_len,
+            value_len: n_elements as u32,
             token: AtomicU32::new(0),
-            charge_bytes,
+            charge_bytes: charge_units,
             stamp: 0,
             life: Life::new(),
         };
@@ -90,8 +94,8 @@ impl Draft {
             base.add(key_offset(flags)).copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
         }
         let raw = RawGuard { base, layout };
-        // SAFETY: the value's place is reserved at `value_offset` for `len`, aligned as `V` asks, and not yet written.
-        let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), len) };
+        // SAFETY: the value's place is reserved at `value_offset` for `n_elements`, aligned as `V` asks, and not yet written.
+        let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), n_elements) };
         std::mem::forget(raw);
         Ok((Draft { block: Block(base.cast()) }, kept))
     }

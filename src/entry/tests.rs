@@ -8,7 +8,8 @@ fn parts(key: &[u8]) -> Parts<'_> {
 }
 
 fn draft<V: Value + ?Sized, S: Source<V>>(parts: Parts<'_>, source: S) -> (Draft, S::Kept) {
-    Draft::new::<V, S>(parts, source).ok().expect("it fits")
+    let plan = Plan::new::<V>(parts, source.n_elements()).expect("it fits");
+    Draft::new::<V, S>(plan, parts, source).ok().expect("there is memory")
 }
 
 fn value<V: Value + ?Sized>(draft: &Draft) -> &V {
@@ -80,28 +81,11 @@ fn values_of_all_shapes_lie_well() {
 }
 
 #[test]
-fn what_is_too_large_comes_back() {
+fn what_is_too_large_has_no_plan() {
     let key = vec![0; usize::from(u16::MAX) + 1];
-    let Err((error, value)) = Draft::new::<String, String>(parts(&key), "kept".into()) else { panic!("it can't fit") };
-    assert_eq!((error, &*value), (DraftError::TooLarge, "kept"));
+    assert!(Plan::new::<String>(parts(&key), 1).is_none());
 
-    /// Says that it is longer than any memory.
-    #[derive(Debug)]
-    struct Endless;
-    // SAFETY: nothing is written, since the length is refused.
-    unsafe impl Source<[u8]> for Endless {
-        type Kept = ();
-        fn n_elements(&self) -> usize {
-            usize::MAX
-        }
-        unsafe fn write_to(self, _at: *mut u8, _len: usize) {
-            unreachable!("it was refused");
-        }
-        unsafe fn restore((): (), _at: *mut u8) -> Self {
-            Endless
-        }
-    }
-    assert!(matches!(Draft::new::<[u8], Endless>(parts(b"key"), Endless), Err((DraftError::TooLarge, Endless))));
+    assert!(Plan::new::<[u8]>(parts(b"key"), usize::MAX).is_none());
     assert!(block_layout::<[u8]>(0, usize::MAX, 0).is_none());
     assert!(block_layout::<[u8]>(0, 8, usize::MAX - 40).is_none());
 }
@@ -196,7 +180,7 @@ fn a_source_that_changes_its_mind_touches_no_memory_but_its_own() {
     release::<[u8]>(shorter);
     release::<str>(cut);
     let gone = Fickle(std::cell::Cell::new(1), [b"", b"abc"]);
-    assert!(catch_unwind(AssertUnwindSafe(|| Draft::new::<[u8], _>(parts(b"key"), gone).is_ok())).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| draft::<[u8], _>(parts(b"key"), gone))).is_err());
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) const SKETCH_PROBES: u32 = 2;
 pub(super) const SKETCH_AGE: f32 = 4.0;
 
 /// Ghosts looked at in each table an insert.
-pub(super) const SCAN_SLOTS: usize = 2;
+pub(super) const SCAN_SLOTS: usize = 1;
 
 /// The highest frequency step. 5: 0.
 pub(super) const FREQ_MAX: u32 = 7;

@@ -1,6 +1,6 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
-use super::{Env, SPARE_ENTRIES_MAX, SWEEP_TICKS, Stripe, cost};
+use super::{Env, NOTES_EVERY, SPARE_ENTRIES_MAX, SWEEP_TICKS, Stripe, cost};
 use crate::entry::Block;
 use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note};
@@ -97,11 +97,13 @@ impl Stripe {
     /// The policy's share of a write: hits that readers noted, a piece of the index, old ticks pinned.
     pub(super) fn learn(&mut self, env: &Env<'_>) {
         let policy = &mut self.policy;
-        env.notes.take(&mut self.tails, |word| {
-            if let Some(note) = Note::from_bits(word) {
-                policy.note_hit(note);
-            }
-        });
+        if self.version % NOTES_EVERY == 0 {
+            env.notes.take(&mut self.tails, |word| {
+                if let Some(note) = Note::from_bits(word) {
+                    policy.note_hit(note);
+                }
+            });
+        }
         policy.step();
         let now = policy.tick();
         if env.tick.load(Ordering::Relaxed) != now.bits() {

@@ -70,6 +70,11 @@ impl Pool {
         self.items[at] = new;
     }
 
+    /// Whether it is full, but for the one that was just taken, of candidates of one rank.
+    fn is_level(&self) -> bool {
+        self.len + 1 >= POOL && self.items[0].rank == self.items[self.len - 1].rank
+    }
+
     fn forget(&mut self, at: usize) {
         self.items.copy_within(at + 1..self.len, at);
         self.len -= 1;
@@ -116,7 +121,9 @@ impl Stripe {
         let mut writer = self.table.writer(env.shared);
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
         let mut waiting = None;
-        writer.sample(SAMPLE_BUCKETS, |loc, meta| {
+        // While all candidates are alike, as in a scan, looking further would find more of the same.
+        let n_buckets = if pool.is_level() { 1 } else { SAMPLE_BUCKETS };
+        writer.sample(n_buckets, |loc, meta| {
             waiting = Some(meta);
             pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc);
         });
@@ -124,9 +131,9 @@ impl Stripe {
         if let Some(meta) = waiting {
             self.policy.observe(Meta::from_bits(meta));
         }
-        if self.pool.len > 0 {
-            // The candidate that will leave next, most likely.
-            writer.prefetch_block(self.pool.items[0].loc);
+        // The candidates that will leave next, most likely.
+        for candidate in &pool.items[..pool.len.min(2)] {
+            writer.prefetch_block(candidate.loc);
         }
     }
 

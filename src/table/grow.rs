@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use super::writer::directory_bytes;
-use super::{Directory, Loc, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, pack, split_root};
+use super::{Directory, Loc, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, match_bytes, pack, split_root};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::sync::atomic::Ordering;
@@ -26,7 +26,12 @@ pub(crate) type HashOf<'f> = &'f dyn Fn(BlockRef<'_>) -> KeyHash;
 impl Writer<'_> {
     /// The bytes that `grow` would allocate before this key is linked; 0: there is room.
     pub(crate) fn growth_bytes(&self, hash: KeyHash) -> u64 {
-        let (segment, _) = self.segment_of(hash);
+        let (segment, mask) = self.segment_of(hash);
+        let home = self.bucket(segment, hash.bucket() & mask).tags.load(Ordering::Relaxed);
+        // A key that finds a place at home needs no growth; so the segment's head is looked at by few inserts.
+        if match_bytes(home, 0) != 0 {
+            return 0;
+        }
         let head = self.head(segment);
         if (head.len.load(Ordering::Relaxed) as usize) < limit(head.log2) {
             return 0;

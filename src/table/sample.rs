@@ -23,7 +23,11 @@ pub(super) struct Step {
 impl Writer<'_> {
     /// Asks the processor for the entry that is linked at `loc`.
     pub(crate) fn prefetch_block(&self, loc: Loc) {
-        prefetch(address_of(self.slot(loc).load(Ordering::Relaxed)));
+        let block = address_of(self.slot(loc).load(Ordering::Relaxed));
+        prefetch(block);
+        // Most keys reach into the second line.
+        prefetch(block.wrapping_byte_add(64));
+        prefetch(loc.segment);
     }
 
     /// Visits the next `n_buckets` of an endless walk of its own. Where an entry lies is chance, so those that lie side

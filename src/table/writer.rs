@@ -133,6 +133,7 @@ pub(crate) struct Writer<'a> {
 
 impl Writer<'_> {
     /// Where a key is linked.
+    #[inline]
     pub(crate) fn find(&self, hash: KeyHash, shape: u8, key: &[u8]) -> Option<Loc> {
         self.search(hash, |block| block.has_key(shape, key))
     }

@@ -369,7 +369,7 @@ fn f17_a_multitude_due_at_once_is_taken_in_portions() {
     let mut calls = 0;
     loop {
         let due = |payload: u64, _| assert!(!std::mem::replace(&mut seen[payload as usize], true));
-        let advanced = wheel.advance(Nanos(deadline.0 * 2), 64, |_| deadline, due);
+        let advanced = wheel.advance(Nanos(deadline.0 * 2), 64, |_, _| deadline, due);
         calls += 1;
         assert!(advanced.fired + advanced.moved <= 64);
         if advanced.done {
@@ -388,7 +388,7 @@ fn f16_f18_idle_time_is_skipped() {
     // 584 years are 2^44 ticks; a walk through them wouldn't end.
     let mut asked = 0;
     let mut fired = 0;
-    let deadline_of = |_| {
+    let deadline_of = |_, _| {
         asked += 1;
         Nanos(u64::MAX / 2)
     };
