@@ -5,7 +5,7 @@
 //!   for the space and time it takes leaves. After LHD (Beckmann, Chen, Cidon, NSDI 2018); Gittins index and ghosts
 //!   besides. The clock counts inserts, 16 ticks a capacity, so a hit in the tick of the last one writes nothing
 //! # Costs        every call O(1): admit reads a few lines of ghosts and one of the sketch; a rank is one load; `step` stays below
-//!   2 us. From the first eviction on 13 bytes an entry of capacity and 17 KiB a policy
+//!   2 us. From the first eviction on 13 bytes an entry of capacity and 22 KiB a policy
 //! # Invariants   P1 the running tick is never OLDEST; P2 a slot re-stamped every 128 ticks never looks younger than `PIN_AGE` again
 //! # Not here     locks, the table, sampling, keys, bytes
 

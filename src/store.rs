@@ -275,7 +275,15 @@ impl Store {
 
     /// Gives the entry of a key another time to live; false if it is absent.
     pub(crate) fn set_ttl(&self, hash: KeyHash, key: (u8, &[u8]), ttl: Option<Duration>) -> bool {
-        self.write(hash, |stripe, env| stripe.set_ttl(env, hash, key, ttl))
+        for pass in 1..=RACES_MAX {
+            let forced = pass == RACES_MAX;
+            let done = self.write(hash, |stripe, env| stripe.set_ttl(env, hash, key, ttl, forced));
+            if let Some(done) = done {
+                return done;
+            }
+            self.flush(self.cell(hash), true);
+        }
+        false
     }
 
     /// Counts of the entries of the next segment from a place on; the next place, or `None` after the last.

@@ -26,6 +26,7 @@ impl Plan {
     #[inline]
     pub(crate) fn new<V: Value + ?Sized>(parts: Parts<'_>, n_elements: usize) -> Option<Plan> {
         let flags = if parts.idle { IDLE } else { 0 };
+        u16::try_from(parts.key.len()).ok()?;
         u32::try_from(n_elements).ok()?;
         let (layout, value_offset) = block_layout::<V>(flags, parts.key.len(), n_elements)?;
         let charge_units = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT).ok()?;

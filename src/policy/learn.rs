@@ -4,7 +4,7 @@
 //!   sampling residents and ghosts. Their quotient is the hazard of reuse, censored waits being right by construction.
 //!   The index of (class, age) is the best over all horizons of P(reused by then) / E(time held until then), a Gittins
 //!   index, as in LHD (Beckmann, Chen, Cidon, NSDI 2018) but with the horizon chosen
-//! # Costs        a reuse, a sample: one addition; a rank: one load; `step`: one class of the index. About 15 KiB, fixed
+//! # Costs        a reuse, a sample: one addition; a rank: one load; `step`: one class of the index. About 20 KiB, fixed
 //! # Invariants   L1 every sum is finite and not negative; L2 a rank is defined for every 20-bit metadata
 //! # Not here     where the samples come from
 

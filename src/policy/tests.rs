@@ -275,7 +275,7 @@ fn resizing_up_and_down_keeps_working_within_memory() {
         policy.resize(entries);
         assert_eq!(policy.capacity(), entries);
         assert!(
-            policy.memory_bytes() <= 14 * entries + (18 << 10),
+            policy.memory_bytes() <= 14 * entries + (23 << 10),
             "{} bytes for {entries}",
             policy.memory_bytes()
         );

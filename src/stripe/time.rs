@@ -128,15 +128,30 @@ impl Stripe {
         }
     }
 
-    /// Gives a present entry another time to live from now on. False if it is absent.
+    /// Gives a present entry another time to live from now on. `Some(false)` if it is absent; `None` if the wheel has to
+    /// grow for it and there is no room, and growing is not `forced`.
     pub(crate) fn set_ttl(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
-        (shape, key): (u8, &[u8]),
+        key: (u8, &[u8]),
         ttl: Option<Duration>,
-    ) -> bool {
-        let Some(loc) = self.table.writer(env.shared).find(hash, shape, key) else { return false };
+        forced: bool,
+    ) -> Option<bool> {
+        let find = |stripe: &mut Stripe| stripe.table.writer(env.shared).find(hash, key.0, key.1);
+        let mut loc = find(self);
+        let growth_bytes = if ttl.is_some() { self.wheel.growth_bytes() as u64 } else { 0 };
+        while loc.is_some() && !self.bytes.fund(env.bytes, growth_bytes, 0) && !forced {
+            if !self.bytes.can_exchange() || !self.evict(env, loc, env.time.coarse_now()) {
+                return None;
+            }
+            // Expiry may have merged segments, and so moved the entry.
+            loc = find(self);
+        }
+        Some(loc.is_some_and(|loc| self.move_deadline(env, loc, hash, ttl)))
+    }
+
+    fn move_deadline(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, ttl: Option<Duration>) -> bool {
         // The time is read anew after a lost race, which only the end of the entry can have won.
         loop {
             if !self.is_alive_or_leaves(env, loc, hash) {
