@@ -159,8 +159,8 @@ impl Keeper {
     /// Links a value, or puts it in the place of another.
     pub fn insert(&mut self, key: u64, value: u64) {
         let parts = Parts { shape: 0, key: &key.to_le_bytes(), idle: false };
-        let plan = Plan::new::<u64>(parts, 1).expect("eight bytes fit");
-        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, parts, value) else { panic!("memory for a model") };
+        let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
+        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else { panic!("memory for a model") };
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
         match writer.find(hash, 0, &key.to_le_bytes()) {

@@ -199,7 +199,11 @@ impl Drop for Hazard<'_> {
 }
 
 /// What a reader names things with.
-pub(crate) trait Name {
+///
+/// # Safety
+/// What is named stays named until the next thing of its kind is, or the namer is dropped: what a look of the domain
+/// finds named is not freed.
+pub(crate) unsafe trait Name {
     /// Names a segment. The caller loads the link to it again afterwards, before it trusts the pointer.
     fn name_segment<T>(&self, segment: *mut T);
 
@@ -207,7 +211,8 @@ pub(crate) trait Name {
     fn name_entry<T>(&self, entry: *mut T);
 }
 
-impl Name for Hazard<'_> {
+// SAFETY: its slot belongs to it alone until it is dropped.
+unsafe impl Name for Hazard<'_> {
     #[inline(always)]
     fn name_segment<T>(&self, segment: *mut T) {
         barrier::publish(&self.slot.segment, segment.cast(), self.form);
@@ -292,7 +297,8 @@ mod local {
         })
     }
 
-    impl Name for First {
+    // SAFETY: its slot belongs to it alone until it is dropped.
+    unsafe impl Name for First {
         #[inline(always)]
         fn name_segment<T>(&self, segment: *mut T) {
             barrier::publish(&self.0.segment, segment.cast(), Form::Light);

@@ -158,14 +158,14 @@ impl<V: Value + ?Sized> Cache<V> {
         let hash = key.hash(store.hasher());
         store.prefetch_write(hash);
         let parts = Parts { shape: key.shape().bits(), key: key.bytes(), idle: self.inner.has_tti };
-        let Some(plan) = Plan::new::<V>(parts, value.n_elements()) else {
+        let Some(plan) = Plan::<V>::new(parts, value.n_elements()) else {
             return Err(InsertError { refusal: store.too_large(u64::MAX), value });
         };
         let reservation = match store.reserve(hash, plan.charge_bytes()) {
             Ok(reservation) => reservation,
             Err(refusal) => return Err(InsertError { refusal, value }),
         };
-        let (mut draft, kept) = Draft::new::<V, S>(plan, parts, value)
+        let (mut draft, kept) = Draft::new::<V, S>(plan, value)
             .map_err(|value| InsertError { refusal: Refusal::OutOfMemory, value })?;
         if let Some(weigher) = &self.inner.weigher {
             let weight = catch_unwind(AssertUnwindSafe(|| weigher(key.parts(), store.draft_value(&draft))));

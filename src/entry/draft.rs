@@ -1,6 +1,7 @@
 //! A block in the making: allocated and filled before any lock is taken.
 
 use std::alloc::{Layout, alloc};
+use std::marker::PhantomData;
 use std::mem::size_of;
 use std::ptr::NonNull;
 
@@ -13,24 +14,25 @@ use crate::sync::atomic::AtomicU32;
 use crate::sync::{Life, dealloc};
 
 /// The layout of a block that is about to be made, and what it will be charged before the weigher.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plan {
+pub(crate) struct Plan<'a, V: ?Sized> {
+    parts: Parts<'a>,
     layout: Layout,
     value_offset: usize,
     n_elements: usize,
     charge_units: u32,
+    value: PhantomData<V>,
 }
 
-impl Plan {
+impl<'a, V: Value + ?Sized> Plan<'a, V> {
     /// `None`: longer than the header can say, or than the address space.
     #[inline]
-    pub(crate) fn new<V: Value + ?Sized>(parts: Parts<'_>, n_elements: usize) -> Option<Plan> {
+    pub(crate) fn new(parts: Parts<'a>, n_elements: usize) -> Option<Plan<'a, V>> {
         let flags = if parts.idle { IDLE } else { 0 };
         u16::try_from(parts.key.len()).ok()?;
         u32::try_from(n_elements).ok()?;
         let (layout, value_offset) = block_layout::<V>(flags, parts.key.len(), n_elements)?;
         let charge_units = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT).ok()?;
-        Some(Plan { layout, value_offset, n_elements, charge_units })
+        Some(Plan { parts, layout, value_offset, n_elements, charge_units, value: PhantomData })
     }
 
     pub(crate) fn charge_bytes(&self) -> u64 {
@@ -53,13 +55,12 @@ pub(crate) struct Parts<'a> {
 
 impl Draft {
     /// Allocates a block and moves (or copies) the value into it. Gives the value back where the allocator refuses.
-    /// `plan` was made for these parts and the source's number of elements.
-    pub(crate) fn new<V, S>(plan: Plan, parts: Parts<'_>, source: S) -> Result<(Draft, S::Kept), S>
+    pub(crate) fn new<V, S>(plan: Plan<'_, V>, source: S) -> Result<(Draft, S::Kept), S>
     where
         V: Value + ?Sized,
         S: Source<V>,
     {
-        let Plan { layout, value_offset, n_elements, charge_units } = plan;
+        let Plan { parts, layout, value_offset, n_elements, charge_units, .. } = plan;
         let flags = if parts.idle { IDLE } else { 0 };
         debug_assert_eq!(block_layout::<V>(flags, parts.key.len(), n_elements), Some((layout, value_offset)));
         // SAFETY: the layout holds a header at least, so its size is not zero.

@@ -8,8 +8,8 @@ fn parts(key: &[u8]) -> Parts<'_> {
 }
 
 fn draft<V: Value + ?Sized, S: Source<V>>(parts: Parts<'_>, source: S) -> (Draft, S::Kept) {
-    let plan = Plan::new::<V>(parts, source.n_elements()).expect("it fits");
-    Draft::new::<V, S>(plan, parts, source).ok().expect("there is memory")
+    let plan = Plan::<V>::new(parts, source.n_elements()).expect("it fits");
+    Draft::new::<V, S>(plan, source).ok().expect("there is memory")
 }
 
 fn value<V: Value + ?Sized>(draft: &Draft) -> &V {
@@ -83,9 +83,9 @@ fn values_of_all_shapes_lie_well() {
 #[test]
 fn what_is_too_large_has_no_plan() {
     let key = vec![0; usize::from(u16::MAX) + 1];
-    assert!(Plan::new::<String>(parts(&key), 1).is_none());
+    assert!(Plan::<String>::new(parts(&key), 1).is_none());
 
-    assert!(Plan::new::<[u8]>(parts(b"key"), usize::MAX).is_none());
+    assert!(Plan::<[u8]>::new(parts(b"key"), usize::MAX).is_none());
     assert!(block_layout::<[u8]>(0, usize::MAX, 0).is_none());
     assert!(block_layout::<[u8]>(0, 8, usize::MAX - 40).is_none());
 }

@@ -199,6 +199,8 @@ impl Store {
         if self.bounded != (max_bytes.is_some(), max_entries.is_some()) {
             return false;
         }
+        // One change at a time, since each is of several words.
+        let _turn = self.resizing.lock();
         if let Some(max) = max_bytes {
             self.bytes.set_max(max);
         }

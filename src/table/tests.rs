@@ -58,8 +58,8 @@ impl Garden {
         let bytes = encode(key);
         let hash = KeyHash::from_bits(key.0);
         let parts = Parts { shape: 3, key: &bytes, idle: false };
-        let plan = Plan::new::<u64>(parts, 1).expect("eight bytes fit");
-        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, parts, value) else { panic!("there is memory") };
+        let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
+        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else { panic!("there is memory") };
         let mut writer = self.table.writer(&self.shared);
         if let Some(loc) = writer.find(hash, 3, &bytes) {
             self.left.push(writer.replace(loc, draft.into_block(), value as u32 & 0xf_ffff));

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::scope;
+use std::time::Duration;
 
 use larder::{BuildError, Cache, Capacity, Refusal};
 
@@ -63,6 +64,23 @@ fn f19_threads_that_insert_at_a_full_cache_never_pass_the_bound() {
         "{:?}",
         cache.stats()
     );
+}
+
+#[test]
+fn f19_deadlines_that_are_set_at_a_full_cache_do_not_pass_the_bound() {
+    const BOUND: u64 = 1 << 20;
+    let cache = bytes(BOUND, 2);
+    for i in 0..20_000u64 {
+        cache.insert(i, [0; 40]).unwrap();
+    }
+    // Each deadline takes a record in the wheel.
+    for i in 0..20_000u64 {
+        cache
+            .set_ttl(i, Some(Duration::from_secs(1000 + i)))
+            .unwrap();
+        assert!(cache.weight() <= BOUND, "{:?}", cache.stats());
+    }
+    assert!(cache.len() > 1_000);
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub(crate) struct Machine {
     config: Config,
     model: Model,
     lossy: bool,
+    /// The bounds were changed.
+    resized: bool,
     heard: Heard,
     /// What was heard of each value.
     left: BTreeMap<u32, RemovalCause>,
@@ -171,6 +173,7 @@ impl Machine {
             config,
             model,
             lossy,
+            resized: false,
             heard,
             left: BTreeMap::new(),
             held: Vec::new(),

@@ -1,7 +1,13 @@
 //! The engine through its public API: one binary, a file per feature.
 #![cfg(not(engine_loom))]
-#![allow(clippy::unwrap_used, reason = "all of this is test code, its helpers included")]
-#![allow(clippy::disallowed_types, reason = "tests see the public API alone, and so have std's locks")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "all of this is test code, its helpers included"
+)]
+#![allow(
+    clippy::disallowed_types,
+    reason = "tests see the public API alone, and so have std's locks"
+)]
 
 mod basics;
 mod faults_accounts;

@@ -5,8 +5,9 @@ use super::*;
 /// How far the wheel's memory may be behind the deadlines: a tick, and the one that began before it.
 const WHEEL_GRAIN: Duration = Duration::from_nanos(2 << 20);
 
-/// The fixed part of a stripe, which a bound below it can't hold.
-const FIXED_BYTES: u64 = 32 << 10;
+/// What a stripe keeps of its structure though it is empty, at first and after its bound was lowered: a bound that is not
+/// well above that may be passed by it.
+const FIXED_BYTES: [u64; 2] = [12 << 10, 32 << 10];
 
 impl Machine {
     /// Whether a key may be answered as present, or as absent; a miss is remembered, so that it can't be undone.
@@ -224,6 +225,7 @@ impl Machine {
         self.cache.set_capacity(capacity).unwrap();
         assert_eq!(self.cache.capacity(), capacity);
         self.lossy |= bound < super::PLENTY;
+        self.resized = true;
         self.maintain_fully();
     }
 
@@ -241,7 +243,7 @@ impl Machine {
         let [max_bytes, max_entries] = self.bounds();
         let stats = self.cache.stats();
         let weight = self.cache.weight();
-        let fixed = FIXED_BYTES * self.config.stripes as u64;
+        let fixed = FIXED_BYTES[usize::from(self.resized)] * self.config.stripes as u64;
         let within =
             max_bytes.is_none_or(|max| weight <= if max >= 2 * fixed { max } else { max + fixed });
         assert!(
