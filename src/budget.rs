@@ -58,7 +58,8 @@ impl Budget {
         let allowance = (max / SLACK_SHARE / self.n_stripes).min(ALLOWANCE_MAX);
         self.max.store(max, Ordering::Relaxed);
         self.allowance.store(allowance, Ordering::Relaxed);
-        self.largest.store(max - allowance * self.n_stripes, Ordering::Relaxed);
+        self.largest
+            .store(max - allowance * self.n_stripes, Ordering::Relaxed);
     }
 
     pub(crate) fn used(&self) -> u64 {
@@ -79,7 +80,10 @@ impl Budget {
             };
             // Relaxed: the counter guards no memory; who frees bytes has freed them before it gives the claim back,
             // and an allocation that comes a moment early is within the allocator's own slack.
-            match self.used.compare_exchange_weak(used, sum, Ordering::Relaxed, Ordering::Relaxed) {
+            match self
+                .used
+                .compare_exchange_weak(used, sum, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(other) => used = other,
             }
@@ -165,7 +169,10 @@ impl Account {
 
     /// Makes `spare` hold `amount` at least, from the shared counter, and a chunk more while there is plenty.
     pub(crate) fn fund(&mut self, budget: &Budget, amount: u64, chunk: u64) -> bool {
-        let Some(missing) = amount.checked_sub(self.spare).filter(|&missing| missing > 0) else {
+        let Some(missing) = amount
+            .checked_sub(self.spare)
+            .filter(|&missing| missing > 0)
+        else {
             return true;
         };
         for claim in [missing.saturating_add(chunk), missing] {
@@ -199,7 +206,10 @@ impl Account {
 
     /// Spare bytes become an entry's. The caller has funded them.
     pub(crate) fn admit(&mut self, amount: u64) {
-        debug_assert!(self.spare >= amount, "an entry is funded before it is linked");
+        debug_assert!(
+            self.spare >= amount,
+            "an entry is funded before it is linked"
+        );
         self.spare -= amount;
         self.live += amount;
     }

@@ -99,7 +99,10 @@ impl<V: Value + ?Sized> Builder<V> {
     /// Says how many bytes a value owns outside of itself, such as a `Vec`'s buffer; the engine adds key, value and
     /// overhead. Called once an insert, without a lock; its answer is kept for as long as the entry lives.
     #[must_use]
-    pub fn weigher(mut self, weigher: impl Fn(KeyParts<'_>, &V) -> u64 + Send + Sync + 'static) -> Self {
+    pub fn weigher(
+        mut self,
+        weigher: impl Fn(KeyParts<'_>, &V) -> u64 + Send + Sync + 'static,
+    ) -> Self {
         self.weigher = Some(Box::new(weigher));
         self
     }
@@ -139,7 +142,11 @@ impl<V: Value + ?Sized> Builder<V> {
         if self.max_bytes.is_none() && self.max_entries.is_none() {
             return Err(BuildError::NoBound);
         }
-        Capacity { max_bytes: self.max_bytes, max_entries: self.max_entries }.check()?;
+        Capacity {
+            max_bytes: self.max_bytes,
+            max_entries: self.max_entries,
+        }
+        .check()?;
         if self.max_bytes.is_some() && self.weigher.is_none() && !<V as Stored>::INLINE {
             return Err(BuildError::NoWeigher);
         }
@@ -147,7 +154,9 @@ impl<V: Value + ?Sized> Builder<V> {
         if times.iter().flatten().any(Duration::is_zero) {
             return Err(BuildError::Ttl(TtlError::Zero));
         }
-        let stripes = self.stripes.unwrap_or_else(|| default_stripes(self.max_bytes, self.max_entries));
+        let stripes = self
+            .stripes
+            .unwrap_or_else(|| default_stripes(self.max_bytes, self.max_entries));
         if !stripes.is_power_of_two() || stripes > STRIPES_MAX {
             return Err(BuildError::Stripes(stripes));
         }
@@ -155,12 +164,21 @@ impl<V: Value + ?Sized> Builder<V> {
             max_bytes: self.max_bytes,
             max_entries: self.max_entries,
             stripes_log2: stripes.trailing_zeros(),
-            lifetime: Lifetime { ttl: self.ttl, tti: self.tti },
+            lifetime: Lifetime {
+                ttl: self.ttl,
+                tti: self.tti,
+            },
             time: self.time,
-            hasher: self.seeds.map_or_else(Hasher64::new, |[a, b, c, d]| Hasher64::with_seeds(a, b, c, d)),
+            hasher: self.seeds.map_or_else(Hasher64::new, |[a, b, c, d]| {
+                Hasher64::with_seeds(a, b, c, d)
+            }),
         };
         let store = TypedStore::new(config, self.listener);
-        Ok(Cache::from_inner(Inner { store, weigher: self.weigher, has_tti: self.tti.is_some() }))
+        Ok(Cache::from_inner(Inner {
+            store,
+            weigher: self.weigher,
+            has_tti: self.tti.is_some(),
+        }))
     }
 }
 

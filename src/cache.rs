@@ -63,18 +63,27 @@ pub struct Capacity {
 impl Capacity {
     /// A bound on bytes alone.
     pub const fn bytes(max: u64) -> Self {
-        Self { max_bytes: Some(max), max_entries: None }
+        Self {
+            max_bytes: Some(max),
+            max_entries: None,
+        }
     }
 
     /// A bound on entries alone.
     pub const fn entries(max: u64) -> Self {
-        Self { max_bytes: None, max_entries: Some(max) }
+        Self {
+            max_bytes: None,
+            max_entries: Some(max),
+        }
     }
 
     /// The same, and a bound on entries.
     #[must_use]
     pub const fn and_entries(self, max: u64) -> Self {
-        Self { max_bytes: self.max_bytes, max_entries: Some(max) }
+        Self {
+            max_bytes: self.max_bytes,
+            max_entries: Some(max),
+        }
     }
 }
 
@@ -96,7 +105,9 @@ const ENTRIES_MAX: u64 = 1 << 40;
 
 impl<V: Value + ?Sized> Cache<V> {
     pub(crate) fn from_inner(inner: Inner<V>) -> Self {
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Inner<V>> {
@@ -174,7 +185,9 @@ impl<V: Value + ?Sized> Cache<V> {
                 let entry = with_key(key, |key| {
                     let hash = *hashes.next()?;
                     let at = (key.shape().bits(), key.bytes());
-                    store.look(hash, at, true, |block, left| self.entry(block.acquire(), left))
+                    store.look(hash, at, true, |block, left| {
+                        self.entry(block.acquire(), left)
+                    })
                 });
                 entry.ok().flatten()
             }));
@@ -190,7 +203,9 @@ impl<V: Value + ?Sized> Cache<V> {
 
     /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
     pub fn ttl<K: Key>(&self, key: K) -> Option<Option<Duration>> {
-        self.look(&key, false, |_, left| (left != Nanos::MAX).then(|| Duration::from_nanos(left.0)))
+        self.look(&key, false, |_, left| {
+            (left != Nanos::MAX).then(|| Duration::from_nanos(left.0))
+        })
     }
 
     /// The number of entries; those whose deadline has passed count until their memory is taken back.
@@ -213,7 +228,10 @@ impl<V: Value + ?Sized> Cache<V> {
     /// The bounds.
     pub fn capacity(&self) -> Capacity {
         let (max_bytes, max_entries) = self.inner.store.bounds();
-        Capacity { max_bytes, max_entries }
+        Capacity {
+            max_bytes,
+            max_entries,
+        }
     }
 
     /// Changes the bounds. A lower bound is reached bit by bit: each write takes out a few entries more than it needs,
@@ -224,7 +242,11 @@ impl<V: Value + ?Sized> Cache<V> {
     /// [`BuildError::BoundTooLarge`] as for the builder.
     pub fn set_capacity(&self, capacity: Capacity) -> Result<(), BuildError> {
         capacity.check()?;
-        if self.inner.store.set_bounds(capacity.max_bytes, capacity.max_entries) {
+        if self
+            .inner
+            .store
+            .set_bounds(capacity.max_bytes, capacity.max_entries)
+        {
             Ok(())
         } else {
             Err(BuildError::OtherBound)
@@ -249,17 +271,34 @@ impl<V: Value + ?Sized> Cache<V> {
     }
 
     #[inline(always)]
-    fn look<K: Key + ?Sized, R>(&self, key: &K, is_use: bool, f: impl FnOnce(BlockRef<'_>, Nanos) -> R) -> Option<R> {
+    fn look<K: Key + ?Sized, R>(
+        &self,
+        key: &K,
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
         if let Some(key) = lone_key(key) {
             return self.look_encoded(key, is_use, f);
         }
-        with_key(key, |key| self.look_encoded(key, is_use, f)).ok().flatten()
+        with_key(key, |key| self.look_encoded(key, is_use, f))
+            .ok()
+            .flatten()
     }
 
     #[inline(always)]
-    fn look_encoded<R>(&self, key: KeyRef<'_>, is_use: bool, f: impl FnOnce(BlockRef<'_>, Nanos) -> R) -> Option<R> {
+    fn look_encoded<R>(
+        &self,
+        key: KeyRef<'_>,
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
         let store = &self.inner.store;
-        store.look(key.hash(store.hasher()), (key.shape().bits(), key.bytes()), is_use, f)
+        store.look(
+            key.hash(store.hasher()),
+            (key.shape().bits(), key.bytes()),
+            is_use,
+            f,
+        )
     }
 
     #[inline(always)]
@@ -285,12 +324,17 @@ pub(crate) fn key_of(block: BlockRef<'_>) -> KeyRef<'_> {
 
 impl<V: Value + ?Sized> Clone for Cache<V> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
     }
 }
 
 impl<V: Value + ?Sized> fmt::Debug for Cache<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").field("capacity", &self.capacity()).field("stats", &self.stats()).finish()
+        f.debug_struct("Cache")
+            .field("capacity", &self.capacity())
+            .field("stats", &self.stats())
+            .finish()
     }
 }

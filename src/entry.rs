@@ -19,6 +19,7 @@
 //!   never raised from zero
 //! # Not here     when the cache gives up its count: module `reclaim`
 
+mod deadline;
 mod draft;
 mod handle;
 mod value;
@@ -31,10 +32,12 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 
 use crate::clock::Nanos;
-use crate::deadline::Deadline;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Life, dealloc};
 
+#[cfg(engine_loom)]
+pub(crate) use deadline::Ahead;
+pub(crate) use deadline::Deadline;
 pub(crate) use draft::{Draft, Parts, Plan};
 pub use handle::Entry;
 pub(crate) use value::Stored;
@@ -137,22 +140,37 @@ fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     if a.len() > 64 {
         return a == b;
     }
-    words::<16>(a, b).or_else(|| words::<4>(a, b)).unwrap_or_else(|| a == b)
+    words::<16>(a, b)
+        .or_else(|| words::<4>(a, b))
+        .unwrap_or_else(|| a == b)
 }
 
 fn key_offset(flags: u8) -> usize {
-    size_of::<Header>() + if flags & IDLE != 0 { size_of::<Deadline>() } else { 0 }
+    size_of::<Header>()
+        + if flags & IDLE != 0 {
+            size_of::<Deadline>()
+        } else {
+            0
+        }
 }
 
 /// The layout of a whole block and where its value begins; `None` where the sizes overflow.
-fn block_layout<V: Stored + ?Sized>(flags: u8, key_len: usize, value_len: usize) -> Option<(Layout, usize)> {
+fn block_layout<V: Stored + ?Sized>(
+    flags: u8,
+    key_len: usize,
+    value_len: usize,
+) -> Option<(Layout, usize)> {
     if key_len > usize::from(u16::MAX) {
         return None;
     }
     // Header, key and padding are far from overflow; the value's length is checked with the sum.
     let value_offset = (key_offset(flags) + key_len).next_multiple_of(V::ALIGN);
     let size = V::size_bytes(value_len)?.checked_add(value_offset)?;
-    let align = if V::ALIGN > BLOCK_ALIGN { V::ALIGN } else { BLOCK_ALIGN };
+    let align = if V::ALIGN > BLOCK_ALIGN {
+        V::ALIGN
+    } else {
+        BLOCK_ALIGN
+    };
     Some((Layout::from_size_align(size, align).ok()?, value_offset))
 }
 
@@ -301,7 +319,9 @@ impl<'a> BlockRef<'a> {
     /// Whether the block's key is this one: shape, length and all bytes.
     #[inline]
     pub(crate) fn has_key(self, shape: u8, key: &[u8]) -> bool {
-        usize::from(self.key_len) == key.len() && self.shape == shape && same_bytes(self.key_bytes(), key)
+        usize::from(self.key_len) == key.len()
+            && self.shape == shape
+            && same_bytes(self.key_bytes(), key)
     }
 
     /// The idle deadline; only for blocks that carry one.
@@ -316,7 +336,11 @@ impl<'a> BlockRef<'a> {
     #[inline]
     pub(crate) fn earliest(self) -> Nanos {
         let hard = self.deadline().get();
-        if self.has_idle() { hard.min(self.idle().get()) } else { hard }
+        if self.has_idle() {
+            hard.min(self.idle().get())
+        } else {
+            hard
+        }
     }
 
     /// Takes one more count (E3: the count is not zero).
@@ -342,8 +366,12 @@ impl<'a> BlockRef<'a> {
     }
 
     fn layout<V: Value + ?Sized>(self) -> (Layout, usize) {
-        block_layout::<V>(self.flags, usize::from(self.key_len), self.value_len as usize)
-            .expect("the layout was computed once before, when the block was drafted")
+        block_layout::<V>(
+            self.flags,
+            usize::from(self.key_len),
+            self.value_len as usize,
+        )
+        .expect("the layout was computed once before, when the block was drafted")
     }
 }
 

@@ -25,7 +25,10 @@ pub enum KeyError {
 impl KeyError {
     #[cold]
     pub(crate) fn too_long(len_bytes: usize) -> Self {
-        Self::TooLong { len_bytes, max_bytes: MAX_KEY_BYTES }
+        Self::TooLong {
+            len_bytes,
+            max_bytes: MAX_KEY_BYTES,
+        }
     }
 }
 
@@ -75,10 +78,17 @@ impl fmt::Display for Refusal {
             Refusal::Key(error) => error.fmt(f),
             Refusal::ZeroTtl => TtlError::Zero.fmt(f),
             Refusal::TooLarge { bytes, bytes_max } => {
-                write!(f, "the entry needs {bytes} bytes with its overhead, and at most {bytes_max} fit the cache")
+                write!(
+                    f,
+                    "the entry needs {bytes} bytes with its overhead, and at most {bytes_max} fit the cache"
+                )
             }
-            Refusal::NoCapacity => f.write_str("the cache has a capacity of zero; raise it to store anything"),
-            Refusal::NoRoom => f.write_str("no room: what was evicted is still being read; try again later"),
+            Refusal::NoCapacity => {
+                f.write_str("the cache has a capacity of zero; raise it to store anything")
+            }
+            Refusal::NoRoom => {
+                f.write_str("no room: what was evicted is still being read; try again later")
+            }
             Refusal::OutOfMemory => f.write_str("the allocator has no memory for the entry"),
         }
     }
@@ -95,7 +105,9 @@ pub struct InsertError<S> {
 
 impl<S> fmt::Debug for InsertError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InsertError").field("refusal", &self.refusal).finish_non_exhaustive()
+        f.debug_struct("InsertError")
+            .field("refusal", &self.refusal)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,7 +129,9 @@ pub enum TtlError {
 
 impl fmt::Display for TtlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time to live is zero; give at least a nanosecond, or remove the entry instead")
+        f.write_str(
+            "the time to live is zero; give at least a nanosecond, or remove the entry instead",
+        )
     }
 }
 
@@ -129,7 +143,7 @@ impl Error for TtlError {}
 pub enum BuildError {
     /// Neither `max_bytes` nor `max_entries` was set.
     NoBound,
-    /// A bound is beyond what can be counted: 2^62 bytes, or 2^40 entries.
+    /// A bound is beyond what can be counted: 2^61 bytes, or 2^40 entries.
     BoundTooLarge {
         /// The bound that was asked for.
         bound: u64,
@@ -149,21 +163,29 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BuildError::NoBound => f.write_str("a cache needs a bound: set max_bytes, max_entries, or both"),
+            BuildError::NoBound => {
+                f.write_str("a cache needs a bound: set max_bytes, max_entries, or both")
+            }
             BuildError::BoundTooLarge { bound, bound_max } => {
-                write!(f, "a bound of {bound} is too large; at most {bound_max} can be counted")
+                write!(
+                    f,
+                    "a bound of {bound} is too large; at most {bound_max} can be counted"
+                )
             }
             BuildError::Stripes(n) => {
-                write!(f, "{n} stripes were asked for; take a power of two from 1 to 1024")
+                write!(
+                    f,
+                    "{n} stripes were asked for; take a power of two from 1 to 1024"
+                )
             }
             BuildError::Ttl(error) => error.fmt(f),
             BuildError::NoWeigher => f.write_str(
                 "max_bytes was set for a value type that owns memory elsewhere; \
                  set a weigher that says how many bytes, or max_entries instead",
             ),
-            BuildError::OtherBound => {
-                f.write_str("the bounds of a cache keep their kind; give those that it was built with")
-            }
+            BuildError::OtherBound => f.write_str(
+                "the bounds of a cache keep their kind; give those that it was built with",
+            ),
         }
     }
 }

@@ -46,22 +46,27 @@ impl Janitor {
         let bell = Arc::new(Bell::default());
         let heard = Arc::clone(&bell);
         let cache = cache.downgrade();
-        let thread = thread::Builder::new().name("larder-janitor".to_owned()).spawn(move || {
-            while !heard.rings_within(interval) {
-                // The cache is held during a call only, so that it can end.
-                while let Some(cache) = Cache::upgrade(&cache) {
-                    let done = cache.maintain(STEPS);
-                    // Without a step, what is left waits for a reader, not for us.
-                    if !done.more || done.steps == 0 || heard.is_stopped() {
-                        break;
+        let thread = thread::Builder::new()
+            .name("larder-janitor".to_owned())
+            .spawn(move || {
+                while !heard.rings_within(interval) {
+                    // The cache is held during a call only, so that it can end.
+                    while let Some(cache) = Cache::upgrade(&cache) {
+                        let done = cache.maintain(STEPS);
+                        // Without a step, what is left waits for a reader, not for us.
+                        if !done.more || done.steps == 0 || heard.is_stopped() {
+                            break;
+                        }
+                    }
+                    if cache.strong_count() == 0 {
+                        return;
                     }
                 }
-                if cache.strong_count() == 0 {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { bell, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            bell,
+            thread: Some(thread),
+        })
     }
 
     /// Ends the thread, and waits until it has.

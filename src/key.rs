@@ -36,8 +36,8 @@ use crate::hash::{Hasher64, KeyHash};
 mod encode;
 mod render;
 
-pub(crate) use self::encode::{lone_key, with_key};
 pub use self::encode::{Key, KeyWriter};
+pub(crate) use self::encode::{lone_key, with_key};
 pub use self::render::{KeyParts, Part};
 
 /// A key of at most this many encoded bytes takes the short way.

@@ -2,13 +2,12 @@
 // The models leave the upper floors out, without which parts of the lower ones look unused.
 #![cfg_attr(engine_loom, allow(dead_code, unreachable_pub, unused_imports))]
 
+mod budget;
 #[cfg(not(engine_loom))]
 mod builder;
-mod budget;
 #[cfg(not(engine_loom))]
 mod cache;
 mod clock;
-mod deadline;
 #[allow(unsafe_code)]
 mod entry;
 mod error;

@@ -8,9 +8,6 @@
 
 use std::ptr::NonNull;
 
-use crate::budget;
-use crate::clock::Nanos;
-use crate::deadline;
 use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Releaser};
 use crate::hash::KeyHash;
 use crate::reclaim::{Domain, Hazard, Name, Named, Record};
@@ -18,11 +15,18 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::table::{RetiredSegment, Shared, Table};
 
+mod words;
+
+pub use words::{Budget, Deadline};
+
 /// Explores all interleavings of a model.
 pub fn check(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     // One fault needs three preemptions to show, and four cost seconds; LOOM_MAX_PREEMPTIONS may ask for more.
-    builder.preemption_bound = builder.preemption_bound.map(|bound| bound.max(4)).or(Some(4));
+    builder.preemption_bound = builder
+        .preemption_bound
+        .map(|bound| bound.max(4))
+        .or(Some(4));
     builder.check(move || {
         crate::sync::dig();
         model();
@@ -61,17 +65,28 @@ impl Pantry {
     /// An empty table and its writer.
     pub fn open() -> (Arc<Pantry>, Keeper) {
         let (shared, table) = Table::new(0);
-        let pantry = Arc::new(Pantry { domain: Domain::new(), shared });
+        let pantry = Arc::new(Pantry {
+            domain: Domain::new(),
+            shared,
+        });
         // SAFETY: `draft` makes blocks of this type alone (M1).
         let releaser = unsafe { Releaser::new::<u64>() };
-        let keeper =
-            Keeper { pantry: Arc::clone(&pantry), table, blocks: Vec::new(), segments: Vec::new(), releaser };
+        let keeper = Keeper {
+            pantry: Arc::clone(&pantry),
+            table,
+            blocks: Vec::new(),
+            segments: Vec::new(),
+            releaser,
+        };
         (pantry, keeper)
     }
 
     /// A reader, with a line of its own.
     pub fn reader(&self) -> Reader<'_> {
-        Reader { pantry: self, record: self.domain.register() }
+        Reader {
+            pantry: self,
+            record: self.domain.register(),
+        }
     }
 }
 
@@ -94,7 +109,11 @@ impl Reader<'_> {
     }
 
     fn read_under(&self, hazard: &mut impl Name, key: u64) -> Answer {
-        match self.pantry.shared.find(hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes()) {
+        match self
+            .pantry
+            .shared
+            .find(hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes())
+        {
             Ok(Some(found)) => Answer::Hit(number(found.block)),
             Ok(None) => Answer::Miss,
             Err(_) => Answer::Raced,
@@ -104,7 +123,10 @@ impl Reader<'_> {
     /// Reads a value through a counted handle, after the hazard is gone.
     pub fn get(&self, key: u64) -> Answer {
         let mut hazard = self.record.hazard(0);
-        let found = self.pantry.shared.find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
+        let found =
+            self.pantry
+                .shared
+                .find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
         let counted = match found {
             Ok(Some(found)) => found.block.acquire(),
             Ok(None) => return Answer::Miss,
@@ -117,7 +139,10 @@ impl Reader<'_> {
     /// As `get`, but counts when the hazard is gone already.
     pub fn get_too_late(&self, key: u64) -> Answer {
         let mut hazard = self.record.hazard(0);
-        let found = self.pantry.shared.find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
+        let found =
+            self.pantry
+                .shared
+                .find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
         let raw = match found {
             Ok(Some(found)) => NonNull::new(found.block.as_ptr()).expect("a block is never null"),
             Ok(None) => return Answer::Miss,
@@ -145,7 +170,8 @@ fn number(block: BlockRef<'_>) -> u64 {
 /// Names without the barrier.
 struct Quiet<'a>(Hazard<'a>);
 
-impl Name for Quiet<'_> {
+// SAFETY: it isn't right, and that is what the twins are to show.
+unsafe impl Name for Quiet<'_> {
     fn name_segment<T>(&self, segment: *mut T) {
         self.0.name_segment(segment);
     }
@@ -158,14 +184,24 @@ impl Name for Quiet<'_> {
 impl Keeper {
     /// Links a value, or puts it in the place of another.
     pub fn insert(&mut self, key: u64, value: u64) {
-        let parts = Parts { shape: 0, key: &key.to_le_bytes(), idle: false };
+        let parts = Parts {
+            shape: 0,
+            key: &key.to_le_bytes(),
+            idle: false,
+        };
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
-        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else { panic!("memory for a model") };
+        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else {
+            panic!("memory for a model")
+        };
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
         match writer.find(hash, 0, &key.to_le_bytes()) {
             Some(loc) => self.blocks.push(writer.replace(loc, draft.into_block(), 0)),
-            None => drop(writer.link(hash, draft.into_block(), 0).expect("a model is small")),
+            None => drop(
+                writer
+                    .link(hash, draft.into_block(), 0)
+                    .expect("a model is small"),
+            ),
         }
     }
 
@@ -173,18 +209,28 @@ impl Keeper {
     pub fn remove(&mut self, key: u64) {
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
-        let loc = writer.find(hash, 0, &key.to_le_bytes()).expect("a model removes what is there");
+        let loc = writer
+            .find(hash, 0, &key.to_le_bytes())
+            .expect("a model removes what is there");
         self.blocks.push(writer.unlink(loc, hash));
     }
 
     /// Enlarges or splits the segment of a key.
     pub fn grow(&mut self, key: u64) {
-        self.table.writer(&self.pantry.shared).grow(KeyHash::from_bits(key), &hash_of, &mut self.segments);
+        self.table.writer(&self.pantry.shared).grow(
+            KeyHash::from_bits(key),
+            &hash_of,
+            &mut self.segments,
+        );
     }
 
     /// Merges the segment of a key with its neighbour.
     pub fn shrink(&mut self, key: u64) -> bool {
-        self.table.writer(&self.pantry.shared).shrink(KeyHash::from_bits(key), &hash_of, &mut self.segments)
+        self.table.writer(&self.pantry.shared).shrink(
+            KeyHash::from_bits(key),
+            &hash_of,
+            &mut self.segments,
+        )
     }
 
     /// Frees what left and no reader names.
@@ -232,13 +278,18 @@ impl Keeper {
 
     /// Ends the model, when all readers have ended.
     pub fn close(mut self) {
-        self.table.writer(&self.pantry.shared).drain(&mut self.blocks);
+        self.table
+            .writer(&self.pantry.shared)
+            .drain(&mut self.blocks);
         self.reclaim_blindly();
     }
 }
 
 fn hash_of(block: BlockRef<'_>) -> KeyHash {
-    let key = block.key_bytes().try_into().expect("a model's keys are eight bytes");
+    let key = block
+        .key_bytes()
+        .try_into()
+        .expect("a model's keys are eight bytes");
     KeyHash::from_bits(u64::from_le_bytes(key))
 }
 
@@ -264,7 +315,10 @@ impl Peg {
     /// A peg with something on it.
     pub fn new() -> Peg {
         let hung = Box::into_raw(Box::new(crate::sync::Life::new()));
-        Peg { domain: Domain::new(), link: AtomicPtr::new(hung) }
+        Peg {
+            domain: Domain::new(),
+            link: AtomicPtr::new(hung),
+        }
     }
 
     /// Touches what hangs there, if it still does.
@@ -300,71 +354,5 @@ impl Peg {
 impl Default for Peg {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// The shared counter of claims.
-#[derive(Debug)]
-pub struct Budget(budget::Budget);
-
-impl Budget {
-    /// A bound.
-    pub fn new(max: u64) -> Budget {
-        Budget(budget::Budget::new(max, 1))
-    }
-
-    /// Claims all or nothing.
-    pub fn try_claim(&self, amount: u64) -> bool {
-        self.0.try_claim(amount)
-    }
-
-    /// As `try_claim`, but looks first and adds then.
-    pub fn claim_in_two_steps(&self, amount: u64) -> bool {
-        self.0.claim_in_two_steps(amount)
-    }
-
-    /// Gives a claim back.
-    pub fn give_back(&self, amount: u64) {
-        self.0.give_back(amount);
-    }
-
-    /// All claims.
-    pub fn used(&self) -> u64 {
-        self.0.used()
-    }
-}
-
-/// One deadline.
-#[allow(missing_debug_implementations)]
-pub struct Deadline(deadline::Deadline);
-
-impl Deadline {
-    /// A deadline ahead.
-    pub fn new(at: u64) -> Deadline {
-        Deadline(deadline::Deadline::new(Nanos(at)))
-    }
-
-    /// Whether it is ahead at `now`; over for all if not.
-    pub fn is_ahead(&self, now: u64) -> bool {
-        self.check(now).is_some()
-    }
-
-    /// Whether it is ahead at `now`, without ending it if not.
-    pub fn seems_ahead(&self, now: u64) -> bool {
-        self.0.get() > Nanos(now)
-    }
-
-    /// Moves it if it is ahead at `now`, tried once.
-    pub fn try_move(&self, now: u64, to: u64) -> bool {
-        self.check(now).is_some_and(|checked| self.0.try_move(checked, Nanos(to)))
-    }
-
-    /// Moves it if it is ahead at `now`, and stores over whatever came meanwhile.
-    pub fn move_blindly(&self, now: u64, to: u64) -> bool {
-        self.check(now).is_some() && self.0.move_blindly(Nanos(to))
-    }
-
-    fn check(&self, now: u64) -> Option<deadline::Ahead> {
-        self.0.check(|deadline| (deadline <= Nanos(now), Nanos(now)))
     }
 }

@@ -33,7 +33,10 @@ impl Notes {
     pub(crate) fn new(n_rings: usize) -> (Notes, Tails) {
         debug_assert!(n_rings.is_power_of_two());
         let ring = || {
-            CachePadded::new(Ring { head: AtomicU32::new(0), words: std::array::from_fn(|_| AtomicU64::new(0)) })
+            CachePadded::new(Ring {
+                head: AtomicU32::new(0),
+                words: std::array::from_fn(|_| AtomicU64::new(0)),
+            })
         };
         let rings = (0..n_rings).map(|_| ring()).collect();
         (Notes { rings }, Tails(vec![0; n_rings].into()))

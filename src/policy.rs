@@ -266,7 +266,9 @@ impl Ranker<'_> {
     #[inline(always)]
     pub(crate) fn rank(&self, meta: Meta) -> u32 {
         let density = match self.learner {
-            Some(learner) => u32::from(learner.rank(meta.class(), bin_of_resident(meta.tick(), self.now))),
+            Some(learner) => {
+                u32::from(learner.rank(meta.class(), bin_of_resident(meta.tick(), self.now)))
+            }
             None => (256 - meta.tick().age(self.now)) * 128,
         };
         density + u32::from(31 - meta.size()) * self.size_step

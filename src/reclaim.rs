@@ -36,7 +36,10 @@ struct Slot {
 
 impl Slot {
     fn new() -> Slot {
-        Slot { segment: AtomicPtr::new(ptr::null_mut()), entry: AtomicPtr::new(ptr::null_mut()) }
+        Slot {
+            segment: AtomicPtr::new(ptr::null_mut()),
+            entry: AtomicPtr::new(ptr::null_mut()),
+        }
     }
 }
 
@@ -57,19 +60,27 @@ pub(crate) struct Domain {
 impl Domain {
     #[cfg(not(engine_loom))]
     pub(crate) const fn new() -> Domain {
-        Domain { head: AtomicPtr::new(ptr::null_mut()) }
+        Domain {
+            head: AtomicPtr::new(ptr::null_mut()),
+        }
     }
 
     #[cfg(engine_loom)]
     pub(crate) fn new() -> Domain {
-        Domain { head: AtomicPtr::new(ptr::null_mut()) }
+        Domain {
+            head: AtomicPtr::new(ptr::null_mut()),
+        }
     }
 
     /// A record for the calling thread: one that a thread has left, or a new one.
     pub(crate) fn register(&self) -> &Record {
         for record in self.records() {
             // Acquire: pairs with the release in `Record::leave`, so that the slots are seen empty.
-            if record.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            if record
+                .taken
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+            {
                 return record;
             }
         }
@@ -83,7 +94,10 @@ impl Domain {
             // SAFETY: records are never freed while the domain lives (R2).
             unsafe { &*record }.next.store(head, Ordering::Relaxed);
             // SeqCst: release, so that the record is seen whole; and in order with the looks in the swap form.
-            match self.head.compare_exchange(head, record, Ordering::SeqCst, Ordering::Relaxed) {
+            match self
+                .head
+                .compare_exchange(head, record, Ordering::SeqCst, Ordering::Relaxed)
+            {
                 // SAFETY: as above.
                 Ok(_) => return unsafe { &*record },
                 Err(other) => head = other,
@@ -113,7 +127,10 @@ impl Domain {
             for slot in &record.slots {
                 // SeqCst: pairs with the release that clears the slot (so the reader's accesses happened before the
                 // free), and, in the swap form, with the swap that published it.
-                for word in [slot.segment.load(Ordering::SeqCst), slot.entry.load(Ordering::SeqCst)] {
+                for word in [
+                    slot.segment.load(Ordering::SeqCst),
+                    slot.entry.load(Ordering::SeqCst),
+                ] {
                     if !word.is_null() {
                         named.push(word.addr());
                     }
@@ -163,7 +180,11 @@ impl Record {
     /// The hazard of one nesting level, for the models, which have no thread-locals.
     #[cfg(any(test, engine_loom))]
     pub(crate) fn hazard(&self, level: usize) -> Hazard<'_> {
-        Hazard { slot: &self.slots[level], form: barrier::form(), local: false }
+        Hazard {
+            slot: &self.slots[level],
+            form: barrier::form(),
+            local: false,
+        }
     }
 }
 
@@ -274,7 +295,8 @@ mod local {
             LOCAL.with(|local| {
                 local.over.set(true);
                 // A read that is still under way (its closure ends the thread's locals) keeps the record for ever.
-                let is_idle = local.level.get() == 0 && (local.first.take().is_some() || barrier::form() != Form::Light);
+                let is_idle = local.level.get() == 0
+                    && (local.first.take().is_some() || barrier::form() != Form::Light);
                 if let Some(record) = local.record.take().filter(|_| is_idle) {
                     record.leave();
                 }
@@ -343,7 +365,11 @@ mod local {
             let slot = record.slots.get(level)?;
             local.level.set(level);
             debug_assert!(level < DEPTH);
-            Some(Hazard { slot, form: barrier::form(), local: true })
+            Some(Hazard {
+                slot,
+                form: barrier::form(),
+                local: true,
+            })
         })
     }
 
@@ -357,7 +383,12 @@ mod local {
     pub(crate) fn thread_number() -> u32 {
         LOCAL.with(|local| {
             if local.number.get() == 0 {
-                local.number.set(THREADS.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1));
+                local.number.set(
+                    THREADS
+                        .fetch_add(1, Ordering::Relaxed)
+                        .wrapping_add(1)
+                        .max(1),
+                );
             }
             local.number.get()
         })

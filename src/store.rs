@@ -8,6 +8,7 @@
 //! # Not here     value types, keys as users write them
 
 mod free;
+mod read;
 mod room;
 mod typed;
 
@@ -19,13 +20,11 @@ use crate::entry::{Block, BlockRef, Releaser};
 use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
 use crate::notes::Notes;
-use crate::policy::{self, Meta, Note, Tick};
-use crate::reclaim;
 use crate::stats::{RemovalCause, Stats};
 use crate::stripe::{Env, Lifetime, Stripe};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{CachePadded, Mutex, MutexGuard};
-use crate::table::{Cursor, Found, Shared};
+use crate::table::{Cursor, Shared};
 
 pub use free::Maintained;
 pub(crate) use typed::{TypedListener, TypedStore};
@@ -88,18 +87,27 @@ impl Store {
         crate::sync::barrier::decide();
         let n_stripes = 1usize << config.stripes_log2;
         let weighted = config.max_bytes.is_some();
-        let n_rings = std::thread::available_parallelism().map_or(1, usize::from).next_power_of_two().min(16);
-        let cells: Box<[Cell]> = (0..n_stripes).map(|index| {
-            let (notes, tails) = Notes::new(n_rings);
-            let seed = config.hasher.hash(0, &index.to_le_bytes()).bits();
-            let (table, stripe) = Stripe::new(config.stripes_log2, seed, weighted, tails);
-            Cell {
-                front: CachePadded::new(Front { table, tick: AtomicU32::new(stripe.tick()), notes }),
-                back: CachePadded::new(Mutex::new(stripe)),
-                telling: Mutex::new(()),
-                in_flight: AtomicU32::new(0),
-            }
-        }).collect();
+        let n_rings = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .next_power_of_two()
+            .min(16);
+        let cells: Box<[Cell]> = (0..n_stripes)
+            .map(|index| {
+                let (notes, tails) = Notes::new(n_rings);
+                let seed = config.hasher.hash(0, &index.to_le_bytes()).bits();
+                let (table, stripe) = Stripe::new(config.stripes_log2, seed, weighted, tails);
+                Cell {
+                    front: CachePadded::new(Front {
+                        table,
+                        tick: AtomicU32::new(stripe.tick()),
+                        notes,
+                    }),
+                    back: CachePadded::new(Mutex::new(stripe)),
+                    telling: Mutex::new(()),
+                    in_flight: AtomicU32::new(0),
+                }
+            })
+            .collect();
         let max_bytes = config.max_bytes.unwrap_or(UNBOUNDED);
         Store {
             hasher: config.hasher,
@@ -113,7 +121,10 @@ impl Store {
             resizing: Mutex::new(()),
             chunk_bytes: CHUNK_BYTES_MAX.min(max_bytes / (n_stripes as u64 * 256)),
             bytes: CachePadded::new(Budget::new(max_bytes, n_stripes)),
-            entries: CachePadded::new(Budget::new(config.max_entries.unwrap_or(UNBOUNDED), n_stripes)),
+            entries: CachePadded::new(Budget::new(
+                config.max_entries.unwrap_or(UNBOUNDED),
+                n_stripes,
+            )),
             panics: AtomicU64::new(0),
         }
     }
@@ -127,159 +138,32 @@ impl Store {
         self.lifetime
     }
 
-    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live (`Nanos::MAX`: for
-    /// ever). `is_use` tells the policy and the idle deadline.
-    #[inline(always)]
-    pub(crate) fn look<R>(
-        &self,
-        hash: KeyHash,
-        (shape, key): (u8, &[u8]),
-        is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
-        let cell = self.cell(hash);
-        if let Some(mut hazard) = reclaim::enter_first()
-            && let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key)
-        {
-            return self.found(cell, found?, hash, is_use, f);
-        }
-        self.look_again(hash, shape, key, is_use, f)
-    }
-
-    /// The way for nested reads, and for those that lost a race.
-    #[cold]
-    #[inline(never)]
-    fn look_again<R>(
-        &self,
-        hash: KeyHash,
-        shape: u8,
-        key: &[u8],
-        is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
-        let cell = self.cell(hash);
-        if let Some(mut hazard) = reclaim::enter() {
-            for _ in 0..RACES_MAX {
-                if let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key) {
-                    return self.found(cell, found?, hash, is_use, f);
-                }
-            }
-        }
-        self.look_locked(hash, shape, key, is_use, f)
-    }
-
-    #[inline(always)]
-    fn found<R>(
-        &self,
-        cell: &Cell,
-        found: Found<'_>,
-        hash: KeyHash,
-        is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
-        let block = found.block;
-        let left = self.time_left(block, is_use)?;
-        if is_use {
-            note_use(&cell.front, found, hash);
-        }
-        Some(f(block, left))
-    }
-
-    /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
-    #[cold]
-    fn look_locked<R>(
-        &self,
-        hash: KeyHash,
-        shape: u8,
-        key: &[u8],
-        is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
-        let cell = self.cell(hash);
-        let block = cell.back.lock().get(&self.env(cell), hash, shape, key)?;
-        let held = Held { store: self, block: Some(block) };
-        let block = held.block.as_ref()?.as_ref();
-        let left = self.time_left(block, is_use)?;
-        Some(f(block, left))
-    }
-
-    /// Asks the processor for what the look-up of a key will touch first.
-    #[inline]
-    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
-        self.cell(hash).front.table.prefetch_bucket(hash);
-    }
-
-    /// The same for an insert.
-    #[inline]
-    pub(crate) fn prefetch_write(&self, hash: KeyHash) {
-        self.cell(hash).front.table.prefetch_write(hash);
-    }
-
-    /// Asks the processor for what it will touch next.
-    #[inline]
-    pub(crate) fn prefetch_entries(&self, hashes: &[KeyHash]) {
-        if let Some(mut hazard) = reclaim::enter() {
-            for &hash in hashes {
-                self.cell(hash).front.table.prefetch_entry(&mut hazard, hash);
-            }
-        }
-    }
-
-    /// The time that an entry which a reader found has left to live; `None`: it has none, and is absent.
-    #[inline(always)]
-    pub(crate) fn time_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
-        if block.deadline().get() == Nanos::MAX && !block.has_idle() {
-            return Some(Nanos::MAX);
-        }
-        self.timed_left(block, is_use)
-    }
-
-    #[inline]
-    fn timed_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
-        let probe = |deadline| self.time.probe(deadline);
-        let mut first = block.deadline().check(probe)?;
-        while block.has_idle() {
-            let idle = block.idle().check(probe)?;
-            let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
-            let extended = idle.now.saturating_add(tti);
-            let gain = extended.saturating_since(idle.deadline);
-            if !is_use || gain <= tti / IDLE_GAIN_SHARE {
-                first.deadline = first.deadline.min(idle.deadline);
-                break;
-            }
-            if block.idle().try_move(idle, extended) {
-                first.deadline = first.deadline.min(extended);
-                break;
-            }
-        }
-        let left = first.deadline.0.saturating_sub(first.now.0);
-        Some(if first.deadline == Nanos::MAX { Nanos::MAX } else { Nanos(left) })
-    }
-
-    /// The time that was left to an entry which leaves at this moment.
-    pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Nanos {
-        let deadline = block.earliest();
-        if deadline == Nanos::MAX { Nanos::MAX } else { Nanos(deadline.0.saturating_sub(self.time.coarse_now().0)) }
-    }
-
     /// Takes the entry of a key out; a count of it, if it was alive.
     pub(crate) fn remove(&self, hash: KeyHash, (shape, key): (u8, &[u8])) -> Option<Block> {
-        let (block, alive) = self.write(hash, |stripe, env| stripe.remove(env, hash, shape, key))?;
-        let held = Held { store: self, block: Some(block) };
+        let (block, alive) =
+            self.write(hash, |stripe, env| stripe.remove(env, hash, shape, key))?;
+        let held = Held {
+            store: self,
+            block: Some(block),
+        };
         if alive { held.keep() } else { None }
     }
 
     /// Takes this very entry out; false if it is no longer there, or dead.
     pub(crate) fn remove_block(&self, block: BlockRef<'_>, cause: RemovalCause) -> bool {
         let hash = self.hasher.hash(block.shape(), block.key_bytes());
-        self.write(hash, |stripe, env| stripe.remove_block(env, hash, block, cause))
+        self.write(hash, |stripe, env| {
+            stripe.remove_block(env, hash, block, cause)
+        })
     }
 
     /// Gives the entry of a key another time to live; false if it is absent.
     pub(crate) fn set_ttl(&self, hash: KeyHash, key: (u8, &[u8]), ttl: Option<Duration>) -> bool {
         for pass in 1..=RACES_MAX {
             let forced = pass == RACES_MAX;
-            let done = self.write(hash, |stripe, env| stripe.set_ttl(env, hash, key, ttl, forced));
+            let done = self.write(hash, |stripe, env| {
+                stripe.set_ttl(env, hash, key, ttl, forced)
+            });
             if let Some(done) = done {
                 return done;
             }
@@ -301,12 +185,18 @@ impl Store {
 
     /// The refusal of an entry of this size.
     pub(crate) fn too_large(&self, bytes: u64) -> Refusal {
-        Refusal::TooLarge { bytes, bytes_max: self.bytes.largest() }
+        Refusal::TooLarge {
+            bytes,
+            bytes_max: self.bytes.largest(),
+        }
     }
 
     /// One snapshot: each stripe in turn.
     pub(crate) fn stats(&self) -> Stats {
-        let mut stats = Stats { panics: self.panics.load(Ordering::Relaxed), ..Stats::default() };
+        let mut stats = Stats {
+            panics: self.panics.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
         for cell in &self.cells {
             cell.back.lock().add_to(&mut stats);
         }
@@ -329,7 +219,7 @@ impl Store {
 
     /// Unlocks; then frees and tells what is due.
     fn finish(&self, cell: &Cell, mut stripe: MutexGuard<'_, Stripe>) {
-        let batch = stripe.take_batch(false);
+        let batch = self.take_batch(cell, &mut stripe, false);
         let tells = stripe.has_told();
         drop(stripe);
         if let Some(batch) = batch {
@@ -366,9 +256,6 @@ impl Store {
     }
 }
 
-/// An idle deadline is moved when that gains more than this share of the time to idle.
-const IDLE_GAIN_SHARE: u32 = 16;
-
 /// Bytes that a stripe claims beyond its need, while there is plenty.
 const CHUNK_BYTES_MAX: u64 = 4096;
 
@@ -377,28 +264,6 @@ pub(crate) type Place = (usize, Cursor);
 
 /// The start of that walk.
 pub(crate) const FIRST_PLACE: Place = (0, Cursor::START);
-
-/// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.
-#[inline(always)]
-fn note_use(front: &Front, found: Found<'_>, hash: KeyHash) {
-    let tick = Tick::from_bits(front.tick.load(Ordering::Relaxed));
-    if Meta::from_bits(found.meta()).tick() != tick {
-        note_use_slowly(front, found, hash, tick);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn note_use_slowly(front: &Front, found: Found<'_>, hash: KeyHash, tick: Tick) {
-    let old = Meta::from_bits(found.meta());
-    // Different from key to key and from tick to tick, which is all that chance is needed for here.
-    let spice = (hash.bits() >> 17) as u32 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
-    if let Some(new) = policy::touch(old, tick, spice)
-        && found.try_set_meta(new.bits())
-    {
-        front.notes.leave(reclaim::thread_number(), Note::pack(old, tick, hash.bits()).bits());
-    }
-}
 
 /// A count that ends when this is dropped, whatever happens before.
 struct Held<'s> {

@@ -10,12 +10,13 @@
 
 mod change;
 mod evict;
+mod room;
 mod time;
 
 use std::collections::VecDeque;
 
 use crate::budget::{Account, Budget};
-use crate::clock::{Nanos, TimeSource};
+use crate::clock::TimeSource;
 use crate::entry::{Block, BlockRef, Draft};
 use crate::hash::{Hasher64, KeyHash};
 use crate::notes::{Notes, Tails};
@@ -26,6 +27,7 @@ use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
 use evict::Pool;
+use room::Funding;
 pub(crate) use time::Lifetime;
 
 /// Due entries that a write takes out on its way.
@@ -153,35 +155,6 @@ impl Stripe {
         self.policy.tick().bits()
     }
 
-    /// Takes over claims that were made elsewhere for an insert into this stripe.
-    pub(crate) fn receive(&mut self, claims: Claims) {
-        self.bytes.add_spare(claims.bytes);
-        self.spare_entries += claims.entries;
-    }
-
-    /// Gives claims up for an insert into another stripe, at most so many.
-    pub(crate) fn give(&mut self, bytes_max: u64, entries_max: u64) -> Claims {
-        let entries = self.spare_entries.min(entries_max);
-        self.spare_entries -= entries;
-        Claims { bytes: self.bytes.take_spare(bytes_max), entries }
-    }
-
-    /// Claims bytes for an entry that isn't built yet, evicting as `put` would. Whether they are claimed, and out of the
-    /// account; and whether anything was done for it.
-    pub(crate) fn claim(&mut self, env: &Env<'_>, amount: u64) -> (bool, bool) {
-        self.follow_bounds(env);
-        let now = if self.wheel.len() > 0 { env.time.coarse_now() } else { Nanos::ZERO };
-        for n_evicted in 0..=EVICT_PER_HOLD {
-            if self.bytes.fund(env.bytes, amount, 0) {
-                return (self.bytes.take_spare(amount) == amount, true);
-            }
-            if n_evicted == EVICT_PER_HOLD || !self.bytes.can_exchange() || !self.evict(env, None, now) {
-                return (false, n_evicted > 0);
-            }
-        }
-        (false, true)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
@@ -215,10 +188,13 @@ impl Stripe {
     ) -> Put {
         self.policy.prefetch(hash.bits());
         let now = self.now(env, lifetime);
-        let mut progress = self.expire(env, now, EXPIRE_PER_WRITE) > 0;
+        let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
         self.follow_bounds(env);
         let key = draft.as_ref();
-        let present = self.table.writer(env.shared).find(hash, key.shape(), key.key_bytes());
+        let present = self
+            .table
+            .writer(env.shared)
+            .find(hash, key.shape(), key.key_bytes());
         let mut present = present.filter(|&loc| self.is_alive_or_leaves(env, loc, hash));
         if let Some(loc) = present.take_if(|_| yielding) {
             self.leave(env, loc, hash, RemovalCause::Evicted);
@@ -233,7 +209,10 @@ impl Stripe {
                     if present.is_some() {
                         // Expiry may have merged segments, and so moved the entry.
                         let key = draft.as_ref();
-                        present = self.table.writer(env.shared).find(hash, key.shape(), key.key_bytes());
+                        present =
+                            self.table
+                                .writer(env.shared)
+                                .find(hash, key.shape(), key.key_bytes());
                     }
                 }
                 Funding::Evict | Funding::Wait => return Put::Short { draft, progress },
@@ -262,12 +241,21 @@ impl Stripe {
     }
 
     /// Takes the entry of a key out; a count of it, and whether it was alive.
-    pub(crate) fn remove(&mut self, env: &Env<'_>, hash: KeyHash, shape: u8, key: &[u8]) -> Option<(Block, bool)> {
+    pub(crate) fn remove(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        shape: u8,
+        key: &[u8],
+    ) -> Option<(Block, bool)> {
         let writer = self.table.writer(env.shared);
         let loc = writer.find(hash, shape, key)?;
         let count = writer.block(loc)?.acquire();
         // Whoever calls releases it in either case, unlocked.
-        Some((count, self.take_alive(env, loc, hash, RemovalCause::Removed)))
+        Some((
+            count,
+            self.take_alive(env, loc, hash, RemovalCause::Removed),
+        ))
     }
 
     /// Takes this very entry out if it is still linked and alive; whether it did.
@@ -278,7 +266,9 @@ impl Stripe {
         block: BlockRef<'_>,
         cause: RemovalCause,
     ) -> bool {
-        let Some(loc) = self.table.writer(env.shared).find_block(hash, block) else { return false };
+        let Some(loc) = self.table.writer(env.shared).find_block(hash, block) else {
+            return false;
+        };
         self.take_alive(env, loc, hash, cause)
     }
 
@@ -294,15 +284,28 @@ impl Stripe {
     }
 
     /// A count of the entry of a key, for readers that lost too many races.
-    pub(crate) fn get(&mut self, env: &Env<'_>, hash: KeyHash, shape: u8, key: &[u8]) -> Option<Block> {
+    pub(crate) fn get(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        shape: u8,
+        key: &[u8],
+    ) -> Option<Block> {
         let writer = self.table.writer(env.shared);
         let loc = writer.find(hash, shape, key)?;
         writer.block(loc).map(BlockRef::acquire)
     }
 
     /// Counts of all entries of the next segment from `cursor` on.
-    pub(crate) fn collect(&mut self, env: &Env<'_>, cursor: Cursor, out: &mut Vec<Block>) -> Option<Cursor> {
-        self.table.writer(env.shared).collect(cursor, &|block| env.hash_of(block), out)
+    pub(crate) fn collect(
+        &mut self,
+        env: &Env<'_>,
+        cursor: Cursor,
+        out: &mut Vec<Block>,
+    ) -> Option<Cursor> {
+        self.table
+            .writer(env.shared)
+            .collect(cursor, &|block| env.hash_of(block), out)
     }
 
     /// What waits to be freed, if it is enough for a look at the hazards, or `at_once`.
@@ -313,8 +316,16 @@ impl Stripe {
 
     /// Settles a batch: `freed` bytes are gone, and `stuck` is still named by readers.
     pub(crate) fn settle(&mut self, env: &Env<'_>, freed: u64, stuck: Batch) {
-        let stuck_bytes = stuck.blocks.iter().map(|block| cost(block.as_ref())).sum::<u64>()
-            + stuck.segments.iter().map(RetiredSegment::bytes).sum::<u64>();
+        let stuck_bytes = stuck
+            .blocks
+            .iter()
+            .map(|block| cost(block.as_ref()))
+            .sum::<u64>()
+            + stuck
+                .segments
+                .iter()
+                .map(RetiredSegment::bytes)
+                .sum::<u64>();
         self.bytes.settle(freed, stuck_bytes);
         self.pending.blocks.extend(stuck.blocks);
         self.pending.segments.extend(stuck.segments);
@@ -336,64 +347,14 @@ impl Stripe {
         self.pending.blocks.extend(blocks);
     }
 
-    /// Bytes of the structure that entries' charges don't cover: the table, the wheel, and the policy beyond its share.
-    fn structure_bytes(&self) -> u64 {
-        let covered = POLICY_FIXED + ENTRY_SHARE * self.table.len() as u64;
-        let wheel = (self.wheel.memory_bytes() - self.wheel_fixed) as u64;
-        self.table.bytes() + wheel + self.policy_bytes.saturating_sub(covered)
-    }
-
-    pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {
-        let structure = self.structure_bytes();
-        if structure != self.bytes.structure() {
-            self.bytes.set_structure(structure, env.bytes);
-            self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
-        }
-    }
-
-    /// Whether the room for a draft is claimed, and what to do if not.
-    fn fund(&mut self, env: &Env<'_>, hash: KeyHash, draft: &Draft, is_new: bool, lifetime: Lifetime) -> Funding {
-        // A victim's bytes would be of no use before the garbage is gone.
-        let otherwise = if self.bytes.can_exchange() { Funding::Evict } else { Funding::Wait };
-        if is_new && self.spare_entries == 0 {
-            if !env.entries.try_claim(1) {
-                return otherwise;
-            }
-            self.spare_entries = 1;
-        }
-        let growth_bytes = if is_new { self.table.writer(env.shared).growth_bytes(hash) } else { 0 };
-        let mut needed = cost(draft.as_ref()) + growth_bytes;
-        if lifetime.is_timed() {
-            needed += self.wheel.growth_bytes() as u64;
-        }
-        if self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
-            Funding::Done { growth_bytes }
-        } else {
-            otherwise
-        }
-    }
-
-    /// Follows a changed bound, as far as the spare bytes go.
-    pub(crate) fn follow_bounds(&mut self, env: &Env<'_>) {
-        let allowance = env.bytes.allowance();
-        if !self.bytes.has_allowance(allowance) {
-            self.bytes.set_allowance(allowance, env.bytes);
-        }
-    }
-
     /// Everything that is linked or waits, at the end of the cache; and what the listener has not heard of.
     pub(crate) fn drain(&mut self, shared: &Shared) -> (Batch, VecDeque<(Block, RemovalCause)>) {
         let mut blocks = std::mem::take(&mut self.pending.blocks);
         self.table.writer(shared).drain(&mut blocks);
-        let batch = Batch { blocks, segments: std::mem::take(&mut self.pending.segments) };
+        let batch = Batch {
+            blocks,
+            segments: std::mem::take(&mut self.pending.segments),
+        };
         (batch, std::mem::take(&mut self.told))
     }
-}
-
-/// What `fund` found.
-enum Funding {
-    /// The room is claimed, also for the bytes by which the table will grow.
-    Done { growth_bytes: u64 },
-    Evict,
-    Wait,
 }

@@ -32,8 +32,8 @@ use std::ptr::{self, NonNull};
 use crate::entry::{BLOCK_ALIGN, BlockRef, Header};
 use crate::hash::{KeyHash, N_BUCKETS, Position};
 use crate::reclaim::Name;
-use crate::sync::prefetch;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::prefetch;
 use crate::sync::{Life, dealloc};
 
 pub(crate) use sample::Cursor;
@@ -43,7 +43,11 @@ pub(crate) use writer::{Crowded, Loc, Table, Writer};
 pub(crate) const SLOTS: usize = 7;
 
 /// The largest number of buckets in a segment, as a power of two.
-const SEGMENT_LOG2_MAX: u32 = if cfg!(engine_loom) { 1 } else { N_BUCKETS.trailing_zeros() };
+const SEGMENT_LOG2_MAX: u32 = if cfg!(engine_loom) {
+    1
+} else {
+    N_BUCKETS.trailing_zeros()
+};
 
 /// One bit in each of seven bytes; multiplied by a tag, that tag in each.
 const LOW_BITS: u64 = 0x0001_0101_0101_0101;
@@ -114,7 +118,9 @@ impl Found<'_> {
     pub(crate) fn try_set_meta(&self, meta: u32) -> bool {
         let word = pack(address_of(self.word), meta);
         // Relaxed: the pointer stays the same, and a read-modify-write continues the release sequence of its linking.
-        self.slot.compare_exchange(self.word, word, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.slot
+            .compare_exchange(self.word, word, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }
 
@@ -175,7 +181,11 @@ impl Shared {
                 break;
             }
         }
-        if self.is_current(&way) { Ok(None) } else { Err(Raced) }
+        if self.is_current(&way) {
+            Ok(None)
+        } else {
+            Err(Raced)
+        }
     }
 
     /// Asks the processor for the bucket of a key, without looking at anything that could be freed.
@@ -204,9 +214,13 @@ impl Shared {
         }
         // SAFETY: the segment is named, and was in the directory after that (R1).
         let bucket = unsafe { &*bucket_at(segment, hash.bucket() & mask) };
-        let matches = match_bytes(bucket.tags.load(Ordering::Relaxed), LOW_BITS * u64::from(hash.tag()));
+        let matches = match_bytes(
+            bucket.tags.load(Ordering::Relaxed),
+            LOW_BITS * u64::from(hash.tag()),
+        );
         if matches != 0 {
-            let word = bucket.slots[(matches.trailing_zeros() / 8) as usize].load(Ordering::Relaxed);
+            let word =
+                bucket.slots[(matches.trailing_zeros() / 8) as usize].load(Ordering::Relaxed);
             let address = address_of(word);
             prefetch(address);
             // The key of most entries lies on the second line.
@@ -225,7 +239,11 @@ impl Shared {
         // SAFETY: masked by the array's length, which is a power of two.
         let root = unsafe { roots.roots.get_unchecked(index) };
         // Acquire: pairs with the release in `grow`, so that the segment is seen whole.
-        Way { directory, root, tagged: root.load(Ordering::Acquire) }
+        Way {
+            directory,
+            root,
+            tagged: root.load(Ordering::Acquire),
+        }
     }
 
     fn directory(&self) -> &Directory {
@@ -242,7 +260,8 @@ impl Shared {
     #[inline(always)]
     fn is_current(&self, way: &Way<'_>) -> bool {
         // SeqCst: after the naming of a hazard; pairs with the stores in `grow` that replace roots and directories.
-        way.root.load(Ordering::SeqCst) == way.tagged && self.directory.load(Ordering::SeqCst) == way.directory
+        way.root.load(Ordering::SeqCst) == way.tagged
+            && self.directory.load(Ordering::SeqCst) == way.directory
     }
 }
 
@@ -319,7 +338,12 @@ impl Segment {
         }
         // SAFETY: freshly allocated with room for the head and `2^log2` buckets; every field is written once.
         unsafe {
-            segment.write(Segment { log2, depth: AtomicU32::new(depth), len: AtomicU32::new(0), life: Life::new() });
+            segment.write(Segment {
+                log2,
+                depth: AtomicU32::new(depth),
+                len: AtomicU32::new(0),
+                life: Life::new(),
+            });
             for index in 0..1 << log2 {
                 bucket_at(segment, index).write(Bucket {
                     tags: AtomicU64::new(0),

@@ -58,6 +58,7 @@ impl Tick {
     }
 
     /// When the tick begins, at most `Nanos::MAX`.
+    #[cfg(test)]
     fn begin(self) -> Nanos {
         Nanos(self.0.saturating_mul(TICK_NANOS))
     }
@@ -198,6 +199,7 @@ impl Wheel {
     }
 
     /// A time before which an advance has nothing to fire or to move; `None` if the wheel is empty.
+    #[cfg(test)]
     pub(crate) fn next_due(&self) -> Option<Nanos> {
         self.first_slot().map(|(begin, _)| begin.begin())
     }

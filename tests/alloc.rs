@@ -5,7 +5,10 @@
 //! process, as it does everywhere; so the allocator refuses nothing else.
 #![cfg(not(engine_loom))]
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
-#![allow(clippy::unwrap_used, reason = "all of this is test code, its helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "all of this is test code, its helpers included"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

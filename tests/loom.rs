@@ -88,24 +88,36 @@ fn replaced_and_removed(read: fn(&Pantry), free: fn(&mut Keeper)) {
 }
 
 fn sees_a_value_or_none(answer: Answer) {
-    assert!(matches!(answer, Answer::Hit(1 | 2) | Answer::Miss | Answer::Raced), "{answer:?}");
+    assert!(
+        matches!(answer, Answer::Hit(1 | 2) | Answer::Miss | Answer::Raced),
+        "{answer:?}"
+    );
 }
 
 #[test]
 fn a_reader_in_place_meets_no_freed_entry() {
-    replaced_and_removed(|pantry| sees_a_value_or_none(pantry.reader().read(A)), Keeper::reclaim);
+    replaced_and_removed(
+        |pantry| sees_a_value_or_none(pantry.reader().read(A)),
+        Keeper::reclaim,
+    );
 }
 
 #[test]
 #[should_panic]
 fn twin_a_reader_without_barrier_meets_one() {
-    replaced_and_removed(|pantry| sees_a_value_or_none(pantry.reader().read_without_barrier(A)), Keeper::reclaim);
+    replaced_and_removed(
+        |pantry| sees_a_value_or_none(pantry.reader().read_without_barrier(A)),
+        Keeper::reclaim,
+    );
 }
 
 #[test]
 #[should_panic]
 fn twin_a_writer_that_does_not_look_frees_what_is_read() {
-    replaced_and_removed(|pantry| sees_a_value_or_none(pantry.reader().read(A)), Keeper::reclaim_blindly);
+    replaced_and_removed(
+        |pantry| sees_a_value_or_none(pantry.reader().read(A)),
+        Keeper::reclaim_blindly,
+    );
 }
 
 #[test]
@@ -164,19 +176,31 @@ fn a_key_that_was_seen_stays_seen() {
 
 #[test]
 fn a_count_is_taken_before_the_hazard_ends() {
-    replaced_and_removed(|pantry| sees_a_value_or_none(pantry.reader().get(A)), Keeper::reclaim);
+    replaced_and_removed(
+        |pantry| sees_a_value_or_none(pantry.reader().get(A)),
+        Keeper::reclaim,
+    );
 }
 
 #[test]
 #[should_panic]
 fn twin_a_count_that_is_taken_after_it_comes_too_late() {
-    replaced_and_removed(|pantry| sees_a_value_or_none(pantry.reader().get_too_late(A)), Keeper::reclaim);
+    replaced_and_removed(
+        |pantry| sees_a_value_or_none(pantry.reader().get_too_late(A)),
+        Keeper::reclaim,
+    );
 }
 
 // Reading against growth.
 
 fn grown(fill: fn(&mut Keeper), key: u64, grow: fn(&mut Keeper)) {
-    check(move || race(fill, move |pantry| assert_ne!(pantry.reader().read(key), Answer::Miss), grow));
+    check(move || {
+        race(
+            fill,
+            move |pantry| assert_ne!(pantry.reader().read(key), Answer::Miss),
+            grow,
+        )
+    });
 }
 
 #[test]
@@ -264,8 +288,15 @@ fn moved_and_missed(moves: fn(&Deadline) -> bool, is_ahead: fn(&Deadline, u64) -
         let missed = [10, 10].map(|now| !is_ahead(&deadline, now));
         let moved = mover.join().expect("the mover ends");
         let settled = is_ahead(&deadline, 15);
-        let agree = if moved { settled && missed == [false, false] } else { !settled && missed[1] };
-        assert!(agree, "moved: {moved}, missed: {missed:?}, ahead in the end: {settled}");
+        let agree = if moved {
+            settled && missed == [false, false]
+        } else {
+            !settled && missed[1]
+        };
+        assert!(
+            agree,
+            "moved: {moved}, missed: {missed:?}, ahead in the end: {settled}"
+        );
     });
 }
 
@@ -297,7 +328,11 @@ fn extended_twice(moves: fn(&Deadline, u64, u64) -> bool) {
         let is_extended_less = short.join().expect("a mover ends");
         let was_ahead = finder.join().expect("the finder ends");
         let is_ahead = deadline.is_ahead(15);
-        assert_eq!(is_ahead, is_extended || is_extended_less, "a settled extension holds");
+        assert_eq!(
+            is_ahead,
+            is_extended || is_extended_less,
+            "a settled extension holds"
+        );
         assert!(was_ahead || !is_ahead, "what was missed has come back");
     });
 }

@@ -61,7 +61,10 @@ impl Hand {
     /// Versions of a key never go back in the eyes of one thread.
     fn saw(&mut self, key: u64, version: u64) {
         let before = self.versions.insert(key, version).unwrap_or(0);
-        assert!(before <= version, "key {key} was seen at version {before}, then at {version}");
+        assert!(
+            before <= version,
+            "key {key} was seen at version {before}, then at {version}"
+        );
     }
 
     fn work(&mut self) {
@@ -100,13 +103,20 @@ impl Hand {
     fn read(&mut self, key: u64) {
         let cache = self.bench.bytes.clone();
         let depth = self.next(7);
-        if cache.read(key, |value| nested(&cache, key, value, depth)).is_some() {
+        if cache
+            .read(key, |value| nested(&cache, key, value, depth))
+            .is_some()
+        {
             self.count("reads");
         }
     }
 
     fn insert(&mut self, key: u64) {
-        let len = if self.next(100) == 0 { self.next(20_000) } else { self.next(600) };
+        let len = if self.next(100) == 0 {
+            self.next(20_000)
+        } else {
+            self.next(600)
+        };
         let value = values::make(key, self.random, len as usize);
         let ttl = Duration::from_micros(1 + self.next(30_000));
         let answer = match self.next(3) {
@@ -162,7 +172,12 @@ impl Hand {
     fn rarely(&mut self) {
         match self.next(40) {
             0 => {
-                let n = self.bench.bytes.iter().inspect(|entry| assert!(entry.len() >= values::HEAD)).count();
+                let n = self
+                    .bench
+                    .bytes
+                    .iter()
+                    .inspect(|entry| assert!(entry.len() >= values::HEAD))
+                    .count();
                 assert!(n <= KEYS as usize);
                 self.count("walks");
             }
@@ -170,13 +185,18 @@ impl Hand {
             2 => drop(self.bench.bytes.retain(|entry| entry.version() % 8 != 0)),
             3 => {
                 let bytes = BYTES_MAX / (1 + self.next(3));
-                self.bench.bytes.set_capacity(Capacity::bytes(bytes)).expect("the same kind of bound");
+                self.bench
+                    .bytes
+                    .set_capacity(Capacity::bytes(bytes))
+                    .expect("the same kind of bound");
             }
             4..10 => drop(self.bench.bytes.maintain(1000)),
             // A thread that ends gives its record back.
             10 => {
                 let cache = self.bench.bytes.clone();
-                thread::spawn(move || drop(cache.get(1_u64))).join().expect("it only reads");
+                thread::spawn(move || drop(cache.get(1_u64)))
+                    .join()
+                    .expect("it only reads");
             }
             _ => {}
         }
@@ -197,28 +217,42 @@ fn nested(cache: &Cache<[u8]>, key: u64, value: &[u8], depth: u64) {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|word| word.parse::<u64>().expect("a number"));
+    let mut arguments = std::env::args()
+        .skip(1)
+        .map(|word| word.parse::<u64>().expect("a number"));
     let seconds = arguments.next().unwrap_or(10);
     let n_threads = arguments.next().unwrap_or(4);
     let told = Arc::new(AtomicU64::new(0));
     let heard = Arc::clone(&told);
-    let bytes = Cache::builder().max_bytes(BYTES_MAX).stripes(4).time_to_idle(Duration::from_millis(200));
-    let alive = Cache::builder().max_entries(500).stripes(2).listener(move |_, entry, _| {
-        Alive::check_any(&entry);
-        heard.fetch_add(1, Ordering::Relaxed);
-    });
+    let bytes = Cache::builder()
+        .max_bytes(BYTES_MAX)
+        .stripes(4)
+        .time_to_idle(Duration::from_millis(200));
+    let alive = Cache::builder()
+        .max_entries(500)
+        .stripes(2)
+        .listener(move |_, entry, _| {
+            Alive::check_any(&entry);
+            heard.fetch_add(1, Ordering::Relaxed);
+        });
     let bench = Bench {
         bytes: bytes.build().expect("these bounds make a cache"),
         alive: alive.build().expect("these bounds make a cache"),
         told,
         is_over: Arc::default(),
     };
-    let janitor = Janitor::start(&bench.bytes, Duration::from_millis(2)).expect("a thread is given");
+    let janitor =
+        Janitor::start(&bench.bytes, Duration::from_millis(2)).expect("a thread is given");
     let hands: Vec<_> = (1..=n_threads)
         .map(|n| {
             let bench = bench.clone();
             let random = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let mut hand = Hand { bench, random, versions: HashMap::new(), counts: HashMap::new() };
+            let mut hand = Hand {
+                bench,
+                random,
+                versions: HashMap::new(),
+                counts: HashMap::new(),
+            };
             thread::spawn(move || {
                 hand.work();
                 hand.counts
@@ -249,11 +283,19 @@ fn finish(bench: Bench, counts: HashMap<&str, u64>, most: u64) {
     let stats = bench.alive.stats();
     while bench.alive.maintain(10_000).more {}
     let left = stats.inserted - stats.live_entries;
-    assert_eq!(bench.told.load(Ordering::Relaxed), left, "each value that left was told of once");
+    assert_eq!(
+        bench.told.load(Ordering::Relaxed),
+        left,
+        "each value that left was told of once"
+    );
     assert_eq!((bench.bytes.stats().panics, stats.panics), (0, 0));
     assert!(most <= BYTES_MAX, "{most} bytes were charged at one moment");
     let after = bench.bytes.stats();
     drop(bench);
-    assert_eq!(LIVE.load(Ordering::Relaxed), 0, "each value was dropped once");
+    assert_eq!(
+        LIVE.load(Ordering::Relaxed),
+        0,
+        "each value was dropped once"
+    );
     println!("at most {most} bytes charged of {BYTES_MAX}; {counts:?}\n{after:?}");
 }

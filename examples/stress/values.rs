@@ -7,7 +7,9 @@ pub(crate) const HEAD: usize = 16;
 
 fn sum(bytes: &[u8]) -> u64 {
     // FNV-1a, which is enough to tell a torn value.
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 /// A value of a key, `len` bytes behind its head.
@@ -23,7 +25,11 @@ pub(crate) fn make(key: u64, seed: u64, len: usize) -> Vec<u8> {
 /// Panics unless the value is one that `make` made for the key.
 pub(crate) fn check(key: u64, value: &[u8]) {
     assert_eq!(value[..8], key.to_le_bytes(), "the value of another key");
-    assert_eq!(value[8..HEAD], (sum(&value[HEAD..]) ^ key).to_le_bytes(), "a torn value");
+    assert_eq!(
+        value[8..HEAD],
+        (sum(&value[HEAD..]) ^ key).to_le_bytes(),
+        "a torn value"
+    );
 }
 
 /// How many `Alive` there are.
@@ -41,7 +47,11 @@ impl Alive {
     }
 
     pub(crate) fn check(&self, key: u64) {
-        assert_eq!(*self.0, MAGIC | key, "a value of another key, or a dropped one");
+        assert_eq!(
+            *self.0,
+            MAGIC | key,
+            "a value of another key, or a dropped one"
+        );
     }
 
     pub(crate) fn check_any(&self) {

@@ -3,9 +3,16 @@ use super::*;
 /// The bound holds, and the counter is what the accounts and the reservations say.
 fn validate(budget: &Budget, accounts: &[Account], reserved: u64) {
     assert!(budget.used() <= budget.max(), "B1");
-    assert_eq!(budget.used(), accounts.iter().map(Account::claimed).sum::<u64>() + reserved, "B2");
+    assert_eq!(
+        budget.used(),
+        accounts.iter().map(Account::claimed).sum::<u64>() + reserved,
+        "B2"
+    );
     for account in accounts {
-        assert!(account.held() <= account.claimed(), "what is held is claimed");
+        assert!(
+            account.held() <= account.claimed(),
+            "what is held is claimed"
+        );
     }
 }
 
@@ -34,12 +41,18 @@ fn the_slack_is_a_share_of_the_bound_and_capped() {
 fn a_victims_bytes_serve_the_newcomer_within_the_allowance() {
     let budget = Budget::new(6400, 1);
     let mut account = Account::default();
-    assert!(account.set_allowance(budget.allowance(), &budget), "100 bytes of it are for garbage");
+    assert!(
+        account.set_allowance(budget.allowance(), &budget),
+        "100 bytes of it are for garbage"
+    );
     assert!(account.fund(&budget, 6300, 64));
     account.admit(6300);
     assert!(!account.fund(&budget, 80, 64), "full");
     account.discard(80);
-    assert!(account.fund(&budget, 80, 64), "at once, before the garbage is gone");
+    assert!(
+        account.fund(&budget, 80, 64),
+        "at once, before the garbage is gone"
+    );
     account.admit(80);
     assert!(account.wants_look());
     // Beyond the allowance, garbage keeps its own claim.
@@ -73,12 +86,18 @@ fn a_structure_that_outgrew_its_estimate_is_claimed_even_so() {
     let mut account = Account::default();
     assert!(account.fund(&budget, 30, 0));
     account.set_structure(120, &budget);
-    assert_eq!((budget.used(), budget.excess(), account.structure()), (120, 20, 120));
+    assert_eq!(
+        (budget.used(), budget.excess(), account.structure()),
+        (120, 20, 120)
+    );
     account.set_structure(50, &budget);
     account.trim(&budget, 0);
     assert_eq!(budget.used(), 50);
     account.discard_structure(20);
-    assert_eq!((account.structure(), account.garbage(), account.claimed()), (30, 20, 50));
+    assert_eq!(
+        (account.structure(), account.garbage(), account.claimed()),
+        (30, 20, 50)
+    );
     account.settle(20, 0);
     account.trim(&budget, 0);
     validate(&budget, &[account], 0);
@@ -138,7 +157,11 @@ fn the_sum_of_all_accounts_is_the_counter() {
             }
             _ => {}
         }
-        assert_eq!((accounts[at].live(), accounts[at].garbage()), (entries_sum(entries), waiting[at]), "step {step}");
+        assert_eq!(
+            (accounts[at].live(), accounts[at].garbage()),
+            (entries_sum(entries), waiting[at]),
+            "step {step}"
+        );
         validate(&budget, &accounts, reserved);
     }
     assert!(n_full > 10, "the bound was felt");
@@ -154,18 +177,22 @@ fn threads_that_claim_stay_below_the_bound() {
     let budget = Budget::new(5, 1);
     let n_refused: usize = std::thread::scope(|scope| {
         let claim = || {
-            (0..ROUNDS).filter(|_| {
-                let has = budget.try_claim(2);
-                assert!(budget.used() <= 5, "B1");
-                if has {
-                    budget.give_back(2);
-                }
-                !has
-            })
-            .count()
+            (0..ROUNDS)
+                .filter(|_| {
+                    let has = budget.try_claim(2);
+                    assert!(budget.used() <= 5, "B1");
+                    if has {
+                        budget.give_back(2);
+                    }
+                    !has
+                })
+                .count()
         };
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(claim)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
     });
     assert_eq!(budget.used(), 0);
     assert!(n_refused < 4 * ROUNDS);

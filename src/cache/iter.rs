@@ -23,7 +23,11 @@ impl<V: Value + ?Sized> Cache<V> {
     ///
     /// Cost: the lock of a stripe for each segment of at most 448 entries, of which it holds handles for a while.
     pub fn iter(&self) -> Iter<V> {
-        Iter { cache: self.clone(), place: Some(FIRST_PLACE), segment: Vec::new().into_iter() }
+        Iter {
+            cache: self.clone(),
+            place: Some(FIRST_PLACE),
+            segment: Vec::new().into_iter(),
+        }
     }
 }
 
@@ -40,7 +44,10 @@ impl<V: Value + ?Sized> Iterator for Iter<V> {
             }
             let mut blocks = Vec::new();
             self.place = store.collect(self.place?, &mut blocks);
-            let entries: Vec<_> = blocks.into_iter().map(|block| self.cache.entry(block, Nanos::MAX)).collect();
+            let entries: Vec<_> = blocks
+                .into_iter()
+                .map(|block| self.cache.entry(block, Nanos::MAX))
+                .collect();
             self.segment = entries.into_iter();
         }
     }
@@ -57,6 +64,8 @@ impl<V: Value + ?Sized> IntoIterator for &Cache<V> {
 
 impl<V: Value + ?Sized> fmt::Debug for Iter<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Iter").field("cache", &self.cache).finish_non_exhaustive()
+        f.debug_struct("Iter")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
     }
 }

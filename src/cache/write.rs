@@ -43,16 +43,31 @@ impl<V: Value + ?Sized> Cache<V> {
     ///
     /// # Errors
     /// As `insert`, and [`Refusal::ZeroTtl`].
-    pub fn insert_with_ttl<K, S>(&self, key: K, value: S, ttl: Duration) -> Result<Option<Entry<V>>, InsertError<S>>
+    pub fn insert_with_ttl<K, S>(
+        &self,
+        key: K,
+        value: S,
+        ttl: Duration,
+    ) -> Result<Option<Entry<V>>, InsertError<S>>
     where
         K: Key,
         S: Source<V>,
     {
         if ttl.is_zero() {
-            return Err(InsertError { refusal: Refusal::ZeroTtl, value });
+            return Err(InsertError {
+                refusal: Refusal::ZeroTtl,
+                value,
+            });
         }
         let tti = self.inner.store.lifetime().tti;
-        self.insert_for(&key, value, Lifetime { ttl: Some(ttl), tti })
+        self.insert_for(
+            &key,
+            value,
+            Lifetime {
+                ttl: Some(ttl),
+                tti,
+            },
+        )
     }
 
     /// Takes the entry of a key out, and gives it back if it was alive.
@@ -67,13 +82,21 @@ impl<V: Value + ?Sized> Cache<V> {
     /// Takes the entry of a key out if `predicate` says so, and gives it back. The predicate runs without a lock, on the
     /// very entry that is then removed. It is asked again if another one took its place meanwhile, up to 64 times; then,
     /// or if it replaces the entry itself each time, nothing is removed.
-    pub fn remove_if<K: Key>(&self, key: K, mut predicate: impl FnMut(&Entry<V>) -> bool) -> Option<Entry<V>> {
+    pub fn remove_if<K: Key>(
+        &self,
+        key: K,
+        mut predicate: impl FnMut(&Entry<V>) -> bool,
+    ) -> Option<Entry<V>> {
         for _ in 0..REMOVE_IF_TRIES {
             let entry = self.handle(&key, false)?;
             if !predicate(&entry) {
                 return None;
             }
-            if self.inner.store.remove_block(entry.block(), RemovalCause::Removed) {
+            if self
+                .inner
+                .store
+                .remove_block(entry.block(), RemovalCause::Removed)
+            {
                 return Some(entry);
             }
         }
@@ -90,7 +113,11 @@ impl<V: Value + ?Sized> Cache<V> {
         }
         let store = &self.inner.store;
         let done = with_key(&key, |key| {
-            store.set_ttl(key.hash(store.hasher()), (key.shape().bits(), key.bytes()), ttl)
+            store.set_ttl(
+                key.hash(store.hasher()),
+                (key.shape().bits(), key.bytes()),
+                ttl,
+            )
         });
         Ok(done.unwrap_or(false))
     }
@@ -120,7 +147,10 @@ impl<V: Value + ?Sized> Cache<V> {
         let mut blocks = Vec::new();
         while let Some(at) = place {
             place = store.collect(at, &mut blocks);
-            let entries: Vec<_> = blocks.drain(..).map(|block| self.entry(block, Nanos::MAX)).collect();
+            let entries: Vec<_> = blocks
+                .drain(..)
+                .map(|block| self.entry(block, Nanos::MAX))
+                .collect();
             for entry in entries {
                 store.remove_block(entry.block(), RemovalCause::Invalidated);
             }
@@ -134,7 +164,12 @@ impl<V: Value + ?Sized> Cache<V> {
     }
 
     #[inline]
-    fn insert_for<K, S>(&self, key: &K, value: S, lifetime: Lifetime) -> Result<Option<Entry<V>>, InsertError<S>>
+    fn insert_for<K, S>(
+        &self,
+        key: &K,
+        value: S,
+        lifetime: Lifetime,
+    ) -> Result<Option<Entry<V>>, InsertError<S>>
     where
         K: Key + ?Sized,
         S: Source<V>,
@@ -145,35 +180,59 @@ impl<V: Value + ?Sized> Cache<V> {
             self.insert_encoded(key, value, lifetime)
         });
         answer.unwrap_or_else(|error| {
-            let value = value.take().expect("a key that is refused is not handed over");
-            Err(InsertError { refusal: Refusal::Key(error), value })
+            let value = value
+                .take()
+                .expect("a key that is refused is not handed over");
+            Err(InsertError {
+                refusal: Refusal::Key(error),
+                value,
+            })
         })
     }
 
-    fn insert_encoded<S>(&self, key: KeyRef<'_>, value: S, lifetime: Lifetime) -> Result<Option<Entry<V>>, InsertError<S>>
+    fn insert_encoded<S>(
+        &self,
+        key: KeyRef<'_>,
+        value: S,
+        lifetime: Lifetime,
+    ) -> Result<Option<Entry<V>>, InsertError<S>>
     where
         S: Source<V>,
     {
         let store = &self.inner.store;
         let hash = key.hash(store.hasher());
         store.prefetch_write(hash);
-        let parts = Parts { shape: key.shape().bits(), key: key.bytes(), idle: self.inner.has_tti };
+        let parts = Parts {
+            shape: key.shape().bits(),
+            key: key.bytes(),
+            idle: self.inner.has_tti,
+        };
         let Some(plan) = Plan::<V>::new(parts, value.n_elements()) else {
-            return Err(InsertError { refusal: store.too_large(u64::MAX), value });
+            return Err(InsertError {
+                refusal: store.too_large(u64::MAX),
+                value,
+            });
         };
         let reservation = match store.reserve(hash, plan.charge_bytes()) {
             Ok(reservation) => reservation,
             Err(refusal) => return Err(InsertError { refusal, value }),
         };
-        let (mut draft, kept) = Draft::new::<V, S>(plan, value)
-            .map_err(|value| InsertError { refusal: Refusal::OutOfMemory, value })?;
+        let (mut draft, kept) = Draft::new::<V, S>(plan, value).map_err(|value| InsertError {
+            refusal: Refusal::OutOfMemory,
+            value,
+        })?;
         if let Some(weigher) = &self.inner.weigher {
-            let weight = catch_unwind(AssertUnwindSafe(|| weigher(key.parts(), store.draft_value(&draft))));
+            let weight = catch_unwind(AssertUnwindSafe(|| {
+                weigher(key.parts(), store.draft_value(&draft))
+            }));
             match weight {
                 Ok(weight) if draft.add_weight(weight) => {}
                 Ok(_) => {
                     let value = draft.undo::<V, S>(kept);
-                    return Err(InsertError { refusal: store.too_large(u64::MAX), value });
+                    return Err(InsertError {
+                        refusal: store.too_large(u64::MAX),
+                        value,
+                    });
                 }
                 Err(panic) => {
                     drop(draft.undo::<V, S>(kept));
@@ -183,7 +242,10 @@ impl<V: Value + ?Sized> Cache<V> {
         }
         match store.insert(hash, draft, lifetime, reservation) {
             Ok(replaced) => Ok(replaced.map(|block| self.last(block))),
-            Err((refusal, draft)) => Err(InsertError { refusal, value: draft.undo::<V, S>(kept) }),
+            Err((refusal, draft)) => Err(InsertError {
+                refusal,
+                value: draft.undo::<V, S>(kept),
+            }),
         }
     }
 }

@@ -35,9 +35,12 @@ fn e29_f11_never_is_never() {
     assert!(source.probe(Nanos(u64::MAX - 1)).0);
     assert!(!probe(Nanos::MAX, Nanos::MAX, || Nanos::MAX).0);
     assert!(!probe(Nanos::MAX, Nanos(u64::MAX - 1), || Nanos::MAX).0);
-    assert!(probe(Nanos(u64::MAX - 1), Nanos(u64::MAX - 2), || {
-        Nanos(u64::MAX - 1)
-    }).0);
+    assert!(
+        probe(Nanos(u64::MAX - 1), Nanos(u64::MAX - 2), || {
+            Nanos(u64::MAX - 1)
+        })
+        .0
+    );
 }
 
 #[test]
@@ -136,7 +139,11 @@ fn system_clock_starts_at_zero_and_only_grows() {
         let now = source.now();
         assert!(coarse <= now && before <= now);
         assert!(source.probe(before).0);
-        assert!(!source.probe(now.saturating_add(Duration::from_secs(3600))).0);
+        assert!(
+            !source
+                .probe(now.saturating_add(Duration::from_secs(3600)))
+                .0
+        );
         before = now;
     }
     // A deadline nearby is told to the nanosecond: no reading before it says yes, none after it says no.

@@ -6,10 +6,10 @@ use std::mem::size_of;
 use std::ptr::NonNull;
 
 use super::{
-    Block, BlockRef, CHARGE_UNIT, Header, IDLE, RawGuard, Source, Value, allocated_bytes, block_layout, key_offset,
+    Block, BlockRef, CHARGE_UNIT, Deadline, Header, IDLE, RawGuard, Source, Value, allocated_bytes,
+    block_layout, key_offset,
 };
 use crate::clock::Nanos;
-use crate::deadline::Deadline;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Life, dealloc};
 
@@ -32,7 +32,14 @@ impl<'a, V: Value + ?Sized> Plan<'a, V> {
         u32::try_from(n_elements).ok()?;
         let (layout, value_offset) = block_layout::<V>(flags, parts.key.len(), n_elements)?;
         let charge_units = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT).ok()?;
-        Some(Plan { parts, layout, value_offset, n_elements, charge_units, value: PhantomData })
+        Some(Plan {
+            parts,
+            layout,
+            value_offset,
+            n_elements,
+            charge_units,
+            value: PhantomData,
+        })
     }
 
     pub(crate) fn charge_bytes(&self) -> u64 {
@@ -60,9 +67,19 @@ impl Draft {
         V: Value + ?Sized,
         S: Source<V>,
     {
-        let Plan { parts, layout, value_offset, n_elements, charge_units, .. } = plan;
+        let Plan {
+            parts,
+            layout,
+            value_offset,
+            n_elements,
+            charge_units,
+            ..
+        } = plan;
         let flags = if parts.idle { IDLE } else { 0 };
-        debug_assert_eq!(block_layout::<V>(flags, parts.key.len(), n_elements), Some((layout, value_offset)));
+        debug_assert_eq!(
+            block_layout::<V>(flags, parts.key.len(), n_elements),
+            Some((layout, value_offset))
+        );
         // SAFETY: the layout holds a header at least, so its size is not zero.
         let Some(base) = NonNull::new(unsafe { alloc(layout) }) else {
             return Err(source);
@@ -91,15 +108,23 @@ impl Draft {
         unsafe {
             base.cast::<Header>().write(header);
             if flags & IDLE != 0 {
-                base.add(size_of::<Header>()).cast::<Deadline>().write(Deadline::new(Nanos::MAX));
+                base.add(size_of::<Header>())
+                    .cast::<Deadline>()
+                    .write(Deadline::new(Nanos::MAX));
             }
-            base.add(key_offset(flags)).copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
+            base.add(key_offset(flags))
+                .copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
         }
         let raw = RawGuard { base, layout };
         // SAFETY: the value's place is reserved at `value_offset` for `n_elements`, aligned as `V` asks, and not yet written.
         let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), n_elements) };
         std::mem::forget(raw);
-        Ok((Draft { block: Block(base.cast()) }, kept))
+        Ok((
+            Draft {
+                block: Block(base.cast()),
+            },
+            kept,
+        ))
     }
 
     /// Gives the value back and frees the block.
@@ -124,7 +149,10 @@ impl Draft {
     pub(crate) fn add_weight(&mut self, bytes: u64) -> bool {
         let units = bytes.div_ceil(CHARGE_UNIT);
         let header = self.header_mut();
-        match u32::try_from(units).ok().and_then(|units| header.charge_bytes.checked_add(units)) {
+        match u32::try_from(units)
+            .ok()
+            .and_then(|units| header.charge_bytes.checked_add(units))
+        {
             Some(sum) => {
                 header.charge_bytes = sum;
                 true
@@ -159,4 +187,3 @@ impl Draft {
         unsafe { self.block.0.as_mut() }
     }
 }
-

@@ -28,7 +28,11 @@ impl<V: Value + ?Sized> Entry<V> {
     /// `block` was drafted for a `V`.
     #[inline]
     pub(crate) unsafe fn new(block: Block, left: Nanos) -> Self {
-        Self { block, left, _value: PhantomData }
+        Self {
+            block,
+            left,
+            _value: PhantomData,
+        }
     }
 
     /// The entry's version: it grows with each write of the key, over removal and re-insertion too; gaps are normal.
@@ -63,7 +67,11 @@ impl<V: Value + ?Sized> Deref for Entry<V> {
 
 impl<V: Value + ?Sized> Clone for Entry<V> {
     fn clone(&self) -> Self {
-        Self { block: self.block.as_ref().acquire(), left: self.left, _value: PhantomData }
+        Self {
+            block: self.block.as_ref().acquire(),
+            left: self.left,
+            _value: PhantomData,
+        }
     }
 }
 
@@ -83,7 +91,10 @@ impl<V: Value + ?Sized> AsRef<V> for Entry<V> {
 
 impl<V: Value + fmt::Debug + ?Sized> fmt::Debug for Entry<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("version", &self.version()).field("value", &&**self).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("version", &self.version())
+            .field("value", &&**self)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,4 +104,3 @@ impl From<Entry<[u8]>> for bytes::Bytes {
         bytes::Bytes::from_owner(entry)
     }
 }
-

@@ -1,15 +1,21 @@
+use crate::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use super::*;
 
 fn parts(key: &[u8]) -> Parts<'_> {
-    Parts { shape: 5, key, idle: false }
+    Parts {
+        shape: 5,
+        key,
+        idle: false,
+    }
 }
 
 fn draft<V: Value + ?Sized, S: Source<V>>(parts: Parts<'_>, source: S) -> (Draft, S::Kept) {
     let plan = Plan::<V>::new(parts, source.n_elements()).expect("it fits");
-    Draft::new::<V, S>(plan, source).ok().expect("there is memory")
+    Draft::new::<V, S>(plan, source)
+        .ok()
+        .expect("there is memory")
 }
 
 fn value<V: Value + ?Sized>(draft: &Draft) -> &V {
@@ -31,23 +37,38 @@ where
     for idle in [false, true] {
         for len in [1, 7, 8, 15, 16, 17, 24, 63, 64, 511, usize::from(u16::MAX)] {
             let key: Vec<u8> = (0..len).map(|n| n as u8 ^ 0x5a).collect();
-            let (mut draft, _) = draft::<V, S>(Parts { shape: 9, key: &key, idle }, source.clone());
+            let (mut draft, _) = draft::<V, S>(
+                Parts {
+                    shape: 9,
+                    key: &key,
+                    idle,
+                },
+                source.clone(),
+            );
             draft.seal(7, 8, Nanos(9), Nanos(10));
             let block = draft.as_ref();
             block.set_token(u32::MAX);
-            assert_eq!((block.version(), block.stamp(), block.deadline().get()), (7, 8, Nanos(9)));
+            assert_eq!(
+                (block.version(), block.stamp(), block.deadline().get()),
+                (7, 8, Nanos(9))
+            );
             assert_eq!((block.has_idle(), block.earliest()), (idle, Nanos(9)));
             if idle {
                 assert_eq!(block.idle().get(), Nanos(10));
             }
             assert_eq!(block.as_ptr().addr() % BLOCK_ALIGN, 0);
             assert_eq!(block.key_bytes(), key);
-            assert!(block.has_key(9, &key) && !block.has_key(8, &key) && !block.has_key(9, &key[1..]));
+            assert!(
+                block.has_key(9, &key) && !block.has_key(8, &key) && !block.has_key(9, &key[1..])
+            );
             let value = value::<V>(&draft);
             assert_eq!(value, expected);
             assert_eq!((&raw const *value).addr() % V::ALIGN, 0);
             let end = (&raw const *value).addr() + size_of_val(value) - block.as_ptr().addr();
-            assert!(block.charge_bytes() >= end as u64 + 8, "the charge covers the block");
+            assert!(
+                block.charge_bytes() >= end as u64 + 8,
+                "the charge covers the block"
+            );
             assert!(block.charge_bytes() < end as u64 + 8 + 16 + V::ALIGN as u64);
             release::<V>(draft);
         }
@@ -112,7 +133,10 @@ fn a_value_is_dropped_with_the_last_count() {
     let first = unsafe { Entry::<Arc<()>>::new(draft.into_block(), Nanos(5)) };
     let second = first.clone();
     assert!(first.same(&second) && first.block().has_handles());
-    assert_eq!((Arc::strong_count(&value), first.ttl()), (2, Some(std::time::Duration::from_nanos(5))));
+    assert_eq!(
+        (Arc::strong_count(&value), first.ttl()),
+        (2, Some(std::time::Duration::from_nanos(5)))
+    );
     drop(first);
     assert_eq!(Arc::strong_count(&value), 2);
     assert!(!second.block().has_handles());

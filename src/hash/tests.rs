@@ -9,7 +9,6 @@ fn dir_index(hash: KeyHash, stripe_log2: u32, depth: u32) -> usize {
     top_bits(hash.position(stripe_log2).bits(), depth)
 }
 
-
 const SHAPE: u8 = 0;
 
 fn hasher() -> Hasher64 {

@@ -206,7 +206,9 @@ enum Unfinished {
 #[inline(always)]
 pub(crate) fn lone_key<K: Key + ?Sized>(key: &K) -> Option<KeyRef<'_>> {
     let bytes = key.single()?;
-    (1..=MAX_KEY_BYTES).contains(&bytes.len()).then(|| KeyRef::from_stored(Shape::BYTES, bytes))
+    (1..=MAX_KEY_BYTES)
+        .contains(&bytes.len())
+        .then(|| KeyRef::from_stored(Shape::BYTES, bytes))
 }
 
 /// Encodes a key and hands it to `f`, without allocating.

@@ -22,14 +22,21 @@ fn words_come_out_once_in_their_order() {
 fn a_ring_keeps_the_latest_that_fit() {
     let (notes, mut tails) = Notes::new(1);
     (1..=1000).for_each(|word| notes.leave(1, word));
-    assert_eq!(take(&notes, &mut tails), (1000 - WORDS as u64 + 1..=1000).collect::<Vec<_>>());
+    assert_eq!(
+        take(&notes, &mut tails),
+        (1000 - WORDS as u64 + 1..=1000).collect::<Vec<_>>()
+    );
 }
 
 #[test]
 fn threads_spread_over_the_rings() {
     let (notes, mut tails) = Notes::new(4);
     (0..8).for_each(|thread| notes.leave(thread, u64::from(thread) + 1));
-    let used = notes.rings.iter().filter(|ring| ring.head.load(Ordering::Relaxed) == 2).count();
+    let used = notes
+        .rings
+        .iter()
+        .filter(|ring| ring.head.load(Ordering::Relaxed) == 2)
+        .count();
     assert_eq!(used, 4);
     let mut seen = take(&notes, &mut tails);
     seen.sort_unstable();
@@ -76,7 +83,11 @@ fn no_word_is_taken_twice_while_readers_write() {
     notes.take(&mut tails, |word| seen.push(word));
     let n = seen.len();
     assert!(n > 0);
-    assert!(seen.iter().all(|word| word & 3 < 3 && (1..=WORDS_EACH).contains(&(word >> 2))), "words are whole");
+    assert!(
+        seen.iter()
+            .all(|word| word & 3 < 3 && (1..=WORDS_EACH).contains(&(word >> 2))),
+        "words are whole"
+    );
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), n, "N1");

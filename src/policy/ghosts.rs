@@ -6,8 +6,8 @@
 //! # Invariants   G1 the records of a set are gapless and newest first; G2 a record is purged before its tick count repeats
 //! # Not here     the learning
 
-use crate::sync::prefetch;
 use super::meta::{Class, Key};
+use crate::sync::prefetch;
 
 const WAYS: usize = 16;
 const PRINT_BITS: u32 = 14;

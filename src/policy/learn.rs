@@ -54,7 +54,11 @@ static BIN_OF_LAG: [u8; 512] = {
     let mut lag = 0;
     while lag < 512 {
         let age = lag % TICK_CYCLE as usize;
-        let age = if age < PIN_AGE as usize { age } else { PIN_AGE as usize };
+        let age = if age < PIN_AGE as usize {
+            age
+        } else {
+            PIN_AGE as usize
+        };
         bins[lag] = BIN_OF_AGE[age];
         lag += 1;
     }
@@ -120,8 +124,7 @@ impl Learner {
         learner
     }
     pub(super) fn memory_bytes(&self) -> usize {
-        (self.reuses.capacity() + self.waits.capacity()) * size_of::<Row>()
-            + size_of::<Ranks>()
+        (self.reuses.capacity() + self.waits.capacity()) * size_of::<Row>() + size_of::<Ranks>()
     }
     /// A key of this class was used again at this age; stands for `weight` such.
     pub(super) fn reused(&mut self, class: Class, age: u32, weight: f32) {

@@ -6,9 +6,9 @@
 //! # Invariants   K1 no counter overflows into its neighbour
 //! # Not here     what a count means
 
-use crate::sync::prefetch;
 use super::meta::Key;
 use super::tuning::{SKETCH_AGE, SKETCH_NIBBLES, SKETCH_PROBES};
+use crate::sync::prefetch;
 
 const COUNT_MAX: u64 = 15;
 

@@ -21,11 +21,17 @@ fn a_look_sees_what_is_named_and_no_more() {
     other.name_entry(address(4));
     other.name_entry(address(5));
     let named = domain.look().unwrap();
-    assert_eq!([1, 2, 3, 4, 5].map(|n| named.has(address(n))), [true, true, true, false, true]);
+    assert_eq!(
+        [1, 2, 3, 4, 5].map(|n| named.has(address(n))),
+        [true, true, true, false, true]
+    );
     drop(inner);
     drop(outer);
     let named = domain.look().unwrap();
-    assert_eq!([1, 2, 3, 5].map(|n| named.has(address(n))), [false, false, false, true]);
+    assert_eq!(
+        [1, 2, 3, 5].map(|n| named.has(address(n))),
+        [false, false, false, true]
+    );
 }
 
 #[test]
@@ -40,7 +46,10 @@ fn a_record_that_was_left_is_taken_again_and_names_nothing() {
     assert!(domain.look().unwrap().has(address(8)));
     first.leave();
     assert!(!domain.look().unwrap().has(address(8)));
-    assert!(ptr::eq(domain.register(), first), "the list grows only if all records are taken (R2)");
+    assert!(
+        ptr::eq(domain.register(), first),
+        "the list grows only if all records are taken (R2)"
+    );
     assert!(!ptr::eq(domain.register(), first));
 }
 
@@ -83,7 +92,11 @@ fn reads_nest_to_a_depth_and_no_further() {
             while let Some(hazard) = enter_any() {
                 nested.push(hazard);
             }
-            let most = if barrier::form() == Form::Light { DEPTH } else { DEPTH - 1 };
+            let most = if barrier::form() == Form::Light {
+                DEPTH
+            } else {
+                DEPTH - 1
+            };
             assert_eq!(nested.len(), most);
             // They end in the reverse order (R3).
             while nested.pop().is_some() {}
@@ -99,7 +112,9 @@ fn a_panic_in_a_read_gives_its_level_back() {
     thread::spawn(|| {
         for depth in [1, 2, DEPTH - 1] {
             let panicked = catch_unwind(|| {
-                let _nested: Vec<_> = (0..depth).map(|_| enter_any().expect("so deep it goes")).collect();
+                let _nested: Vec<_> = (0..depth)
+                    .map(|_| enter_any().expect("so deep it goes"))
+                    .collect();
                 panic!("user code");
             });
             assert!(panicked.is_err());
@@ -192,7 +207,10 @@ fn what_a_reader_names_stays_whole() {
                 let named = domain.look().unwrap();
                 waiting.retain(|&old| {
                     // SAFETY: unlinked before the look, which didn't name it.
-                    named.has(old) || { unsafe { drop(Box::from_raw(old)) }; false }
+                    named.has(old) || {
+                        unsafe { drop(Box::from_raw(old)) };
+                        false
+                    }
                 });
                 assert!(waiting.len() <= 1, "one reader holds back one box");
             }
@@ -201,6 +219,8 @@ fn what_a_reader_names_stays_whole() {
         reader.join().unwrap();
         waiting.push(link.load(Ordering::Relaxed));
         // SAFETY: the reader has ended.
-        waiting.drain(..).for_each(|old| unsafe { drop(Box::from_raw(old)) });
+        waiting
+            .drain(..)
+            .for_each(|old| unsafe { drop(Box::from_raw(old)) });
     });
 }

@@ -7,7 +7,7 @@ use std::ptr;
 use super::{Cell, Store};
 use crate::entry::Block;
 use crate::reclaim::DOMAIN;
-use crate::stripe::{Batch, cost};
+use crate::stripe::{Batch, Stripe, cost};
 use crate::sync::atomic::Ordering;
 
 /// Values that one call tells the listener of, at most.
@@ -47,6 +47,12 @@ impl Drop for Telling {
     }
 }
 
+/// A batch on its way from a stripe to the allocator.
+pub(super) struct Flight<'c> {
+    batch: Batch,
+    in_flight: InFlight<'c>,
+}
+
 /// Notes that a batch of a stripe is being looked at, so that who waits for its bytes knows that they are coming.
 struct InFlight<'c>(&'c Cell);
 
@@ -68,17 +74,37 @@ impl Drop for InFlight<'_> {
 impl Store {
     /// Whether another thread is freeing something, which this one isn't in the midst of itself.
     pub(super) fn others_are_freeing(&self) -> bool {
-        FREEING.get() == 0 && self.cells.iter().any(|cell| cell.in_flight.load(Ordering::Relaxed) > 0)
+        FREEING.get() == 0
+            && self
+                .cells
+                .iter()
+                .any(|cell| cell.in_flight.load(Ordering::Relaxed) > 0)
+    }
+
+    /// What waits in a stripe, if it is enough for a look, or `at_once`. It is in flight from here on.
+    pub(super) fn take_batch<'c>(
+        &self,
+        cell: &'c Cell,
+        stripe: &mut Stripe,
+        at_once: bool,
+    ) -> Option<Flight<'c>> {
+        stripe.take_batch(at_once).map(|batch| Flight {
+            batch,
+            in_flight: InFlight::of(cell),
+        })
     }
 
     /// Frees what no reader names. Whether anything was freed.
-    pub(super) fn reclaim(&self, cell: &Cell, batch: Batch) -> bool {
-        let in_flight = InFlight::of(cell);
+    pub(super) fn reclaim(&self, cell: &Cell, flight: Flight<'_>) -> bool {
+        let Flight { batch, in_flight } = flight;
         let named = DOMAIN.look();
         let mut stuck = Batch::default();
         let mut freed = 0;
         for block in batch.blocks {
-            if named.as_ref().is_none_or(|named| named.has(block.as_ref().as_ptr())) {
+            if named
+                .as_ref()
+                .is_none_or(|named| named.has(block.as_ref().as_ptr()))
+            {
                 stuck.blocks.push(block);
             } else {
                 freed += cost(block.as_ref());
@@ -86,7 +112,10 @@ impl Store {
             }
         }
         for segment in batch.segments {
-            if named.as_ref().is_none_or(|named| named.has(segment.as_ptr())) {
+            if named
+                .as_ref()
+                .is_none_or(|named| named.has(segment.as_ptr()))
+            {
                 stuck.segments.push(segment);
             } else {
                 freed += segment.bytes();
@@ -118,7 +147,9 @@ impl Store {
 
     /// Tells the listener what left a stripe, in order; one thread at a time. With `waits`, for its turn.
     pub(super) fn tell(&self, cell: &Cell, waits: bool) {
-        let Some(listener) = &self.listener else { return };
+        let Some(listener) = &self.listener else {
+            return;
+        };
         let inside = TELLING.get();
         if ptr::eq(inside, self) {
             return;
@@ -126,7 +157,13 @@ impl Store {
         let waits = waits && inside.is_null();
         let mut told = 0;
         while told < TELL_PER_CALL {
-            let Some(turn) = (if waits { Some(cell.telling.lock()) } else { cell.telling.try_lock() }) else { return };
+            let Some(turn) = (if waits {
+                Some(cell.telling.lock())
+            } else {
+                cell.telling.try_lock()
+            }) else {
+                return;
+            };
             while told < TELL_PER_CALL {
                 let values = cell.back.lock().next_told(TELL_PER_CALL);
                 if values.is_empty() {
@@ -135,14 +172,18 @@ impl Store {
                 told += values.len();
                 let telling = Telling::of(self);
                 for (block, cause) in &values {
-                    self.contain(|| listener(block.as_ref(), self.last_left(block.as_ref()), *cause));
+                    self.contain(|| {
+                        listener(block.as_ref(), self.last_left(block.as_ref()), *cause)
+                    });
                 }
                 drop(telling);
-                cell.back.lock().was_told(values.into_iter().map(|(block, _)| block));
+                cell.back
+                    .lock()
+                    .was_told(values.into_iter().map(|(block, _)| block));
             }
             drop(turn);
             // Values are dropped after the turn is over: their own code may come here again.
-            let batch = cell.back.lock().take_batch(false);
+            let batch = self.take_batch(cell, &mut cell.back.lock(), false);
             if let Some(batch) = batch {
                 self.reclaim(cell, batch);
             }
@@ -176,7 +217,8 @@ impl Store {
         let env = self.env(cell);
         let mut stripe = cell.back.lock();
         let now = self.time.now();
-        let mut steps = if budget > 0 { stripe.expire(&env, now, budget) } else { 0 };
+        let expired = stripe.expire(&env, now, budget);
+        let mut steps = expired.steps;
         stripe.follow_bounds(&env);
         let above = |store: &Store| store.bytes.excess() > 0 || store.entries.excess() > 0;
         stripe.trim_all(&env);
@@ -188,8 +230,7 @@ impl Store {
         }
         stripe.shrink_wheel(&env, STEPS_PER_HOLD);
         stripe.claim_structure(&env);
-        let due = stripe.next_due().is_some_and(|due| due <= now);
-        let more = due || above(self) && stripe.len() > 0;
+        let more = !expired.done || above(self) && stripe.len() > 0;
         self.finish(cell, stripe);
         (steps, more)
     }
@@ -214,13 +255,20 @@ impl Store {
     /// hold, each at another moment, might count an entry twice.
     pub(crate) fn charged_bytes(&self) -> u64 {
         let used = self.bytes.used();
-        let idle: u64 = self.cells.iter().map(|cell| cell.back.lock().idle_bytes()).sum();
+        let idle: u64 = self
+            .cells
+            .iter()
+            .map(|cell| cell.back.lock().idle_bytes())
+            .sum();
         used.saturating_sub(idle)
     }
 
     pub(crate) fn bounds(&self) -> (Option<u64>, Option<u64>) {
         let (by_bytes, by_entries) = self.bounded;
-        (by_bytes.then(|| self.bytes.max()), by_entries.then(|| self.entries.max()))
+        (
+            by_bytes.then(|| self.bytes.max()),
+            by_entries.then(|| self.entries.max()),
+        )
     }
 }
 
@@ -233,7 +281,9 @@ impl Drop for Store {
             for (block, cause) in told {
                 if let Some(listener) = &self.listener {
                     let telling = Telling::of(self);
-                    self.contain(|| listener(block.as_ref(), self.last_left(block.as_ref()), cause));
+                    self.contain(|| {
+                        listener(block.as_ref(), self.last_left(block.as_ref()), cause)
+                    });
                     drop(telling);
                 }
                 self.release_quietly(block);

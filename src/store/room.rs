@@ -2,8 +2,8 @@
 
 use super::{Cell, Store};
 use crate::entry::{Block, Draft};
-use crate::hash::KeyHash;
 use crate::error::Refusal;
+use crate::hash::KeyHash;
 use crate::stripe::{Claims, ENTRY_SHARE, Lifetime, Put, cost};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
@@ -22,10 +22,17 @@ const EVICT_ELSEWHERE: usize = 32;
 impl Store {
     /// Claims the bytes of a large entry before its memory is taken, so that the allocator never hands out more than the
     /// bound while the entry is built. Small ones are claimed when they're linked.
-    pub(crate) fn reserve(&self, hash: KeyHash, charge_bytes: u64) -> Result<Reservation<'_>, Refusal> {
+    pub(crate) fn reserve(
+        &self,
+        hash: KeyHash,
+        charge_bytes: u64,
+    ) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
         if needed <= (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN) {
-            return Ok(Reservation { store: self, bytes: 0 });
+            return Ok(Reservation {
+                store: self,
+                bytes: 0,
+            });
         }
         let cell = self.cell(hash);
         if let Some(refusal) = self.never_fits(needed) {
@@ -42,7 +49,10 @@ impl Store {
             }
             self.finish(cell, stripe);
             if claimed {
-                return Ok(Reservation { store: self, bytes: needed });
+                return Ok(Reservation {
+                    store: self,
+                    bytes: needed,
+                });
             }
             if !self.search(cell, &mut search, progress) {
                 return Err(self.give_up(cell, search.gained));
@@ -66,7 +76,10 @@ impl Store {
         }
         // What most inserts need: one hold of the lock.
         let mut stripe = cell.back.lock();
-        stripe.receive(Claims { bytes: reservation.take(), entries: 0 });
+        stripe.receive(Claims {
+            bytes: reservation.take(),
+            entries: 0,
+        });
         let put = stripe.put(&self.env(cell), hash, draft, lifetime, false);
         self.finish(cell, stripe);
         match put {
@@ -107,7 +120,10 @@ impl Store {
             self.finish(cell, stripe);
             match put {
                 Put::Done(replaced) => return Ok(replaced),
-                Put::Short { draft: back, progress: more } => (draft, progress) = (back, more),
+                Put::Short {
+                    draft: back,
+                    progress: more,
+                } => (draft, progress) = (back, more),
             }
         }
         Err((self.give_up(cell, search.gained), draft))
@@ -124,7 +140,10 @@ impl Store {
         } else {
             search.idle += 1;
         }
-        if search.idle == IDLE_PASSES - 1 && search.n_yields < YIELDS_MAX && self.others_are_freeing() {
+        if search.idle == IDLE_PASSES - 1
+            && search.n_yields < YIELDS_MAX
+            && self.others_are_freeing()
+        {
             // Another thread holds what will be free in a moment.
             search.n_yields += 1;
             search.idle -= 1;
@@ -152,7 +171,7 @@ impl Store {
             self.tell(cell, waits);
         }
         stripe = cell.back.lock();
-        let batch = stripe.take_batch(true);
+        let batch = self.take_batch(cell, &mut stripe, true);
         drop(stripe);
         batch.is_some_and(|batch| self.reclaim(cell, batch))
     }
@@ -169,7 +188,11 @@ impl Store {
                 if std::ptr::eq(cell, home) || bytes >= search.needed && entries > 0 {
                     continue;
                 }
-                let stripe = if waits { Some(cell.back.lock()) } else { cell.back.try_lock() };
+                let stripe = if waits {
+                    Some(cell.back.lock())
+                } else {
+                    cell.back.try_lock()
+                };
                 let Some(mut stripe) = stripe else { continue };
                 any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE);
                 let given = stripe.give(search.needed.saturating_sub(bytes), 1 - entries.min(1));
@@ -199,7 +222,13 @@ struct Search {
 
 impl Search {
     fn new(needed: u64) -> Search {
-        Search { needed, gained: Claims::default(), pass: 0, idle: 0, n_yields: 0 }
+        Search {
+            needed,
+            gained: Claims::default(),
+            pass: 0,
+            idle: 0,
+            n_yields: 0,
+        }
     }
 }
 

@@ -27,9 +27,14 @@ impl<V: Value + ?Sized> TypedStore<V> {
         let releaser = unsafe { Releaser::new::<V>() };
         let listener = listener.map(|listener| -> super::Listener {
             // SAFETY: Y1; the handle owns a count of its own.
-            Box::new(move |block, left, cause| listener(unsafe { Entry::new(block.acquire(), left) }, cause))
+            Box::new(move |block, left, cause| {
+                listener(unsafe { Entry::new(block.acquire(), left) }, cause)
+            })
         });
-        Self { store: Store::new(config, releaser, listener), values: PhantomData }
+        Self {
+            store: Store::new(config, releaser, listener),
+            values: PhantomData,
+        }
     }
 
     /// A handle that takes over a count; `left` is the time that the entry has to live.

@@ -17,7 +17,11 @@ impl Stripe {
         if growth_bytes > 0 {
             let mut writer = self.table.writer(env.shared);
             let before = self.pending.segments.len();
-            writer.grow(hash, &|block| env.hash_of(block), &mut self.pending.segments);
+            writer.grow(
+                hash,
+                &|block| env.hash_of(block),
+                &mut self.pending.segments,
+            );
             self.discard_segments(before);
         }
         let mut block = block;
@@ -34,14 +38,25 @@ impl Stripe {
         }
     }
 
-    pub(super) fn replace(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, block: Block) -> Block {
+    pub(super) fn replace(
+        &mut self,
+        env: &Env<'_>,
+        loc: Loc,
+        hash: KeyHash,
+        block: Block,
+    ) -> Block {
         let mut writer = self.table.writer(env.shared);
         let old = Meta::from_bits(writer.meta(loc));
         let resized = old.with_size(policy::size_class(block.as_ref().charge_bytes()));
-        let used = policy::touch(resized, self.policy.tick(), hash.bits() as u32 ^ self.version as u32);
+        let used = policy::touch(
+            resized,
+            self.policy.tick(),
+            hash.bits() as u32 ^ self.version as u32,
+        );
         let old_block = writer.replace(loc, block, used.unwrap_or(resized).bits());
         if used.is_some() {
-            self.policy.note_hit(Note::pack(old, self.policy.tick(), hash.bits()));
+            self.policy
+                .note_hit(Note::pack(old, self.policy.tick(), hash.bits()));
         }
         self.unschedule(old_block.as_ref());
         self.schedule(env, loc, hash);
@@ -75,14 +90,19 @@ impl Stripe {
     /// Gives back all claims that nothing stands for.
     pub(crate) fn trim_all(&mut self, env: &Env<'_>) {
         self.bytes.trim(env.bytes, 0);
-        env.entries.give_back(std::mem::take(&mut self.spare_entries));
+        env.entries
+            .give_back(std::mem::take(&mut self.spare_entries));
     }
 
     /// Merges segments that have become nearly empty, a pair at a time.
     pub(super) fn shrink(&mut self, env: &Env<'_>, hash: KeyHash) {
         let before = self.pending.segments.len();
         let mut writer = self.table.writer(env.shared);
-        if writer.shrink(hash, &|block| env.hash_of(block), &mut self.pending.segments) {
+        if writer.shrink(
+            hash,
+            &|block| env.hash_of(block),
+            &mut self.pending.segments,
+        ) {
             self.discard_segments(before);
         }
     }

@@ -39,7 +39,15 @@ struct Candidate {
 
 impl Pool {
     pub(super) fn new() -> Pool {
-        Pool { items: [Candidate { rank: 0, meta: 0, loc: Loc::NOWHERE }; POOL], len: 0, retirements: 0 }
+        Pool {
+            items: [Candidate {
+                rank: 0,
+                meta: 0,
+                loc: Loc::NOWHERE,
+            }; POOL],
+            len: 0,
+            retirements: 0,
+        }
     }
 
     /// Forgets all places if a segment was retired since they were remembered.
@@ -177,7 +185,9 @@ impl Stripe {
 
     fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {
         let writer = self.table.writer(env.shared);
-        let Some(block) = writer.block(loc) else { return };
+        let Some(block) = writer.block(loc) else {
+            return;
+        };
         let hash = env.hash_of(block);
         let meta = Meta::from_bits(writer.meta(loc));
         self.leave(env, loc, hash, RemovalCause::Evicted);
@@ -190,7 +200,11 @@ impl Stripe {
 
     /// Takes out up to `n` entries for another stripe's sake. Whether any went.
     pub(crate) fn make_room(&mut self, env: &Env<'_>, n: usize) -> bool {
-        let now = if self.wheel.len() > 0 { env.time.coarse_now() } else { Nanos::ZERO };
+        let now = if self.wheel.len() > 0 {
+            env.time.coarse_now()
+        } else {
+            Nanos::ZERO
+        };
         let mut any = false;
         for _ in 0..n {
             if !self.bytes.can_exchange() || !self.evict(env, None, now) {

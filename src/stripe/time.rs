@@ -26,9 +26,19 @@ impl Lifetime {
 
     /// Hard and idle deadline of an entry that is written now.
     pub(super) fn deadlines(self, now: Nanos) -> (Nanos, Nanos) {
-        let after = |span: Option<Duration>| span.map_or(Nanos::MAX, |span| now.saturating_add(span));
+        let after =
+            |span: Option<Duration>| span.map_or(Nanos::MAX, |span| now.saturating_add(span));
         (after(self.ttl), after(self.tti))
     }
+}
+
+/// What `expire` did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expired {
+    /// Records that were fired or moved.
+    pub(crate) steps: usize,
+    /// Whether nothing is due any more.
+    pub(crate) done: bool,
 }
 
 impl Stripe {
@@ -44,10 +54,13 @@ impl Stripe {
         }
     }
 
-    /// Takes out entries that are due, at most `budget` steps of the wheel. How many steps were made.
-    pub(crate) fn expire(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> usize {
+    /// Takes out entries that are due, at most `budget` steps of the wheel.
+    pub(crate) fn expire(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> Expired {
         if self.wheel.len() == 0 {
-            return 0;
+            return Expired {
+                steps: 0,
+                done: true,
+            };
         }
         let mut due = std::mem::take(&mut self.due);
         let writer = self.table.writer(env.shared);
@@ -56,7 +69,9 @@ impl Stripe {
             budget,
             |payload, token| {
                 let hash = KeyHash::from_bits(payload);
-                let block = writer.find_token(hash, token.bits()).and_then(|loc| writer.block(loc));
+                let block = writer
+                    .find_token(hash, token.bits())
+                    .and_then(|loc| writer.block(loc));
                 block.map_or(Nanos::ZERO, BlockRef::earliest)
             },
             |payload, token| due.push((KeyHash::from_bits(payload), token.bits())),
@@ -67,7 +82,10 @@ impl Stripe {
         let mut emptier = None;
         for (hash, token) in due.drain(..) {
             emptier = Some(hash);
-            extended.extend(self.expire_one(env, hash, token, now).map(|loc| (loc, hash)));
+            extended.extend(
+                self.expire_one(env, hash, token, now)
+                    .map(|loc| (loc, hash)),
+            );
         }
         for (loc, hash) in extended {
             self.schedule(env, loc, hash);
@@ -76,14 +94,20 @@ impl Stripe {
             self.shrink(env, hash);
         }
         self.due = due;
-        advanced.fired + advanced.moved
+        Expired {
+            steps: advanced.fired + advanced.moved,
+            done: advanced.done,
+        }
     }
 
     /// Takes a due entry out; or says where it is, if it is alive after all.
     fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, token: u32, now: Nanos) -> Option<Loc> {
         let writer = self.table.writer(env.shared);
         let loc = writer.find_token(hash, token);
-        debug_assert!(loc.is_some(), "K1: a wheel record belongs to a linked entry");
+        debug_assert!(
+            loc.is_some(),
+            "K1: a wheel record belongs to a linked entry"
+        );
         let loc = loc?;
         let block = writer.block(loc)?;
         // The wheel has given the record up.
@@ -98,7 +122,9 @@ impl Stripe {
     /// Whether an entry is alive; if not, it leaves at once.
     pub(super) fn is_alive_or_leaves(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) -> bool {
         let writer = self.table.writer(env.shared);
-        let Some(block) = writer.block(loc) else { return false };
+        let Some(block) = writer.block(loc) else {
+            return false;
+        };
         if block.token() == 0 {
             return true;
         }
@@ -112,7 +138,9 @@ impl Stripe {
     /// Files an entry's deadline in the wheel.
     pub(super) fn schedule(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) {
         let writer = self.table.writer(env.shared);
-        let Some(block) = writer.block(loc) else { return };
+        let Some(block) = writer.block(loc) else {
+            return;
+        };
         let deadline = block.earliest();
         if deadline != Nanos::MAX {
             let token = self.wheel.schedule(deadline, hash.bits());
@@ -140,7 +168,11 @@ impl Stripe {
     ) -> Option<bool> {
         let find = |stripe: &mut Stripe| stripe.table.writer(env.shared).find(hash, key.0, key.1);
         let mut loc = find(self);
-        let growth_bytes = if ttl.is_some() { self.wheel.growth_bytes() as u64 } else { 0 };
+        let growth_bytes = if ttl.is_some() {
+            self.wheel.growth_bytes() as u64
+        } else {
+            0
+        };
         while loc.is_some() && !self.bytes.fund(env.bytes, growth_bytes, 0) && !forced {
             if !self.bytes.can_exchange() || !self.evict(env, loc, env.time.coarse_now()) {
                 return None;
@@ -151,22 +183,34 @@ impl Stripe {
         Some(loc.is_some_and(|loc| self.move_deadline(env, loc, hash, ttl)))
     }
 
-    fn move_deadline(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, ttl: Option<Duration>) -> bool {
+    fn move_deadline(
+        &mut self,
+        env: &Env<'_>,
+        loc: Loc,
+        hash: KeyHash,
+        ttl: Option<Duration>,
+    ) -> bool {
         // The time is read anew after a lost race, which only the end of the entry can have won.
         loop {
             if !self.is_alive_or_leaves(env, loc, hash) {
                 return false;
             }
             let writer = self.table.writer(env.shared);
-            let Some(block) = writer.block(loc) else { return false };
-            let Some(checked) = block.deadline().check(|deadline| env.time.probe(deadline)) else { continue };
+            let Some(block) = writer.block(loc) else {
+                return false;
+            };
+            let Some(checked) = block.deadline().check(|deadline| env.time.probe(deadline)) else {
+                continue;
+            };
             let deadline = ttl.map_or(Nanos::MAX, |ttl| env.time.now().saturating_add(ttl));
             if block.deadline().try_move(checked, deadline) {
                 break;
             }
         }
         let writer = self.table.writer(env.shared);
-        let Some(block) = writer.block(loc) else { return false };
+        let Some(block) = writer.block(loc) else {
+            return false;
+        };
         if let Some(token) = Token::from_bits(block.token()) {
             self.wheel.cancel(token);
             block.set_token(0);
@@ -181,20 +225,19 @@ impl Stripe {
         let writer = self.table.writer(env.shared);
         self.wheel.shrink(budget, |payload, old, new| {
             let hash = KeyHash::from_bits(payload);
-            if let Some(block) = writer.find_token(hash, old.bits()).and_then(|loc| writer.block(loc)) {
+            if let Some(block) = writer
+                .find_token(hash, old.bits())
+                .and_then(|loc| writer.block(loc))
+            {
                 block.set_token(new.bits());
             }
         });
-    }
-
-    /// When the next entry may be due.
-    pub(crate) fn next_due(&self) -> Option<Nanos> {
-        self.wheel.next_due()
     }
 }
 
 /// Whether a linked entry is alive at `now`; if not, it is over for readers too.
 fn is_alive(block: BlockRef<'_>, now: Nanos) -> bool {
     let probe = |deadline: Nanos| (deadline != Nanos::MAX && deadline <= now, now);
-    block.deadline().check(probe).is_some() && (!block.has_idle() || block.idle().check(probe).is_some())
+    block.deadline().check(probe).is_some()
+        && (!block.has_idle() || block.idle().check(probe).is_some())
 }

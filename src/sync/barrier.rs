@@ -17,9 +17,9 @@
 
 #[cfg(not(engine_loom))]
 use super::Mutex;
+use super::atomic::{AtomicPtr, Ordering, compiler_fence, fence};
 #[cfg(not(engine_loom))]
 use super::atomic::{AtomicU8, AtomicU64};
-use super::atomic::{AtomicPtr, Ordering, compiler_fence, fence};
 
 /// How the two sides are ordered; see the table of the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

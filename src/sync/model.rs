@@ -49,7 +49,8 @@ impl Life {
     #[allow(unsafe_code)]
     pub(crate) fn touch(&self) {
         // SAFETY: `with` panics where the access races.
-        self.0.with(|alive| assert!(unsafe { *alive }, "memory is used after its end"));
+        self.0
+            .with(|alive| assert!(unsafe { *alive }, "memory is used after its end"));
     }
 
     #[track_caller]
@@ -60,7 +61,8 @@ impl Life {
             return;
         }
         // SAFETY: as above.
-        self.0.with_mut(|alive| assert!(std::mem::take(unsafe { &mut *alive }), "memory ends once"));
+        self.0
+            .with_mut(|alive| assert!(std::mem::take(unsafe { &mut *alive }), "memory ends once"));
     }
 }
 

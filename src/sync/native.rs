@@ -37,7 +37,6 @@ impl<T> Mutex<T> {
 pub(crate) struct Condvar(parking_lot::Condvar);
 
 impl Condvar {
-
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
     }

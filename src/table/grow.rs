@@ -3,7 +3,10 @@
 use std::ptr::NonNull;
 
 use super::writer::directory_bytes;
-use super::{Directory, Loc, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, match_bytes, pack, split_root};
+use super::{
+    Directory, Loc, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, match_bytes, pack,
+    split_root,
+};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::sync::atomic::Ordering;
@@ -14,7 +17,11 @@ const SPARE_DEPTH: u32 = 4;
 
 /// A segment of full size splits when more than 6 of 7 slots are taken.
 fn limit(log2: u32) -> usize {
-    if log2 == 0 { SLOTS } else { (SLOTS - 1) << log2 }
+    if log2 == 0 {
+        SLOTS
+    } else {
+        (SLOTS - 1) << log2
+    }
 }
 
 /// Two neighbours merge when they'd fill less than a third of one.
@@ -27,7 +34,10 @@ impl Writer<'_> {
     /// The bytes that `grow` would allocate before this key is linked; 0: there is room.
     pub(crate) fn growth_bytes(&self, hash: KeyHash) -> u64 {
         let (segment, mask) = self.segment_of(hash);
-        let home = self.bucket(segment, hash.bucket() & mask).tags.load(Ordering::Relaxed);
+        let home = self
+            .bucket(segment, hash.bucket() & mask)
+            .tags
+            .load(Ordering::Relaxed);
         // A key that finds a place at home needs no growth; so the segment's head is looked at by few inserts.
         if match_bytes(home, 0) != 0 {
             return 0;
@@ -43,7 +53,11 @@ impl Writer<'_> {
             return 0;
         }
         let depth = self.shared.directory().depth;
-        let doubling = if head.depth.load(Ordering::Relaxed) == depth { directory_bytes(depth + 1) } else { 0 };
+        let doubling = if head.depth.load(Ordering::Relaxed) == depth {
+            directory_bytes(depth + 1)
+        } else {
+            0
+        };
         Segment::bytes(SEGMENT_LOG2_MAX) + doubling
     }
 
@@ -54,7 +68,12 @@ impl Writer<'_> {
 
     /// Makes room where this key belongs: a larger segment, or a split one. What is replaced goes into `retired`.
     /// Where the allocator refuses, nothing changes, and the key takes what places are left.
-    pub(crate) fn grow(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) {
+    pub(crate) fn grow(
+        &mut self,
+        hash: KeyHash,
+        hash_of: HashOf<'_>,
+        retired: &mut Vec<RetiredSegment>,
+    ) {
         let (segment, _) = self.segment_of(hash);
         if self.head(segment).log2 < SEGMENT_LOG2_MAX {
             self.enlarge(hash, hash_of, retired);
@@ -68,15 +87,20 @@ impl Writer<'_> {
         let (old, mask) = self.segment_of(hash);
         let head = self.head(old);
         let (log2, depth) = (head.log2, head.depth.load(Ordering::Relaxed));
-        let Some(new) = Segment::try_new(next_log2(log2), depth) else { return };
+        let Some(new) = Segment::try_new(next_log2(log2), depth) else {
+            return;
+        };
         for index in 0..=mask {
             self.copy_bucket(old, index, new, hash_of);
         }
         // Release: the copies are seen whole. Readers of the old segment find it stale (T4).
         self.store_roots(hash, depth, new);
-        self.table.bytes = self.table.bytes + Segment::bytes(next_log2(log2)) - Segment::bytes(log2);
+        self.table.bytes =
+            self.table.bytes + Segment::bytes(next_log2(log2)) - Segment::bytes(log2);
         self.table.retirements += 1;
-        retired.push(RetiredSegment(NonNull::new(old).expect("a root is never null")));
+        retired.push(RetiredSegment(
+            NonNull::new(old).expect("a root is never null"),
+        ));
     }
 
     /// Copies the entries of one bucket into a segment that no reader can reach yet.
@@ -93,7 +117,9 @@ impl Writer<'_> {
     fn split(&mut self, hash: KeyHash, hash_of: HashOf<'_>) {
         let (old, mask) = self.segment_of(hash);
         let depth = self.head(old).depth.load(Ordering::Relaxed);
-        let Some(new) = Segment::try_new(SEGMENT_LOG2_MAX, depth + 1) else { return };
+        let Some(new) = Segment::try_new(SEGMENT_LOG2_MAX, depth + 1) else {
+            return;
+        };
         if depth == self.shared.directory().depth {
             self.double_directory();
         }
@@ -123,7 +149,15 @@ impl Writer<'_> {
     }
 
     /// Puts an entry into the same place of another segment of the same size, which no reader can reach yet.
-    fn place(&self, to: *mut Segment, mask: usize, at: Loc, hash: KeyHash, block: Block, meta: u32) {
+    fn place(
+        &self,
+        to: *mut Segment,
+        mask: usize,
+        at: Loc,
+        hash: KeyHash,
+        block: Block,
+        meta: u32,
+    ) {
         let bucket = self.bucket(to, at.bucket as usize);
         let tags = bucket.tags.load(Ordering::Relaxed) | u64::from(hash.tag()) << (8 * at.slot);
         bucket.tags.store(tags, Ordering::Relaxed);
@@ -137,7 +171,12 @@ impl Writer<'_> {
     }
 
     /// Merges the segment of this key with its neighbour if both are nearly empty. True if it did.
-    pub(crate) fn shrink(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) -> bool {
+    pub(crate) fn shrink(
+        &mut self,
+        hash: KeyHash,
+        hash_of: HashOf<'_>,
+        retired: &mut Vec<RetiredSegment>,
+    ) -> bool {
         let (segment, _) = self.segment_of(hash);
         let depth = self.head(segment).depth.load(Ordering::Relaxed);
         if depth == 0 {
@@ -146,7 +185,8 @@ impl Writer<'_> {
         let position = self.shared.position(hash).bits();
         let bit = 1u64 << (64 - depth);
         let lower = position & !(u64::MAX >> (depth - 1));
-        let roots = [lower, lower | bit].map(|at| self.shared.root_at_position(at).load(Ordering::Relaxed));
+        let roots =
+            [lower, lower | bit].map(|at| self.shared.root_at_position(at).load(Ordering::Relaxed));
         // The upper one stays. A split leaves the lower half where it was, so a root that has left a segment never comes
         // back to it: a reader that finds its root unchanged has looked at the right segment all the time (T4).
         let [(from, mask), (into, _)] = roots.map(split_root);
@@ -166,14 +206,18 @@ impl Writer<'_> {
         self.table.n_segments -= 1;
         self.table.bytes -= Segment::bytes(self.head(from).log2);
         self.table.retirements += 1;
-        retired.push(RetiredSegment(NonNull::new(from).expect("a root is never null")));
+        retired.push(RetiredSegment(
+            NonNull::new(from).expect("a root is never null"),
+        ));
         true
     }
 
     fn double_directory(&mut self) {
         let old = self.shared.directory();
         let depth = old.depth + 1;
-        let new = Directory::boxed(self.shared.skip_bits, depth, |index| old.roots[index >> 1].load(Ordering::Relaxed));
+        let new = Directory::boxed(self.shared.skip_bits, depth, |index| {
+            old.roots[index >> 1].load(Ordering::Relaxed)
+        });
         // SeqCst: release, so that it is seen whole; and in order with the loads in `is_current`.
         self.shared.directory.store(new.as_ptr(), Ordering::SeqCst);
         self.table.directories.push(new);
@@ -188,7 +232,11 @@ impl Writer<'_> {
     fn store_roots_at(&self, position: u64, depth: u32, tagged: *mut Segment) {
         let directory = self.shared.directory();
         let spread = directory.depth - depth;
-        let first = if depth == 0 { 0 } else { ((position >> (64 - depth)) as usize) << spread };
+        let first = if depth == 0 {
+            0
+        } else {
+            ((position >> (64 - depth)) as usize) << spread
+        };
         for root in &directory.roots[first..first + (1 << spread)] {
             // SeqCst: release, so that the segment is seen whole; and in order with the loads in `is_current`.
             root.store(tagged, Ordering::SeqCst);

@@ -1,5 +1,7 @@
 //! Looking at entries that nobody asked for: samples, the endless sweep, the walk over all.
 
+use std::ptr::{self, NonNull};
+
 use super::{Loc, SLOTS, Segment, Table, Writer, address_of, meta_of, prefetch, split_root};
 use crate::entry::{Block, BlockRef};
 use crate::hash::{KeyHash, Position};
@@ -43,7 +45,14 @@ impl Writer<'_> {
         for (slot, word) in self.bucket(segment, index).slots.iter().enumerate() {
             let word = word.load(Ordering::Relaxed);
             if !address_of(word).is_null() {
-                see(Loc { segment, bucket: index as u32, slot: slot as u32 }, meta_of(word));
+                see(
+                    Loc {
+                        segment,
+                        bucket: index as u32,
+                        slot: slot as u32,
+                    },
+                    meta_of(word),
+                );
             }
         }
     }
@@ -58,7 +67,15 @@ impl Writer<'_> {
             n += 1;
         });
         for &(slot, meta) in &seen[..n] {
-            see(self, Loc { segment, bucket: index as u32, slot }, meta);
+            see(
+                self,
+                Loc {
+                    segment,
+                    bucket: index as u32,
+                    slot,
+                },
+                meta,
+            );
         }
     }
 
@@ -67,16 +84,26 @@ impl Writer<'_> {
     fn take_step(&mut self, walk: impl FnOnce(&mut Table) -> &mut Step) -> (*mut Segment, usize) {
         let step = walk(self.table);
         let directory = self.shared.directory();
-        let root = if step.root < directory.roots.len() { step.root } else { 0 };
+        let root = if step.root < directory.roots.len() {
+            step.root
+        } else {
+            0
+        };
         let (segment, mask) = split_root(directory.roots[root].load(Ordering::Relaxed));
         let index = step.index & mask;
         *step = if index < mask {
-            Step { root, index: index + 1 }
+            Step {
+                root,
+                index: index + 1,
+            }
         } else {
             // A segment stands behind `2^(directory's depth - its own)` roots side by side; on to the next one.
             // SAFETY: a root of the latest directory, which only a writer replaces.
             let depth = directory.depth - unsafe { &*segment }.depth.load(Ordering::Relaxed);
-            Step { root: ((root >> depth) + 1) << depth, index: 0 }
+            Step {
+                root: ((root >> depth) + 1) << depth,
+                index: 0,
+            }
         };
         (segment, index)
     }
@@ -89,7 +116,11 @@ impl Writer<'_> {
         out: &mut Vec<Block>,
     ) -> Option<Cursor> {
         let directory = self.shared.directory();
-        let (segment, mask) = split_root(self.shared.root_at_position(cursor.0).load(Ordering::Relaxed));
+        let (segment, mask) = split_root(
+            self.shared
+                .root_at_position(cursor.0)
+                .load(Ordering::Relaxed),
+        );
         for index in 0..=mask {
             self.visit(segment, index, |loc, _| {
                 let block = self.block(loc).expect("visited slots are taken");
@@ -107,5 +138,26 @@ impl Writer<'_> {
         }
         let range = 1u64 << (64 - depth);
         (cursor.0 & !(range - 1)).checked_add(range).map(Cursor)
+    }
+
+    /// Takes all entries out, at the end of the table.
+    pub(crate) fn drain(&mut self, out: &mut Vec<Block>) {
+        let mut previous = ptr::null_mut();
+        for root in &self.shared.directory().roots {
+            let (segment, mask) = split_root(root.load(Ordering::Relaxed));
+            if segment == std::mem::replace(&mut previous, segment) {
+                continue;
+            }
+            for index in 0..=mask {
+                for slot in &self.bucket(segment, index).slots {
+                    let word = slot.swap(ptr::null_mut(), Ordering::SeqCst);
+                    // SAFETY: as in `replace`.
+                    out.extend(
+                        NonNull::new(address_of(word)).map(|raw| unsafe { Block::from_raw(raw) }),
+                    );
+                }
+            }
+        }
+        self.table.len = 0;
     }
 }

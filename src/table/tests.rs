@@ -46,7 +46,15 @@ impl Garden {
         // SAFETY: a garden's blocks are drafted for `u64`.
         let releaser = unsafe { Releaser::new::<u64>() };
         let (model, left, retired) = Default::default();
-        Garden { shared, table, model, left, retired, domain: Domain::new(), releaser }
+        Garden {
+            shared,
+            table,
+            model,
+            left,
+            retired,
+            domain: Domain::new(),
+            releaser,
+        }
     }
 
     fn writer(&mut self) -> Writer<'_> {
@@ -57,18 +65,28 @@ impl Garden {
     fn insert(&mut self, key: (u64, u64), value: u64) -> Result<(), Crowded> {
         let bytes = encode(key);
         let hash = KeyHash::from_bits(key.0);
-        let parts = Parts { shape: 3, key: &bytes, idle: false };
+        let parts = Parts {
+            shape: 3,
+            key: &bytes,
+            idle: false,
+        };
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
-        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else { panic!("there is memory") };
+        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else {
+            panic!("there is memory")
+        };
         let mut writer = self.table.writer(&self.shared);
         if let Some(loc) = writer.find(hash, 3, &bytes) {
-            self.left.push(writer.replace(loc, draft.into_block(), value as u32 & 0xf_ffff));
+            self.left
+                .push(writer.replace(loc, draft.into_block(), value as u32 & 0xf_ffff));
         } else {
             let before = writer.table.bytes();
             let growth = writer.growth_bytes(hash);
             if growth > 0 {
                 writer.grow(hash, &hash_of, &mut self.retired);
-                assert!(writer.table.bytes() <= before + growth, "growth takes no more than was said");
+                assert!(
+                    writer.table.bytes() <= before + growth,
+                    "growth takes no more than was said"
+                );
             }
             let loc = writer.link(hash, draft.into_block(), value as u32 & 0xf_ffff)?;
             assert_eq!(writer.find(hash, 3, &bytes), Some(loc));
@@ -88,7 +106,11 @@ impl Garden {
     }
 
     fn shrink(&mut self, hash: u64) -> bool {
-        self.table.writer(&self.shared).shrink(KeyHash::from_bits(hash), &hash_of, &mut self.retired)
+        self.table.writer(&self.shared).shrink(
+            KeyHash::from_bits(hash),
+            &hash_of,
+            &mut self.retired,
+        )
     }
 
     /// All segments from the left to the right, each with its first root.
@@ -107,7 +129,13 @@ impl Garden {
     fn validate(&mut self) {
         let depth = self.shared.directory().depth;
         let segments = self.segments();
-        let roots: Vec<_> = self.shared.directory().roots.iter().map(|root| root.load(Ordering::Relaxed)).collect();
+        let roots: Vec<_> = self
+            .shared
+            .directory()
+            .roots
+            .iter()
+            .map(|root| root.load(Ordering::Relaxed))
+            .collect();
         let (mut bytes, mut n_entries) = (0, 0);
         for &(first, tagged) in &segments {
             let (segment, mask) = split_root(tagged);
@@ -115,7 +143,12 @@ impl Garden {
             let head = writer.head(segment);
             let spread = 1 << (depth - head.depth.load(Ordering::Relaxed));
             assert_eq!((head.log2, first % spread), (mask.count_ones(), 0));
-            assert!(roots[first..first + spread].iter().all(|&root| root == tagged), "roots stand side by side");
+            assert!(
+                roots[first..first + spread]
+                    .iter()
+                    .all(|&root| root == tagged),
+                "roots stand side by side"
+            );
             bytes += Segment::bytes(head.log2);
             let mut passed = vec![0; mask + 1];
             let mut n = 0;
@@ -123,12 +156,23 @@ impl Garden {
                 writer.visit(segment, index, |loc, meta| {
                     let block = writer.block(loc).expect("visited slots are taken");
                     let hash = hash_of(block);
-                    let value = self.model.get(&key_of(block)).expect("what is linked was inserted");
+                    let value = self
+                        .model
+                        .get(&key_of(block))
+                        .expect("what is linked was inserted");
                     assert_eq!((value_of(block), meta), (*value, *value as u32 & 0xf_ffff));
                     let tags = writer.bucket(segment, index).tags.load(Ordering::Relaxed);
                     assert_eq!((tags >> (8 * loc.slot)) as u8, hash.tag(), "T2");
-                    let home = self.shared.position(hash).bits().checked_shr(64 - depth).unwrap_or(0) as usize;
-                    assert!((first..first + spread).contains(&home), "an entry is where its hash says");
+                    let home = self
+                        .shared
+                        .position(hash)
+                        .bits()
+                        .checked_shr(64 - depth)
+                        .unwrap_or(0) as usize;
+                    assert!(
+                        (first..first + spread).contains(&home),
+                        "an entry is where its hash says"
+                    );
                     let mut at = hash.bucket() & mask;
                     while at != index {
                         passed[at] += 1;
@@ -141,9 +185,18 @@ impl Garden {
                 let bucket = writer.bucket(segment, index);
                 let tags = bucket.tags.load(Ordering::Relaxed);
                 let overflow = overflow_of(tags);
-                assert!(overflow == n_passed || overflow == 255, "T3: {overflow} for {n_passed}");
-                let n_tags = (0..SLOTS).filter(|slot| (tags >> (8 * slot)) as u8 != 0).count();
-                let n_slots = bucket.slots.iter().filter(|slot| !slot.load(Ordering::Relaxed).is_null()).count();
+                assert!(
+                    overflow == n_passed || overflow == 255,
+                    "T3: {overflow} for {n_passed}"
+                );
+                let n_tags = (0..SLOTS)
+                    .filter(|slot| (tags >> (8 * slot)) as u8 != 0)
+                    .count();
+                let n_slots = bucket
+                    .slots
+                    .iter()
+                    .filter(|slot| !slot.load(Ordering::Relaxed).is_null())
+                    .count();
                 assert_eq!(n_tags, n_slots, "T2");
             }
             assert_eq!(head.len.load(Ordering::Relaxed), n);
@@ -153,7 +206,10 @@ impl Garden {
         assert_eq!(self.table.directories.len(), depth as usize + 1, "T5");
         assert_eq!(self.table.bytes(), bytes + directories);
         assert_eq!(self.table.n_segments, segments.len());
-        assert_eq!((self.table.len(), n_entries), (self.model.len(), self.model.len()));
+        assert_eq!(
+            (self.table.len(), n_entries),
+            (self.model.len(), self.model.len())
+        );
         self.free();
     }
 
@@ -164,9 +220,18 @@ impl Garden {
             let bytes = encode(key);
             let hash = KeyHash::from_bits(key.0);
             let mut hazard = record.hazard(1);
-            let found = self.shared.find(&mut hazard, hash, 3, &bytes).expect("nobody writes");
-            assert_eq!(found.map(|found| value_of(found.block)), self.model.get(&key).copied());
-            assert!(matches!(self.shared.find(&mut hazard, hash, 4, &bytes), Ok(None)), "of another shape");
+            let found = self
+                .shared
+                .find(&mut hazard, hash, 3, &bytes)
+                .expect("nobody writes");
+            assert_eq!(
+                found.map(|found| value_of(found.block)),
+                self.model.get(&key).copied()
+            );
+            assert!(
+                matches!(self.shared.find(&mut hazard, hash, 4, &bytes), Ok(None)),
+                "of another shape"
+            );
         }
     }
 
@@ -204,7 +269,9 @@ fn next(random: &mut u64) -> u64 {
 fn check(skip_bits: u32, n_keys: u64, hash: impl Fn(u64) -> u64) -> Garden {
     let mut garden = Garden::new(skip_bits);
     let mut random = 0x9e37_79b9_7f4a_7c15;
-    let keys: Vec<(u64, u64)> = (0..n_keys).map(|number| (hash(next(&mut random)), number)).collect();
+    let keys: Vec<(u64, u64)> = (0..n_keys)
+        .map(|number| (hash(next(&mut random)), number))
+        .collect();
     for (n, &key) in keys.iter().enumerate() {
         garden.insert(key, n as u64).expect("there is room");
         if n.is_multiple_of(n_keys as usize / 16 + 1) {
@@ -215,7 +282,11 @@ fn check(skip_bits: u32, n_keys: u64, hash: impl Fn(u64) -> u64) -> Garden {
     garden.validate();
     for step in 0..2 * n_keys {
         let key = keys[(next(&mut random) % n_keys) as usize];
-        if next(&mut random).is_multiple_of(2) { garden.remove(key) } else { garden.insert(key, step).expect("room") }
+        if next(&mut random).is_multiple_of(2) {
+            garden.remove(key)
+        } else {
+            garden.insert(key, step).expect("room")
+        }
         if step.is_multiple_of(n_keys / 4 + 1) {
             garden.validate();
         }
@@ -239,8 +310,14 @@ const SCALE: u64 = if cfg!(miri) { 40 } else { 1 };
 fn random_keys_are_found_and_gone() {
     for skip_bits in [0, 1, 6, 16] {
         // A stripe's own bits are the same in each of its hashes.
-        let garden = check(skip_bits, 12_000 / SCALE, |random| random >> skip_bits | 1 << 63);
-        assert_eq!(garden.segments().len(), 1, "an empty table has merged to one segment");
+        let garden = check(skip_bits, 12_000 / SCALE, |random| {
+            random >> skip_bits | 1 << 63
+        });
+        assert_eq!(
+            garden.segments().len(),
+            1,
+            "an empty table has merged to one segment"
+        );
     }
 }
 
@@ -251,7 +328,9 @@ fn one_tag_and_one_bucket_for_all_is_slow_but_right() {
 
 #[test]
 fn a_tag_of_one_is_not_confused_with_empty_places() {
-    check(0, 2000 / SCALE, |random| random & !0x3fc0 | (random & 1) << 6);
+    check(0, 2000 / SCALE, |random| {
+        random & !0x3fc0 | (random & 1) << 6
+    });
 }
 
 #[test]
@@ -267,7 +346,10 @@ fn equal_hashes_fill_one_segment_and_no_more() {
     };
     garden.left.push(crowded);
     assert_eq!(n_linked, 448);
-    assert!(garden.shared.directory().depth <= 8, "splitting does not help, and is not tried for ever");
+    assert!(
+        garden.shared.directory().depth <= 8,
+        "splitting does not help, and is not tried for ever"
+    );
     garden.validate();
     garden.look_for((0..500).map(|number| (hash, number)));
     // A place that becomes free is found again, though the overflow counts are stuck.
@@ -276,7 +358,9 @@ fn equal_hashes_fill_one_segment_and_no_more() {
         let first = writer.first_of(KeyHash::from_bits(hash));
         let key = key_of(writer.block(first).unwrap());
         garden.remove(key);
-        garden.insert((hash, 1000 + round), round).expect("one place is free");
+        garden
+            .insert((hash, 1000 + round), round)
+            .expect("one place is free");
         garden.validate();
     }
     // Others of the same table aren't concerned.
@@ -286,28 +370,4 @@ fn equal_hashes_fill_one_segment_and_no_more() {
     }
     garden.look_for([(!hash, 0), (hash, 1)].into_iter());
     garden.validate();
-}
-
-#[test]
-fn metadata_and_address_share_a_word() {
-    let mut garden = Garden::new(0);
-    garden.insert((5, 0), 0xa_bcde).unwrap();
-    let mut writer = garden.writer();
-    let loc = writer.find(KeyHash::from_bits(5), 3, &encode((5, 0))).unwrap();
-    assert_eq!(writer.meta(loc), 0xa_bcde);
-    let block = writer.block(loc).unwrap().as_ptr();
-    for meta in [0, 1, 0xf_ffff, 0x8_0001] {
-        writer.set_meta(loc, meta);
-        assert_eq!((writer.meta(loc), writer.block(loc).unwrap().as_ptr()), (meta, block));
-    }
-    writer.set_meta(loc, 0xa_bcde);
-    let record = garden.domain.register();
-    let mut hazard = record.hazard(0);
-    let found = garden.shared.find(&mut hazard, KeyHash::from_bits(5), 3, &encode((5, 0))).unwrap().unwrap();
-    assert_eq!(found.meta(), 0xa_bcde);
-    assert!(found.try_set_meta(9));
-    assert!(!found.try_set_meta(10), "it is no longer what was found (T6)");
-    let mut writer = garden.table.writer(&garden.shared);
-    assert_eq!(writer.meta(loc), 9);
-    writer.set_meta(loc, 0xa_bcde);
 }

@@ -2,11 +2,11 @@
 
 use std::ptr::{self, NonNull};
 
-use super::{
-    Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, Segment, Shared, address_of, bucket_at,
-    match_bytes, meta_of, overflow_of, pack, split_root,
-};
 use super::sample::Step;
+use super::{
+    Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, Segment, Shared, address_of,
+    bucket_at, match_bytes, meta_of, overflow_of, pack, split_root,
+};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::sync::atomic::{AtomicPtr, Ordering};
@@ -28,7 +28,11 @@ pub(crate) struct Loc {
 
 impl Loc {
     /// No location; for filling arrays.
-    pub(crate) const NOWHERE: Loc = Loc { segment: ptr::null_mut(), bucket: 0, slot: 0 };
+    pub(crate) const NOWHERE: Loc = Loc {
+        segment: ptr::null_mut(),
+        bucket: 0,
+        slot: 0,
+    };
 }
 
 // SAFETY: a location is an address that only `Writer` looks behind, under the lock, while it is valid.
@@ -39,7 +43,7 @@ pub(crate) struct Table {
     pub(super) directories: Vec<NonNull<Directory>>,
     pub(super) n_segments: usize,
     pub(super) bytes: u64,
-    len: usize,
+    pub(super) len: usize,
     pub(super) retirements: u64,
     /// The bucket that `sweep` visits next.
     pub(super) swept: Step,
@@ -56,8 +60,19 @@ impl Table {
         let root = Segment::new(0, 0);
         let directory = Directory::boxed(skip_bits, 0, |_| root);
         let bytes = Segment::bytes(0) + directory_bytes(0);
-        let shared = Shared { directory: AtomicPtr::new(directory.as_ptr()), skip_bits };
-        let table = Table { directories: vec![directory], n_segments: 1, bytes, len: 0, retirements: 0, swept: Step::default(), sampled: Step::default() };
+        let shared = Shared {
+            directory: AtomicPtr::new(directory.as_ptr()),
+            skip_bits,
+        };
+        let table = Table {
+            directories: vec![directory],
+            n_segments: 1,
+            bytes,
+            len: 0,
+            retirements: 0,
+            swept: Step::default(),
+            sampled: Step::default(),
+        };
         (shared, table)
     }
 
@@ -83,10 +98,15 @@ impl Table {
     /// The two halves together.
     pub(crate) fn writer<'a>(&'a mut self, shared: &'a Shared) -> Writer<'a> {
         debug_assert!(
-            self.directories.last().is_some_and(|latest| ptr::eq(latest.as_ptr(), shared.directory())),
+            self.directories
+                .last()
+                .is_some_and(|latest| ptr::eq(latest.as_ptr(), shared.directory())),
             "a table is used with its own shared half"
         );
-        Writer { shared, table: self }
+        Writer {
+            shared,
+            table: self,
+        }
     }
 }
 
@@ -94,7 +114,9 @@ impl Drop for Table {
     /// Frees segments and directories; entries were drained before, or leak. The store drops both halves of a table
     /// together, after its last reader has ended.
     fn drop(&mut self) {
-        let Some(latest) = self.directories.last() else { return };
+        let Some(latest) = self.directories.last() else {
+            return;
+        };
         // SAFETY: alive until freed below.
         let latest = unsafe { latest.as_ref() };
         let mut previous = ptr::null_mut();
@@ -115,9 +137,19 @@ impl Drop for Table {
 }
 
 impl Directory {
-    pub(super) fn boxed(skip_bits: u32, depth: u32, root: impl Fn(usize) -> *mut Segment) -> NonNull<Directory> {
-        let roots = (0..1usize << depth).map(|index| AtomicPtr::new(root(index))).collect();
-        NonNull::from(Box::leak(Box::new(Directory { depth, shift: (64 - skip_bits - depth).min(63), roots })))
+    pub(super) fn boxed(
+        skip_bits: u32,
+        depth: u32,
+        root: impl Fn(usize) -> *mut Segment,
+    ) -> NonNull<Directory> {
+        let roots = (0..1usize << depth)
+            .map(|index| AtomicPtr::new(root(index)))
+            .collect();
+        NonNull::from(Box::leak(Box::new(Directory {
+            depth,
+            shift: (64 - skip_bits - depth).min(63),
+            roots,
+        })))
     }
 }
 
@@ -161,7 +193,11 @@ impl Writer<'_> {
             while matches != 0 {
                 let slot = matches.trailing_zeros() / 8;
                 matches &= matches - 1;
-                let loc = Loc { segment, bucket: index as u32, slot };
+                let loc = Loc {
+                    segment,
+                    bucket: index as u32,
+                    slot,
+                };
                 if self.block(loc).is_some_and(&is_it) {
                     return Some(loc);
                 }
@@ -189,9 +225,12 @@ impl Writer<'_> {
         let slot = self.slot(loc);
         let mut word = slot.load(Ordering::Relaxed);
         // Readers change a word once a tick at most (T6), so that this ends.
-        while let Err(other) =
-            slot.compare_exchange(word, pack(address_of(word), meta), Ordering::Relaxed, Ordering::Relaxed)
-        {
+        while let Err(other) = slot.compare_exchange(
+            word,
+            pack(address_of(word), meta),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
             word = other;
         }
     }
@@ -227,12 +266,19 @@ impl Writer<'_> {
             for passed in 0..distance {
                 self.change_overflow(segment, (home + passed) & mask, true);
             }
-            bucket.tags.store(tags | u64::from(hash.tag()) << (8 * slot), Ordering::Relaxed);
+            bucket.tags.store(
+                tags | u64::from(hash.tag()) << (8 * slot),
+                Ordering::Relaxed,
+            );
             let word = pack(block.into_raw(), meta);
             // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
             bucket.slots[slot as usize].store(word, Ordering::Release);
             self.count(segment, 1);
-            return Ok(Loc { segment, bucket: index as u32, slot });
+            return Ok(Loc {
+                segment,
+                bucket: index as u32,
+                slot,
+            });
         }
         Err(Crowded(block))
     }
@@ -241,7 +287,9 @@ impl Writer<'_> {
     pub(crate) fn replace(&mut self, loc: Loc, block: Block, meta: u32) -> Block {
         // SeqCst: release, so that the new entry is seen whole; and the old one's unlinking comes before the look at
         // the hazards, in the swap form too.
-        let old = self.slot(loc).swap(pack(block.into_raw(), meta), Ordering::SeqCst);
+        let old = self
+            .slot(loc)
+            .swap(pack(block.into_raw(), meta), Ordering::SeqCst);
         let old = NonNull::new(address_of(old)).expect("what is replaced was linked");
         // SAFETY: the count that went in with `into_raw` comes out with the unlinking, once.
         unsafe { Block::from_raw(old) }
@@ -276,7 +324,10 @@ impl Writer<'_> {
     /// Counts entries of a segment; writers alone do, under the lock.
     pub(super) fn count(&self, segment: *mut Segment, by: i32) {
         let len = &self.head(segment).len;
-        len.store(len.load(Ordering::Relaxed).wrapping_add_signed(by), Ordering::Relaxed);
+        len.store(
+            len.load(Ordering::Relaxed).wrapping_add_signed(by),
+            Ordering::Relaxed,
+        );
     }
 
     pub(super) fn change_overflow(&self, segment: *mut Segment, index: usize, up: bool) {
@@ -285,7 +336,9 @@ impl Writer<'_> {
         if overflow_of(tags) != OVERFLOW_STUCK {
             let one = 1 << 56;
             // Release: pairs with the acquire of a reader, for whom a passed bucket's count must not lag behind.
-            bucket.tags.store(if up { tags + one } else { tags - one }, Ordering::Release);
+            bucket
+                .tags
+                .store(if up { tags + one } else { tags - one }, Ordering::Release);
         }
     }
 
@@ -297,25 +350,6 @@ impl Writer<'_> {
             self.visit(segment, index, |loc, _| first = first.or(Some(loc)));
         }
         first.expect("a crowded segment has entries")
-    }
-
-    /// Takes all entries out, at the end of the table.
-    pub(crate) fn drain(&mut self, out: &mut Vec<Block>) {
-        let mut previous = ptr::null_mut();
-        for root in &self.shared.directory().roots {
-            let (segment, mask) = split_root(root.load(Ordering::Relaxed));
-            if segment == std::mem::replace(&mut previous, segment) {
-                continue;
-            }
-            for index in 0..=mask {
-                for slot in &self.bucket(segment, index).slots {
-                    let word = slot.swap(ptr::null_mut(), Ordering::SeqCst);
-                    // SAFETY: as in `replace`.
-                    out.extend(NonNull::new(address_of(word)).map(|raw| unsafe { Block::from_raw(raw) }));
-                }
-            }
-        }
-        self.table.len = 0;
     }
 
     pub(super) fn segment_of(&self, hash: KeyHash) -> (*mut Segment, usize) {
@@ -342,7 +376,11 @@ impl Writer<'_> {
 impl Shared {
     pub(super) fn root_at_position(&self, position: u64) -> &AtomicPtr<Segment> {
         let directory = self.directory();
-        let index = if directory.depth == 0 { 0 } else { (position >> (64 - directory.depth)) as usize };
+        let index = if directory.depth == 0 {
+            0
+        } else {
+            (position >> (64 - directory.depth)) as usize
+        };
         &directory.roots[index]
     }
 }

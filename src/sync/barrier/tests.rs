@@ -28,7 +28,11 @@ fn meet(own: &AtomicU64, other: &AtomicU64, round: u64, random: &mut u64) {
     while other.load(Ordering::Acquire) < round {
         n_spins += 1;
         // The other thread may not be running, where cores are few.
-        if n_spins.is_multiple_of(4096) { thread::yield_now() } else { std::hint::spin_loop() }
+        if n_spins.is_multiple_of(4096) {
+            thread::yield_now()
+        } else {
+            std::hint::spin_loop()
+        }
     }
     *random ^= *random << 13;
     *random ^= *random >> 7;
@@ -53,18 +57,37 @@ fn play(n_rounds: u64, ns_max: u64, form: Form, writers_barrier: impl Fn() -> bo
             let mut random = 0x1234_5678_9abc_def1;
             let mut round = 1;
             while round <= last.load(Ordering::Acquire) {
-                meet(&litmus.readers_round, &litmus.writers_round, 2 * round, &mut random);
-                publish(&litmus.slot, ptr::without_provenance_mut(round as usize), form);
+                meet(
+                    &litmus.readers_round,
+                    &litmus.writers_round,
+                    2 * round,
+                    &mut random,
+                );
+                publish(
+                    &litmus.slot,
+                    ptr::without_provenance_mut(round as usize),
+                    form,
+                );
                 let seen = litmus.link.load(Ordering::SeqCst);
                 view.store(seen, Ordering::Relaxed);
-                meet(&litmus.readers_round, &litmus.writers_round, 2 * round + 1, &mut random);
+                meet(
+                    &litmus.readers_round,
+                    &litmus.writers_round,
+                    2 * round + 1,
+                    &mut random,
+                );
                 round += 1;
             }
         });
         let mut random = 0xfeed_beef_1234_5671;
         let mut round = 1;
         while round <= last.load(Ordering::Acquire) {
-            meet(&litmus.writers_round, &litmus.readers_round, 2 * round, &mut random);
+            meet(
+                &litmus.writers_round,
+                &litmus.readers_round,
+                2 * round,
+                &mut random,
+            );
             litmus.link.swap(round, Ordering::SeqCst);
             assert!(writers_barrier());
             let named = litmus.slot.load(Ordering::SeqCst).addr() as u64;
@@ -72,7 +95,12 @@ fn play(n_rounds: u64, ns_max: u64, form: Form, writers_barrier: impl Fn() -> bo
             if n_missed > 0 || round.is_multiple_of(256) && monotonic_ns() - began > ns_max {
                 last.store(round, Ordering::Release);
             }
-            meet(&litmus.writers_round, &litmus.readers_round, 2 * round + 1, &mut random);
+            meet(
+                &litmus.writers_round,
+                &litmus.readers_round,
+                2 * round + 1,
+                &mut random,
+            );
             n_missed += u64::from(named < round && view.load(Ordering::Relaxed) < round);
             n_played = round;
             round += 1;

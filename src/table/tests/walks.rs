@@ -1,4 +1,4 @@
-//! Walks over all entries, in one go and while the table changes.
+//! Walks over all entries, in one go and while the table changes; what a word holds.
 
 use super::*;
 
@@ -8,9 +8,15 @@ fn a_sweep_visits_every_bucket_once_a_round() {
     let mut random = 77;
     let n_keys = 5000 / SCALE;
     for number in 0..n_keys {
-        garden.insert((next(&mut random) >> 2, number), number).unwrap();
+        garden
+            .insert((next(&mut random) >> 2, number), number)
+            .unwrap();
     }
-    let buckets: usize = garden.segments().iter().map(|&(_, root)| split_root(root).1 + 1).sum();
+    let buckets: usize = garden
+        .segments()
+        .iter()
+        .map(|&(_, root)| split_root(root).1 + 1)
+        .sum();
     for _ in 0..2 {
         let mut seen = HashMap::new();
         for _ in 0..buckets {
@@ -33,7 +39,9 @@ fn a_sweep_visits_every_bucket_once_a_round() {
     garden.validate();
     let mut seen = Vec::new();
     for _ in 0..2 * buckets {
-        garden.writer().sweep(|writer, loc, _| seen.push(key_of(writer.block(loc).unwrap())));
+        garden
+            .writer()
+            .sweep(|writer, loc, _| seen.push(key_of(writer.block(loc).unwrap())));
     }
     assert!(keys[..10].iter().all(|key| seen.contains(key)));
 }
@@ -45,14 +53,20 @@ fn samples_see_all_entries_in_turn() {
     for number in 0..3000 / SCALE {
         garden.insert((next(&mut random), number), number).unwrap();
     }
-    let buckets: usize = garden.segments().iter().map(|&(_, root)| split_root(root).1 + 1).sum();
+    let buckets: usize = garden
+        .segments()
+        .iter()
+        .map(|&(_, root)| split_root(root).1 + 1)
+        .sum();
     for n_buckets in [1, 3, buckets] {
         let mut seen: HashMap<(u64, u64), u32> = HashMap::new();
         let mut at = 0;
         while at < buckets {
             let n_buckets = n_buckets.min(buckets - at);
             let mut found = Vec::new();
-            garden.writer().sample(n_buckets, |loc, meta| found.push((loc, meta)));
+            garden
+                .writer()
+                .sample(n_buckets, |loc, meta| found.push((loc, meta)));
             assert!(found.len() <= n_buckets * SLOTS);
             for (loc, meta) in found {
                 let writer = garden.writer();
@@ -71,12 +85,16 @@ fn samples_see_all_entries_in_turn() {
 fn walk(n_before: u64, mut meanwhile: impl FnMut(&mut Garden, u64)) {
     let mut garden = Garden::new(3);
     let mut random = 99;
-    let staying: Vec<(u64, u64)> = (0..40).map(|number| (next(&mut random) >> 3, number)).collect();
+    let staying: Vec<(u64, u64)> = (0..40)
+        .map(|number| (next(&mut random) >> 3, number))
+        .collect();
     for &key in &staying {
         garden.insert(key, 1).expect("there is room");
     }
     for number in 0..n_before {
-        garden.insert((next(&mut random) >> 3, 1000 + number), 2).expect("there is room");
+        garden
+            .insert((next(&mut random) >> 3, 1000 + number), 2)
+            .expect("there is room");
     }
     let mut yielded: HashMap<(u64, u64), u32> = HashMap::new();
     let mut place = Some(Cursor::START);
@@ -92,8 +110,14 @@ fn walk(n_before: u64, mut meanwhile: impl FnMut(&mut Garden, u64)) {
         garden.validate();
         step += 1;
     }
-    assert!(staying.iter().all(|key| yielded[key] == 1), "what stays is yielded once");
-    assert!(yielded.values().all(|&n| n == 1), "nothing is yielded twice");
+    assert!(
+        staying.iter().all(|key| yielded[key] == 1),
+        "what stays is yielded once"
+    );
+    assert!(
+        yielded.values().all(|&n| n == 1),
+        "nothing is yielded twice"
+    );
 }
 
 #[test]
@@ -106,7 +130,9 @@ fn a_walk_yields_once_what_stays_while_segments_split() {
     let mut random = 3;
     walk(0, |garden, step| {
         for number in 0..400 / SCALE {
-            garden.insert((next(&mut random) >> 3, 100_000 + step * 1000 + number), 3).unwrap();
+            garden
+                .insert((next(&mut random) >> 3, 100_000 + step * 1000 + number), 3)
+                .unwrap();
         }
     });
 }
@@ -114,10 +140,52 @@ fn a_walk_yields_once_what_stays_while_segments_split() {
 #[test]
 fn a_walk_yields_once_what_stays_while_segments_merge() {
     walk(6000 / SCALE, |garden, _| {
-        let gone: Vec<_> = garden.model.keys().filter(|key| key.1 >= 1000).take(1500).copied().collect();
+        let gone: Vec<_> = garden
+            .model
+            .keys()
+            .filter(|key| key.1 >= 1000)
+            .take(1500)
+            .copied()
+            .collect();
         for key in gone {
             garden.remove(key);
             garden.shrink(key.0);
         }
     });
+}
+
+#[test]
+fn metadata_and_address_share_a_word() {
+    let mut garden = Garden::new(0);
+    garden.insert((5, 0), 0xa_bcde).unwrap();
+    let mut writer = garden.writer();
+    let loc = writer
+        .find(KeyHash::from_bits(5), 3, &encode((5, 0)))
+        .unwrap();
+    assert_eq!(writer.meta(loc), 0xa_bcde);
+    let block = writer.block(loc).unwrap().as_ptr();
+    for meta in [0, 1, 0xf_ffff, 0x8_0001] {
+        writer.set_meta(loc, meta);
+        assert_eq!(
+            (writer.meta(loc), writer.block(loc).unwrap().as_ptr()),
+            (meta, block)
+        );
+    }
+    writer.set_meta(loc, 0xa_bcde);
+    let record = garden.domain.register();
+    let mut hazard = record.hazard(0);
+    let found = garden
+        .shared
+        .find(&mut hazard, KeyHash::from_bits(5), 3, &encode((5, 0)))
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.meta(), 0xa_bcde);
+    assert!(found.try_set_meta(9));
+    assert!(
+        !found.try_set_meta(10),
+        "it is no longer what was found (T6)"
+    );
+    let mut writer = garden.table.writer(&garden.shared);
+    assert_eq!(writer.meta(loc), 9);
+    writer.set_meta(loc, 0xa_bcde);
 }

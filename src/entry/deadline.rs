@@ -61,10 +61,16 @@ impl Deadline {
             }
             let (passed, now) = probe(Nanos(seen));
             if !passed {
-                return Some(Ahead { deadline: Nanos(seen), now });
+                return Some(Ahead {
+                    deadline: Nanos(seen),
+                    now,
+                });
             }
             // Relaxed: nothing is read or written on the strength of this word but the word itself.
-            match self.0.compare_exchange(seen, DEAD, Ordering::Relaxed, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange(seen, DEAD, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return None,
                 Err(other) => seen = other,
             }
@@ -75,7 +81,14 @@ impl Deadline {
     #[inline]
     pub(crate) fn try_move(&self, checked: Ahead, to: Nanos) -> bool {
         // Relaxed: as in `check`.
-        self.0.compare_exchange(checked.deadline.0, to.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.0
+            .compare_exchange(
+                checked.deadline.0,
+                to.0,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            )
+            .is_ok()
     }
 }
 

@@ -8,7 +8,13 @@ fn at(now: u64) -> impl FnMut(Nanos) -> (bool, Nanos) {
 #[test]
 fn a_passed_deadline_stays_passed() {
     let word = Deadline::new(Nanos(10));
-    assert_eq!(word.check(at(9)), Some(Ahead { deadline: Nanos(10), now: Nanos(9) }));
+    assert_eq!(
+        word.check(at(9)),
+        Some(Ahead {
+            deadline: Nanos(10),
+            now: Nanos(9)
+        })
+    );
     assert_eq!(word.check(at(10)), None);
     // Even for who reads an earlier time.
     assert_eq!(word.check(at(3)), None);

@@ -1,0 +1,72 @@
+//! The words that decide by themselves: a budget, a deadline.
+
+use crate::clock::Nanos;
+use crate::{budget, entry};
+
+/// The shared counter of claims.
+#[derive(Debug)]
+pub struct Budget(budget::Budget);
+
+impl Budget {
+    /// A bound.
+    pub fn new(max: u64) -> Budget {
+        Budget(budget::Budget::new(max, 1))
+    }
+
+    /// Claims all or nothing.
+    pub fn try_claim(&self, amount: u64) -> bool {
+        self.0.try_claim(amount)
+    }
+
+    /// As `try_claim`, but looks first and adds then.
+    pub fn claim_in_two_steps(&self, amount: u64) -> bool {
+        self.0.claim_in_two_steps(amount)
+    }
+
+    /// Gives a claim back.
+    pub fn give_back(&self, amount: u64) {
+        self.0.give_back(amount);
+    }
+
+    /// All claims.
+    pub fn used(&self) -> u64 {
+        self.0.used()
+    }
+}
+
+/// One deadline.
+#[allow(missing_debug_implementations)]
+pub struct Deadline(entry::Deadline);
+
+impl Deadline {
+    /// A deadline ahead.
+    pub fn new(at: u64) -> Deadline {
+        Deadline(entry::Deadline::new(Nanos(at)))
+    }
+
+    /// Whether it is ahead at `now`; over for all if not.
+    pub fn is_ahead(&self, now: u64) -> bool {
+        self.check(now).is_some()
+    }
+
+    /// Whether it is ahead at `now`, without ending it if not.
+    pub fn seems_ahead(&self, now: u64) -> bool {
+        self.0.get() > Nanos(now)
+    }
+
+    /// Moves it if it is ahead at `now`, tried once.
+    pub fn try_move(&self, now: u64, to: u64) -> bool {
+        self.check(now)
+            .is_some_and(|checked| self.0.try_move(checked, Nanos(to)))
+    }
+
+    /// Moves it if it is ahead at `now`, and stores over whatever came meanwhile.
+    pub fn move_blindly(&self, now: u64, to: u64) -> bool {
+        self.check(now).is_some() && self.0.move_blindly(Nanos(to))
+    }
+
+    fn check(&self, now: u64) -> Option<entry::Ahead> {
+        self.0
+            .check(|deadline| (deadline <= Nanos(now), Nanos(now)))
+    }
+}

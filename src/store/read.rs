@@ -1,0 +1,191 @@
+//! The read path: from a hash to an entry in place, without a lock.
+
+use std::time::Duration;
+
+use super::{Cell, Front, Held, RACES_MAX, Store};
+use crate::clock::Nanos;
+use crate::entry::BlockRef;
+use crate::hash::KeyHash;
+use crate::policy::{self, Meta, Note, Tick};
+use crate::reclaim;
+use crate::sync::atomic::Ordering;
+use crate::table::Found;
+
+/// An idle deadline is moved when that gains more than this share of the time to idle.
+const IDLE_GAIN_SHARE: u32 = 16;
+
+impl Store {
+    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live (`Nanos::MAX`: for
+    /// ever). `is_use` tells the policy and the idle deadline.
+    #[inline(always)]
+    pub(crate) fn look<R>(
+        &self,
+        hash: KeyHash,
+        (shape, key): (u8, &[u8]),
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let cell = self.cell(hash);
+        if let Some(mut hazard) = reclaim::enter_first()
+            && let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key)
+        {
+            return self.found(cell, found?, hash, is_use, f);
+        }
+        self.look_again(hash, shape, key, is_use, f)
+    }
+
+    /// The way for nested reads, and for those that lost a race.
+    #[cold]
+    #[inline(never)]
+    fn look_again<R>(
+        &self,
+        hash: KeyHash,
+        shape: u8,
+        key: &[u8],
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let cell = self.cell(hash);
+        if let Some(mut hazard) = reclaim::enter() {
+            for _ in 0..RACES_MAX {
+                if let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key) {
+                    return self.found(cell, found?, hash, is_use, f);
+                }
+            }
+        }
+        self.look_locked(hash, shape, key, is_use, f)
+    }
+
+    #[inline(always)]
+    fn found<R>(
+        &self,
+        cell: &Cell,
+        found: Found<'_>,
+        hash: KeyHash,
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let block = found.block;
+        let left = self.time_left(block, is_use)?;
+        if is_use {
+            note_use(&cell.front, found, hash);
+        }
+        Some(f(block, left))
+    }
+
+    /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
+    #[cold]
+    fn look_locked<R>(
+        &self,
+        hash: KeyHash,
+        shape: u8,
+        key: &[u8],
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let cell = self.cell(hash);
+        let block = cell.back.lock().get(&self.env(cell), hash, shape, key)?;
+        let held = Held {
+            store: self,
+            block: Some(block),
+        };
+        let block = held.block.as_ref()?.as_ref();
+        let left = self.time_left(block, is_use)?;
+        Some(f(block, left))
+    }
+
+    /// Asks the processor for what the look-up of a key will touch first.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
+        self.cell(hash).front.table.prefetch_bucket(hash);
+    }
+
+    /// The same for an insert.
+    #[inline]
+    pub(crate) fn prefetch_write(&self, hash: KeyHash) {
+        self.cell(hash).front.table.prefetch_write(hash);
+    }
+
+    /// Asks the processor for what it will touch next.
+    #[inline]
+    pub(crate) fn prefetch_entries(&self, hashes: &[KeyHash]) {
+        if let Some(mut hazard) = reclaim::enter() {
+            for &hash in hashes {
+                self.cell(hash)
+                    .front
+                    .table
+                    .prefetch_entry(&mut hazard, hash);
+            }
+        }
+    }
+
+    /// The time that an entry which a reader found has left to live; `None`: it has none, and is absent.
+    #[inline(always)]
+    pub(crate) fn time_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
+        if block.deadline().get() == Nanos::MAX && !block.has_idle() {
+            return Some(Nanos::MAX);
+        }
+        self.timed_left(block, is_use)
+    }
+
+    #[inline]
+    fn timed_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
+        let probe = |deadline| self.time.probe(deadline);
+        let mut first = block.deadline().check(probe)?;
+        while block.has_idle() {
+            let idle = block.idle().check(probe)?;
+            let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
+            let extended = idle.now.saturating_add(tti);
+            let gain = extended.saturating_since(idle.deadline);
+            if !is_use || gain <= tti / IDLE_GAIN_SHARE {
+                first.deadline = first.deadline.min(idle.deadline);
+                break;
+            }
+            if block.idle().try_move(idle, extended) {
+                first.deadline = first.deadline.min(extended);
+                break;
+            }
+        }
+        let left = first.deadline.0.saturating_sub(first.now.0);
+        Some(if first.deadline == Nanos::MAX {
+            Nanos::MAX
+        } else {
+            Nanos(left)
+        })
+    }
+
+    /// The time that was left to an entry which leaves at this moment.
+    pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Nanos {
+        let deadline = block.earliest();
+        if deadline == Nanos::MAX {
+            Nanos::MAX
+        } else {
+            Nanos(deadline.0.saturating_sub(self.time.coarse_now().0))
+        }
+    }
+}
+
+/// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.
+#[inline(always)]
+fn note_use(front: &Front, found: Found<'_>, hash: KeyHash) {
+    let tick = Tick::from_bits(front.tick.load(Ordering::Relaxed));
+    if Meta::from_bits(found.meta()).tick() != tick {
+        note_use_slowly(front, found, hash, tick);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn note_use_slowly(front: &Front, found: Found<'_>, hash: KeyHash, tick: Tick) {
+    let old = Meta::from_bits(found.meta());
+    // Different from key to key and from tick to tick, which is all that chance is needed for here.
+    let spice = (hash.bits() >> 17) as u32 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
+    if let Some(new) = policy::touch(old, tick, spice)
+        && found.try_set_meta(new.bits())
+    {
+        front.notes.leave(
+            reclaim::thread_number(),
+            Note::pack(old, tick, hash.bits()).bits(),
+        );
+    }
+}
