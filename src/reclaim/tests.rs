@@ -208,6 +208,7 @@ fn what_a_reader_names_stays_whole() {
                 waiting.retain(|&old| {
                     // SAFETY: unlinked before the look, which didn't name it.
                     named.has(old) || {
+                        // SAFETY: unlinked before the look, which did not name it.
                         unsafe { drop(Box::from_raw(old)) };
                         false
                     }

@@ -26,9 +26,10 @@ impl<V: Value + ?Sized> TypedStore<V> {
         // SAFETY: Y1.
         let releaser = unsafe { Releaser::new::<V>() };
         let listener = listener.map(|listener| -> super::Listener {
-            // SAFETY: Y1; the handle owns a count of its own.
             Box::new(move |block, left, cause| {
-                listener(unsafe { Entry::new(block.acquire(), left) }, cause)
+                // SAFETY: Y1; the handle owns a count of its own.
+                let entry = unsafe { Entry::new(block.acquire(), left) };
+                listener(entry, cause);
             })
         });
         Self {

@@ -117,7 +117,7 @@ impl Stripe {
     /// The policy's share of a write: hits that readers noted, a piece of the index, old ticks pinned.
     pub(super) fn learn(&mut self, env: &Env<'_>) {
         let policy = &mut self.policy;
-        if self.version % NOTES_EVERY == 0 {
+        if self.version.is_multiple_of(NOTES_EVERY) {
             env.notes.take(&mut self.tails, |word| {
                 if let Some(note) = Note::from_bits(word) {
                     policy.note_hit(note);
