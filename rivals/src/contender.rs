@@ -1,7 +1,7 @@
 //! The contenders: every cache behind the few operations that the rows need.
 //!
 //! # Idea         bytes come in as slices, as from a socket. Peers own their keys as `Box<[u8]>` and their values as `Arc<[u8]>`, the
-//!                cheapest that lets a hit outlive its entry; larder copies both into its entry
+//!   cheapest that lets a hit outlive its entry; larder copies both into its entry
 //! # Costs        none of its own: the loops over these methods are compiled once a contender
 //! # Invariants   CO1 ahash everywhere; CO2 what finds a value also reads a byte of it; CO3 bounds are counts of entries for all
 //! # Not here     loops, threads, time

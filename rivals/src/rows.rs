@@ -1,10 +1,10 @@
 //! The rows: which questions are asked of whom.
 //!
 //! # Idea         rows that can share filled caches form a group; a group is set up when the first of its rows is wanted, and dropped
-//!                before the next group
+//!   before the next group
 //! # Costs        filling: a million entries a contender in the first group and the last
 //! # Invariants   RO1 a contender never runs twice in a row within a round's order: the order turns by one each round; RO2 the first
-//!                round of a row warms up and isn't counted
+//!   round of a row warms up and isn't counted
 //! # Not here     judging, printing
 
 mod groups;

@@ -1,7 +1,7 @@
 //! Rows and how they are judged and printed.
 //!
 //! # Idea         a lane's ratio to another is the median of the ratios round by round: lanes of a round ran next to each other, so what
-//!                slowed the machine slowed both
+//!   slowed the machine slowed both
 //! # Costs        none that is timed
 //! # Invariants   T1 a row is lost if its ratio is above its goal, by however little
 //! # Not here     measuring

@@ -1,7 +1,7 @@
 //! The two clocks of a measurement.
 //!
 //! # Idea         one thread alone is measured in its own processor time, which neighbours on the machine disturb less; threads that
-//!                may wait for each other are measured in real time, or their waiting would go unseen
+//!   may wait for each other are measured in real time, or their waiting would go unseen
 //! # Costs        some hundred nanoseconds a reading: twice a round
 //! # Invariants   none
 //! # Not here     what is measured

@@ -1,12 +1,12 @@
 //! Drives a cache and the reference model side by side, and compares them after every operation.
 //!
 //! # Idea         lossless, with room for everything: cache and model agree exactly. Lossy, from the first small bound on: an
-//!                entry may be missing, and the model is told so; what is there is what the model says
+//!   entry may be missing, and the model is told so; what is there is what the model says
 //! # Invariants   1 a value that is served is the key's last one, whole, not dead, with its version and time to live
-//!                2 nothing alive is missing unless the machine is lossy; a missing one does not come back
-//!                3 what the cache charges and counts is within its bounds
-//!                4 the listener hears of each value once, with the right cause, per key in the order of versions
-//!                5 a handle keeps its value; counters add up; a refused value comes back and changes nothing
+//!   2 nothing alive is missing unless the machine is lossy; a missing one does not come back
+//!   3 what the cache charges and counts is within its bounds
+//!   4 the listener hears of each value once, with the right cause, per key in the order of versions
+//!   5 a handle keeps its value; counters add up; a refused value comes back and changes nothing
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 //!
 //! # Idea         every value that was ever stored has a number and a life; a map says which number a key holds
 //! # Invariants   a value is dead from its hard deadline on; for certain from its last use and the time to idle on, and
-//!                perhaps a sixteenth of that time earlier, which is what the documentation grants the engine
+//!   perhaps a sixteenth of that time earlier, which is what the documentation grants the engine
 //! # Not here     the cache (module `machine`), memory, eviction: the machine tells the model what was evicted
 
 use std::collections::BTreeMap;

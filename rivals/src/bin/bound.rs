@@ -1,12 +1,12 @@
 //! The byte bound under churn: `cargo run --release -p rivals --bin bound -- [SECONDS]`.
 //!
 //! # Idea         four threads churn values of 16 B to 1 MiB while one reader stays inside `read` for the whole time; what the engine
-//!                charges is read by each thread after each operation, and every few milliseconds between two operations of all
-//!                threads; what the allocator has handed out is never missed, because the allocator itself keeps its peak
+//!   charges is read by each thread after each operation, and every few milliseconds between two operations of all
+//!   threads; what the allocator has handed out is never missed, because the allocator itself keeps its peak
 //! # Costs        the seconds that were asked for, once a bound
 //! # Invariants   B1 nothing but the cache allocates between the first sample and the last, but for the sampler's few bytes
-//!                B2 the charge that is judged is read while no operation runs: it is a sum over stripes, and what moves from
-//!                one to the other during the sum is counted twice
+//!   B2 the charge that is judged is read while no operation runs: it is a sum over stripes, and what moves from
+//!   one to the other during the sum is counted twice
 //! # Not here     speed
 #![expect(
     clippy::disallowed_types,

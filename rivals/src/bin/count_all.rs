@@ -1,7 +1,7 @@
 //! Instructions an operation: `cargo run --release -p rivals --bin count-all`.
 //!
 //! # Idea         this binary runs itself under callgrind, each case with N operations and with 2N; the difference is N operations,
-//!                free of start, filling and end
+//!   free of start, filling and end
 //! # Costs        a minute or two; needs valgrind
 //! # Invariants   both runs of a case differ in the number of operations alone
 //! # Not here     time: instructions say nothing of waits for memory

@@ -1,7 +1,7 @@
 //! A million entries due at one moment: `cargo run --release -p rivals --bin expiry -- [ENTRIES]`.
 //!
 //! # Idea         twice: first nobody calls and the allocator says how much came back within a second of the deadline; then one thread
-//!                calls on, and the longest calls are compared with those of the time before the deadline
+//!   calls on, and the longest calls are compared with those of the time before the deadline
 //! # Costs        about twenty seconds; real time, on the system's clock
 //! # Invariants   every entry has the same deadline, to the grain of the clock
 //! # Not here     peers: none has a thread that would give memory back

@@ -1,7 +1,7 @@
 //! Bytes above key and value: `cargo run --release -p rivals --bin memory -- [ENTRIES]`.
 //!
 //! # Idea         each cache in turn is filled to its bound and then given three capacities of further new keys, behind a counting
-//!                allocator; what it holds then, less key and value of each entry, is what an entry costs
+//!   allocator; what it holds then, less key and value of each entry, is what an entry costs
 //! # Costs        a minute
 //! # Invariants   everything the cache has asked of the allocator counts: tables, ghosts, sketch, queues, fixed parts
 //! # Not here     time
