@@ -13,7 +13,7 @@ use crate::sync::atomic::Ordering;
 /// Values that one call tells the listener of, at most.
 const TELL_PER_CALL: usize = 64;
 /// Steps of maintenance in one hold of a lock.
-const STEPS_PER_HOLD: usize = 64;
+const STEPS_PER_HOLD: usize = 16;
 
 /// What a call of `maintain` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
