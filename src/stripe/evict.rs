@@ -99,9 +99,14 @@ impl Stripe {
         }
         self.fit_policy();
         self.pool.follow(self.table.retirements());
+        let mut last_resort = None;
         for attempt in 0..EMPTY_SAMPLES + WALK {
             // From the second eviction on, the best of the earlier samples is taken: it was asked for then.
-            if let Some(victim) = self.choose(env, spared) {
+            let mut victim = self.choose(env, spared, &mut last_resort);
+            if attempt >= EMPTY_SAMPLES {
+                victim = victim.or(last_resort.map(|(_, loc)| loc));
+            }
+            if let Some(victim) = victim {
                 self.evict_at(env, victim);
                 self.sample(env);
                 return true;
@@ -128,11 +133,15 @@ impl Stripe {
     fn sample(&mut self, env: &Env<'_>) {
         let mut writer = self.table.writer(env.shared);
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
+        let now = self.policy.tick();
         let mut waiting = None;
         // While all candidates are alike, as in a scan, looking further would find more of the same.
         let n_buckets = if pool.is_level() { 1 } else { SAMPLE_BUCKETS };
         writer.sample(n_buckets, |loc, meta| {
             waiting = Some(meta);
+            if Meta::from_bits(meta).is_newcomer(now) {
+                return;
+            }
             pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc);
         });
         // One of them is as good a sample of those that wait as all are.
@@ -152,35 +161,35 @@ impl Stripe {
             .sweep(|_, loc, meta| pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc));
     }
 
-    /// The lowest in rank that is neither spared, nor in its grace, nor held; else the oldest that isn't spared.
-    fn choose(&mut self, env: &Env<'_>, spared: Option<Loc>) -> Option<Loc> {
+    /// The lowest in rank that is neither spared, nor in its grace, nor held. Those are forgotten, and the oldest of them
+    /// is noted as a last resort.
+    fn choose(
+        &mut self,
+        env: &Env<'_>,
+        spared: Option<Loc>,
+        last_resort: &mut Option<(u32, Loc)>,
+    ) -> Option<Loc> {
         let grace = (self.table.len() as u32 / GRACE_SHARE).max(1);
         let inserts = self.inserts;
         let writer = self.table.writer(env.shared);
-        let mut fallback: Option<(u32, usize)> = None;
-        let mut at = 0;
-        while at < self.pool.len {
-            let Candidate { meta, loc, .. } = self.pool.items[at];
+        while self.pool.len > 0 {
+            let Candidate { meta, loc, .. } = self.pool.items[0];
+            self.pool.forget(0);
             let Some(block) = writer.block(loc).filter(|_| writer.meta(loc) == meta) else {
-                self.pool.forget(at);
                 continue;
             };
             let age = inserts.wrapping_sub(block.stamp());
-            if Some(loc) != spared {
-                if age > grace && !block.has_handles() {
-                    self.pool.forget(at);
-                    return Some(loc);
-                }
-                if fallback.is_none_or(|(oldest, _)| age > oldest) {
-                    fallback = Some((age, at));
-                }
+            if Some(loc) == spared {
+                continue;
             }
-            at += 1;
+            if age > grace && !block.has_handles() {
+                return Some(loc);
+            }
+            if last_resort.is_none_or(|(oldest, _)| age > oldest) {
+                *last_resort = Some((age, loc));
+            }
         }
-        let (_, at) = fallback.filter(|_| at >= POOL.min(self.table.len()))?;
-        let loc = self.pool.items[at].loc;
-        self.pool.forget(at);
-        Some(loc)
+        None
     }
 
     fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {
