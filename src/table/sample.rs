@@ -2,7 +2,9 @@
 
 use std::ptr::{self, NonNull};
 
-use super::{Loc, SLOTS, Segment, Table, Writer, address_of, meta_of, prefetch, split_root};
+use super::{
+    Loc, SLOTS, Segment, Table, Writer, address_of, bucket_at, meta_of, prefetch, split_root,
+};
 use crate::entry::{Block, BlockRef};
 use crate::hash::{KeyHash, Position};
 use crate::sync::atomic::Ordering;
@@ -39,6 +41,7 @@ impl Writer<'_> {
             let (segment, index) = self.take_step(|table| &mut table.sampled);
             self.visit(segment, index, &mut see);
         }
+        self.prefetch_step(n_buckets);
     }
 
     pub(super) fn visit(&self, segment: *mut Segment, index: usize, mut see: impl FnMut(Loc, u32)) {
@@ -76,6 +79,17 @@ impl Writer<'_> {
                 },
                 meta,
             );
+        }
+    }
+
+    /// Asks the processor for the buckets that `sample` visits next.
+    fn prefetch_step(&self, n_buckets: usize) {
+        let step = self.table.sampled;
+        let roots = &self.shared.directory().roots;
+        let root = roots.get(step.root).unwrap_or(&roots[0]);
+        let (segment, mask) = split_root(root.load(Ordering::Relaxed));
+        for at in 0..n_buckets {
+            prefetch(bucket_at(segment, (step.index + at) & mask));
         }
     }
 
