@@ -74,6 +74,7 @@ pub(crate) struct Store {
     bounded: (bool, bool),
     resizing: Mutex<()>,
     chunk_bytes: u64,
+    chunk_entries: u64,
     bytes: CachePadded<Budget>,
     entries: CachePadded<Budget>,
     panics: AtomicU64,
@@ -109,6 +110,7 @@ impl Store {
             })
             .collect();
         let max_bytes = config.max_bytes.unwrap_or(UNBOUNDED);
+        let max_entries = config.max_entries.unwrap_or(UNBOUNDED);
         Store {
             hasher: config.hasher,
             stripes_log2: config.stripes_log2,
@@ -120,11 +122,9 @@ impl Store {
             bounded: (weighted, config.max_entries.is_some()),
             resizing: Mutex::new(()),
             chunk_bytes: CHUNK_BYTES_MAX.min(max_bytes / (n_stripes as u64 * 256)),
+            chunk_entries: (max_entries / (n_stripes as u64 * 1024)).clamp(1, CHUNK_ENTRIES_MAX),
             bytes: CachePadded::new(Budget::new(max_bytes, n_stripes)),
-            entries: CachePadded::new(Budget::new(
-                config.max_entries.unwrap_or(UNBOUNDED),
-                n_stripes,
-            )),
+            entries: CachePadded::new(Budget::new(max_entries, n_stripes)),
             panics: AtomicU64::new(0),
         }
     }
@@ -251,6 +251,7 @@ impl Store {
             bytes: &self.bytes,
             entries: &self.entries,
             chunk_bytes: self.chunk_bytes,
+            chunk_entries: self.chunk_entries,
             has_listener: self.listener.is_some(),
         }
     }
@@ -258,6 +259,9 @@ impl Store {
 
 /// Bytes that a stripe claims beyond its need, while there is plenty.
 const CHUNK_BYTES_MAX: u64 = 4096;
+
+/// Entries likewise.
+const CHUNK_ENTRIES_MAX: u64 = 64;
 
 /// Where a walk over all entries stands.
 pub(crate) type Place = (usize, Cursor);

@@ -40,8 +40,6 @@ const SHRINK_PER_WRITE: usize = 4;
 const BATCH: usize = 256;
 /// Writes from one look at the readers' notes to the next: a ring holds more than they leave meanwhile.
 const NOTES_EVERY: u64 = 4;
-/// Claims on entries that a stripe keeps for its next inserts.
-const SPARE_ENTRIES_MAX: u64 = 1;
 /// What each entry is charged for ghosts and sketch, beside its block. See `Stripe::structure_bytes`.
 pub(crate) const ENTRY_SHARE: u64 = 16;
 /// What the policy takes however few entries there are; a cache's fixed part isn't charged.
@@ -59,6 +57,8 @@ pub(crate) struct Env<'a> {
     pub(crate) bytes: &'a Budget,
     pub(crate) entries: &'a Budget,
     pub(crate) chunk_bytes: u64,
+    /// Entries that a stripe claims at a time while there is plenty, and may keep claimed for its next inserts.
+    pub(crate) chunk_entries: u64,
     pub(crate) has_listener: bool,
 }
 

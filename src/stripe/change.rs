@@ -1,6 +1,6 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
-use super::{Env, NOTES_EVERY, SPARE_ENTRIES_MAX, SWEEP_TICKS, Stripe, cost};
+use super::{Env, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
 use crate::entry::Block;
 use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note};
@@ -69,9 +69,10 @@ impl Stripe {
     pub(super) fn leave(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) {
         let block = self.table.writer(env.shared).unlink(loc, hash);
         self.spare_entries += 1;
-        if self.spare_entries > SPARE_ENTRIES_MAX {
-            env.entries.give_back(self.spare_entries - 1);
-            self.spare_entries = 1;
+        if self.spare_entries > env.chunk_entries {
+            let keep = env.chunk_entries.div_ceil(2);
+            env.entries.give_back(self.spare_entries - keep);
+            self.spare_entries = keep;
         }
         self.unschedule(block.as_ref());
         self.part(env, block, cause);

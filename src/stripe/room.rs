@@ -86,10 +86,11 @@ impl Stripe {
             Funding::Wait
         };
         if is_new && self.spare_entries == 0 {
-            if !env.entries.try_claim(1) {
-                return otherwise;
+            let chunk = env.chunk_entries;
+            match [chunk, 1].into_iter().find(|&n| env.entries.try_claim(n)) {
+                Some(claimed) => self.spare_entries = claimed,
+                None => return otherwise,
             }
-            self.spare_entries = 1;
         }
         let growth_bytes = if is_new {
             self.table.writer(env.shared).growth_bytes(hash)
