@@ -30,8 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shared = cache.clone();
     let worker = std::thread::spawn(move || shared.insert("from a thread", b"hello").is_ok());
     println!(
-        "the other thread stored its value: {}",
-        worker.join().unwrap_or(false)
+        "the other thread stored it: {}",
+        worker.join().is_ok_and(|stored| stored)
     );
 
     // A miss is `None`, and so is what was removed.

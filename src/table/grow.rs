@@ -178,8 +178,10 @@ impl Writer<'_> {
         retired: &mut Vec<RetiredSegment>,
     ) -> bool {
         let (segment, _) = self.segment_of(hash);
-        let depth = self.head(segment).depth.load(Ordering::Relaxed);
-        if depth == 0 {
+        let head = self.head(segment);
+        let depth = head.depth.load(Ordering::Relaxed);
+        // The neighbour's head is another line, so it's looked at only where it could matter.
+        if depth == 0 || head.len.load(Ordering::Relaxed) as usize > MERGE_BELOW {
             return false;
         }
         let position = self.shared.position(hash).bits();
