@@ -7,7 +7,7 @@
 //! ```text
 //! Shared.directory -> [segment, segment, ...] -> | head | bucket 0 | bucket 1 | ... |
 //! bucket: | tag0 .. tag6, overflow | pointer+meta 0 | ... | pointer+meta 6 |
-//! word:   | 63..48: meta 19..4 | 47..4: address | 3..0: meta 3..0 |
+//! word:   | 63..48: meta 15..0 | 47..4: address | 3..0: meta 19..16 |
 //! ```
 //!
 //! # Costs        a look-up: the directory, one bucket (1.1 on average), the entry; growth: one segment at a time
@@ -56,6 +56,7 @@ const HIGH_BITS: u64 = LOW_BITS << 7;
 /// The bits of a word that hold metadata: 16 above the 48 address bits, 4 below the alignment.
 const META_LOW: usize = BLOCK_ALIGN - 1;
 const META_HIGH_SHIFT: u32 = 48;
+const META_HIGH_BITS: u32 = 64 - META_HIGH_SHIFT;
 const ADDRESS: usize = ((1 << META_HIGH_SHIFT) - 1) & !META_LOW;
 
 // The packing of address and metadata needs words of 64 bits.
@@ -295,14 +296,15 @@ fn address_of(word: *mut Header) -> *mut Header {
 #[inline(always)]
 fn meta_of(word: *mut Header) -> u32 {
     let bits = word.addr();
-    ((bits >> META_HIGH_SHIFT) << 4 | bits & META_LOW) as u32
+    (bits >> META_HIGH_SHIFT | (bits & META_LOW) << META_HIGH_BITS) as u32
 }
 
 #[inline(always)]
 fn pack(address: *mut Header, meta: u32) -> *mut Header {
     debug_assert!(meta < 1 << META_BITS);
     let meta = meta as usize;
-    address.map_addr(|bits| bits | (meta >> 4) << META_HIGH_SHIFT | meta & META_LOW)
+    // The lowest metadata bits, which readers look at, come out by one shift.
+    address.map_addr(|bits| bits | meta << META_HIGH_SHIFT | meta >> META_HIGH_BITS)
 }
 
 /// A root is a segment's address with the logarithm of its bucket count in the low bits.
