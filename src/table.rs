@@ -86,6 +86,8 @@ struct Directory {
     depth: u32,
     /// Takes a hash's bits of stripe and directory to the low end; where there are none, the mask makes it zero.
     shift: u32,
+    /// The length less one; kept, so that a look-up needs no subtraction.
+    mask: usize,
     roots: Box<[AtomicPtr<Segment>]>,
 }
 
@@ -236,7 +238,7 @@ impl Shared {
         let directory = self.directory.load(Ordering::Acquire);
         // SAFETY: directories live as long as the table (T5), which the store drops after the last reader has ended.
         let roots = unsafe { &*directory };
-        let index = (hash.bits() >> roots.shift) as usize & (roots.roots.len() - 1);
+        let index = (hash.bits() >> roots.shift) as usize & roots.mask;
         // SAFETY: masked by the array's length, which is a power of two.
         let root = unsafe { roots.roots.get_unchecked(index) };
         // Acquire: pairs with the release in `grow`, so that the segment is seen whole.

@@ -148,6 +148,7 @@ impl Directory {
         NonNull::from(Box::leak(Box::new(Directory {
             depth,
             shift: (64 - skip_bits - depth).min(63),
+            mask: (1 << depth) - 1,
             roots,
         })))
     }
