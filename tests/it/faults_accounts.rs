@@ -216,21 +216,22 @@ fn f28_memory_stays_flat_while_ever_new_keys_pass_through() {
         .clock(clock.clone())
         .build()
         .unwrap();
-    let structure_after = |from: u64, to: u64| {
-        for i in from..to {
-            let ttl = Duration::from_millis(1 + i * 7_919 % 100_000);
-            cache
-                .insert_with_ttl(i, vec![0; (i * 31 % 400) as usize], ttl)
-                .unwrap();
-            clock.advance(Duration::from_millis(1));
+    for i in 0..90_000u64 {
+        let ttl = Duration::from_millis(1 + i * 7_919 % 100_000);
+        cache
+            .insert_with_ttl(i, vec![0; (i * 31 % 400) as usize], ttl)
+            .unwrap();
+        clock.advance(Duration::from_millis(1));
+        if i % 1_000 == 0 {
+            // How many entries fit changes with what the policy prefers; what each costs does not. A slot at the lowest
+            // occupancy takes 22 bytes and a wheel record 16; chunks and segments come whole, four kilobytes each.
+            let stats = cache.stats();
+            let bound = stats.live_entries * 44 + 2 * 3 * 4_500;
+            assert!(
+                stats.structure_bytes <= bound,
+                "{stats:?} after {i} inserts"
+            );
         }
-        cache.stats().structure_bytes
-    };
-    let early = structure_after(0, 30_000);
-    let late = structure_after(30_000, 90_000);
-    assert!(
-        late <= early + (1 << 18) / 20,
-        "from {early} to {late} bytes of structure"
-    );
+    }
     assert!(cache.weight() <= 1 << 18);
 }
