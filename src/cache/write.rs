@@ -213,10 +213,11 @@ impl<V: Value + ?Sized> Cache<V> {
                 value,
             });
         };
-        let reservation = match store.reserve(hash, plan.charge_bytes()) {
-            Ok(reservation) => reservation,
-            Err(refusal) => return Err(InsertError { refusal, value }),
-        };
+        let reservation =
+            match store.reserve(hash, (key.shape().bits(), key.bytes()), plan.charge_bytes()) {
+                Ok(reservation) => reservation,
+                Err(refusal) => return Err(InsertError { refusal, value }),
+            };
         let (mut draft, kept) = Draft::new::<V, S>(plan, value).map_err(|value| InsertError {
             refusal: Refusal::OutOfMemory,
             value,

@@ -25,6 +25,7 @@ impl Store {
     pub(crate) fn reserve(
         &self,
         hash: KeyHash,
+        (shape, key): (u8, &[u8]),
         charge_bytes: u64,
     ) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
@@ -43,7 +44,10 @@ impl Store {
         loop {
             let mut stripe = cell.back.lock();
             stripe.receive(std::mem::take(&mut search.gained));
-            let (claimed, progress) = stripe.claim(&self.env(cell), needed);
+            // An update that may still be refused spares the old value, until nothing else is left to give way.
+            let spares = search.idle + 1 < IDLE_PASSES;
+            let spared_key = spares.then_some((hash, shape, key));
+            let (claimed, progress) = stripe.claim(&self.env(cell), needed, spared_key);
             if !claimed {
                 search.gained = stripe.give(needed, 0);
             }

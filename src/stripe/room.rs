@@ -33,8 +33,13 @@ impl Stripe {
     }
 
     /// Claims bytes for an entry that isn't built yet, evicting as `put` would. Whether they are claimed, and out of the
-    /// account; and whether anything was done for it.
-    pub(crate) fn claim(&mut self, env: &Env<'_>, amount: u64) -> (bool, bool) {
+    /// account; and whether anything was done for it. The present entry of `spared_key` stays.
+    pub(crate) fn claim(
+        &mut self,
+        env: &Env<'_>,
+        amount: u64,
+        spared_key: Option<(KeyHash, u8, &[u8])>,
+    ) -> (bool, bool) {
         self.follow_bounds(env);
         let now = if self.wheel.len() > 0 {
             env.time.coarse_now()
@@ -45,9 +50,13 @@ impl Stripe {
             if self.bytes.fund(env.bytes, amount, 0) {
                 return (self.bytes.take_spare(amount) == amount, true);
             }
+            // Looked for each time, since expiry may merge segments, and so move the entry.
+            let spared = spared_key.and_then(|(hash, shape, key)| {
+                self.table.writer(env.shared).find(hash, shape, key)
+            });
             if n_evicted == EVICT_PER_HOLD
                 || !self.bytes.can_exchange()
-                || !self.evict(env, None, now)
+                || !self.evict(env, spared, now)
             {
                 return (false, n_evicted > 0);
             }

@@ -235,3 +235,30 @@ fn f28_memory_stays_flat_while_ever_new_keys_pass_through() {
     }
     assert!(cache.weight() <= 1 << 18);
 }
+
+#[test]
+fn f21_a_large_update_that_fails_leaves_the_old_value() {
+    let cache: Cache<[u8]> = Cache::builder()
+        .max_bytes(1 << 20)
+        .stripes(1)
+        .weigher(|_, value: &[u8]| {
+            if value[0] == 13 {
+                panic!("thirteen")
+            } else {
+                0
+            }
+        })
+        .build()
+        .unwrap();
+    cache.insert("large", vec![1; 300_000]).unwrap();
+    for i in 0..600u64 {
+        cache.insert(i, vec![2; 1_000]).unwrap();
+    }
+    assert!(cache.contains_key("large"));
+    // The room for it is made before it is built; the heaviest entry is the policy's first choice.
+    assert!(panics(|| {
+        let _ = cache.insert("large", vec![13; 400_000]);
+    }));
+    assert_eq!(cache.read("large", |value| value[0]), Some(1));
+    assert!(cache.stats().evicted > 0, "room was made for it");
+}
