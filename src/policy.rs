@@ -16,7 +16,7 @@ mod sketch;
 mod tuning;
 
 use ghosts::{Ghost, Ghosts};
-use learn::{Learner, Progress, bin_of_resident};
+use learn::{BY_AGE, BinOfTick, Learner, Progress, Ranks};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
 use sketch::Sketch;
@@ -39,6 +39,8 @@ pub(crate) struct Policy {
     ticks: u64,
     inserts: u64,
     random: u64,
+    /// For the running tick.
+    bins: BinOfTick,
     known: Option<Box<Known>>,
 }
 
@@ -56,7 +58,8 @@ struct Known {
     n_observed: u32,
     n_inserts: u32,
     /// Inserts in the pass before.
-    pass_inserts: u32,
+    /// What the sums of this pass are multiplied with.
+    fade: f32,
 }
 
 impl Policy {
@@ -70,6 +73,7 @@ impl Policy {
             ticks: 0,
             inserts: 0,
             random: seed | 1,
+            bins: BinOfTick::at(Tick::of_count(0)),
             known: None,
         }
     }
@@ -101,7 +105,7 @@ impl Policy {
             sample_ticks: self.turn_ticks(entries) / 14.0,
             n_observed: 0,
             n_inserts: 0,
-            pass_inserts: 0,
+            fade: 1.0,
         }));
     }
 
@@ -172,8 +176,11 @@ impl Policy {
     /// What ranks many residents at one moment.
     pub(crate) fn ranker(&self) -> Ranker<'_> {
         Ranker {
-            learner: self.known.as_ref().map(|known| &known.learner),
-            now: self.tick(),
+            ranks: self
+                .known
+                .as_ref()
+                .map_or(&BY_AGE, |known| known.learner.ranks()),
+            bins: &self.bins,
             // Half an octave a size class, and 2048 steps an octave.
             size_step: if self.weighted { 1024 } else { 0 },
         }
@@ -200,22 +207,21 @@ impl Policy {
     pub(crate) fn step(&mut self) {
         let turn = self.turn_ticks(self.capacity);
         let Some(known) = &mut self.known else { return };
-        let memory = (MEMORY_CAPACITIES * self.capacity as f32).clamp(MEMORY_MIN, MEMORY_MAX);
         let pass = self.capacity as u64 / PASS_PARTS;
         // A pass is spread: its pieces are few, and between two passes nothing is done.
         if known.n_inserts == 0 || (known.learner.is_fresh() && u64::from(known.n_inserts) < pass) {
             return;
         }
         if known.learner.is_fresh() {
-            known.pass_inserts = known.n_inserts;
             if known.n_observed > 0 {
                 known.sample_ticks = turn * known.n_inserts as f32 / known.n_observed as f32;
             }
+            let memory = (MEMORY_CAPACITIES * self.capacity as f32).clamp(MEMORY_MIN, MEMORY_MAX);
+            known.fade = (-(known.n_inserts as f32) / memory).exp();
             known.n_inserts = 0;
             known.n_observed = 0;
         }
-        let fade = (-(known.pass_inserts as f32) / memory).exp();
-        let _: Progress = known.learner.step(fade);
+        let _: Progress = known.learner.step(known.fade);
     }
 
     /// The heap bytes it holds.
@@ -236,6 +242,7 @@ impl Policy {
                 self.period = (self.inserts / GROWING_TICKS).max(1);
             }
             self.until_tick = self.period;
+            self.bins = BinOfTick::at(self.tick());
         }
     }
 
@@ -256,22 +263,41 @@ impl Policy {
 /// The order of leaving at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ranker<'p> {
-    learner: Option<&'p Learner>,
-    now: Tick,
+    ranks: &'p Ranks,
+    bins: &'p BinOfTick,
     size_step: u32,
 }
 
 impl Ranker<'_> {
-    /// The order of leaving: the lowest first.
+    /// The order of leaving, the lowest first. `None` for a newcomer that was not used yet, in the tick that it came in.
     #[inline(always)]
-    pub(crate) fn rank(&self, meta: Meta) -> u32 {
-        let density = match self.learner {
-            Some(learner) => {
-                u32::from(learner.rank(meta.class(), bin_of_resident(meta.tick(), self.now)))
-            }
-            None => (256 - meta.tick().age(self.now)) * 128,
-        };
-        density + u32::from(31 - meta.size()) * self.size_step
+    pub(crate) fn rank(&self, meta: Meta) -> Option<u32> {
+        let rank = self.rank_by_count(meta);
+        (rank != Self::NOT_YET).then(|| rank + self.rank_of_size(meta))
+    }
+
+    /// The same without regard to size, and [`Ranker::NOT_YET`] for none.
+    #[inline(always)]
+    pub(crate) fn rank_by_count(&self, meta: Meta) -> u32 {
+        u32::from(learn::rank(
+            self.ranks,
+            self.bins,
+            meta.tick(),
+            meta.class(),
+        ))
+    }
+
+    /// Above all that `rank_by_count` gives for one that may leave.
+    pub(crate) const NOT_YET: u32 = learn::NOT_YET as u32;
+
+    /// Whether sizes count.
+    pub(crate) fn is_weighted(&self) -> bool {
+        self.size_step > 0
+    }
+
+    #[inline(always)]
+    fn rank_of_size(&self, meta: Meta) -> u32 {
+        u32::from(31 - meta.size()) * self.size_step
     }
 }
 

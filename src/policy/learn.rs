@@ -8,7 +8,7 @@
 //! # Invariants   L1 every sum is finite and not negative; L2 a rank is defined for every 20-bit metadata
 //! # Not here     where the samples come from
 
-use super::meta::{Class, PIN_AGE, TICK_CYCLE, Tick};
+use super::meta::{Class, Tick};
 use super::tuning::{FREQ_MAX, OCTAVE_MAX, PRIOR_CLASS, PRIOR_FREQUENCY, PRIOR_GLOBAL};
 
 const STEPS: usize = FREQ_MAX as usize + 1;
@@ -42,36 +42,35 @@ fn bin_of(age: u32) -> usize {
     usize::from(BIN_OF_AGE[age.min(511) as usize]) + usize::from(age >= 512)
 }
 
-fn width(bin: usize) -> f32 {
-    BIN_STARTS
-        .get(bin + 1)
-        .map_or(LAST_WIDTH, |&end| f32::from(end - BIN_STARTS[bin]))
-}
-
-/// The bin of a resident's age, by how far its tick lies behind that of now plus one cycle; so a rank needs no remainder.
-static BIN_OF_LAG: [u8; 512] = {
-    let mut bins = [0; 512];
-    let mut lag = 0;
-    while lag < 512 {
-        let age = lag % TICK_CYCLE as usize;
-        let age = if age < PIN_AGE as usize {
-            age
-        } else {
-            PIN_AGE as usize
-        };
-        bins[lag] = BIN_OF_AGE[age];
-        lag += 1;
+const WIDTHS: Row = {
+    let mut widths = [LAST_WIDTH; BINS];
+    let mut bin = 0;
+    while bin + 1 < BINS {
+        widths[bin] = (BIN_STARTS[bin + 1] - BIN_STARTS[bin]) as f32;
+        bin += 1;
     }
-    bins
+    widths
 };
 
-/// The bin of a resident whose tick this is.
-#[inline(always)]
-pub(super) fn bin_of_resident(tick: Tick, now: Tick) -> u8 {
-    if tick == Tick::OLDEST {
-        return BIN_OF_AGE[PIN_AGE as usize];
+/// The bin of each tick that a resident may carry, while one tick runs.
+#[derive(Debug)]
+pub(super) struct BinOfTick([u8; 256]);
+
+impl BinOfTick {
+    /// While `now` runs. Its own tick has a bin to itself, in which newcomers aren't to be taken.
+    pub(super) fn at(now: Tick) -> BinOfTick {
+        let mut bins = [0; 256];
+        for (bits, bin) in (0..256).zip(&mut bins) {
+            *bin = BIN_OF_AGE[Tick::from_bits(bits).age(now) as usize];
+        }
+        bins[now.bits() as usize] = RUNNING;
+        BinOfTick(bins)
     }
-    BIN_OF_LAG[(now.bits() + TICK_CYCLE - tick.bits()) as usize % 512]
+
+    #[inline(always)]
+    fn of(&self, tick: Tick) -> u8 {
+        self.0[tick.bits() as usize]
+    }
 }
 
 type Row = [f32; BINS];
@@ -79,7 +78,29 @@ type Row = [f32; BINS];
 /// Powers of two, so that a look-up needs no check.
 const N_CLASS_BITS: usize = 128;
 const RANK_BINS: usize = 32;
-type Ranks = [[u16; RANK_BINS]; N_CLASS_BITS];
+/// The bin of the running tick.
+const RUNNING: u8 = RANK_BINS as u8 - 1;
+/// The rank of a newcomer in its first tick.
+pub(super) const NOT_YET: u16 = u16::MAX;
+/// What a row must hold at least for an index of its own; below, its frequency step's serves it.
+const IDLE: f32 = 1e-3;
+pub(super) type Ranks = [[u16; RANK_BINS]; N_CLASS_BITS];
+
+/// Ranks before anything is known: by age alone.
+pub(super) static BY_AGE: Ranks = {
+    let mut ranks = [[0; RANK_BINS]; N_CLASS_BITS];
+    let mut class = 0;
+    while class < N_CLASS_BITS {
+        let mut bin = 0;
+        while bin < BINS {
+            ranks[class][bin] = (BINS - bin) as u16 * 1024;
+            bin += 1;
+        }
+        ranks[class][RUNNING as usize] = NOT_YET;
+        class += 1;
+    }
+    ranks
+};
 
 fn row_of(class: Class) -> usize {
     // Damaged metadata may name a class that isn't used: it shares the last.
@@ -96,6 +117,7 @@ pub(super) struct Learner {
     ranks: Box<Ranks>,
     /// Hazards of the present pass: of each frequency step, and of all.
     by_step: [Row; STEPS],
+    ranks_by_step: [[u16; BINS]; STEPS],
     all: Row,
     /// The next thing that `step` does in this pass.
     stage: usize,
@@ -117,6 +139,7 @@ impl Learner {
             waits: vec![[0.0; BINS]; CLASSES],
             ranks: Box::new([[0; RANK_BINS]; N_CLASS_BITS]),
             by_step: [[0.0; BINS]; STEPS],
+            ranks_by_step: [[0; BINS]; STEPS],
             all: [0.0; BINS],
             stage: 0,
         };
@@ -134,10 +157,9 @@ impl Learner {
     pub(super) fn waited(&mut self, class: Class, age: u32, ticks: f32) {
         self.waits[row_of(class)][bin_of(age)] += ticks;
     }
-    /// The rank of a resident whose age lies in this bin: the lowest leaves first. An octave of density is 2048 steps.
-    #[inline(always)]
-    pub(super) fn rank(&self, class: Class, bin: u8) -> u16 {
-        self.ranks[class.bits() as usize % N_CLASS_BITS][usize::from(bin) % RANK_BINS]
+    /// The index, for [`rank`].
+    pub(super) fn ranks(&self) -> &Ranks {
+        &self.ranks
     }
     /// Whether no pass is under way.
     pub(super) fn is_fresh(&self) -> bool {
@@ -149,21 +171,16 @@ impl Learner {
         self.stage += 1;
         match stage {
             0 => self.all = self.hazards_of_all(),
-            _ if stage <= STEPS => self.by_step[stage - 1] = self.hazards_of_step(stage - 1),
+            _ if stage <= STEPS => {
+                let step = stage - 1;
+                self.by_step[step] = self.hazards_of_step(step);
+                self.ranks_by_step[step] = index(&self.by_step[step]).map(rank_of);
+            }
             _ => {
                 let row = stage - 1 - STEPS;
-                let hazards = blend(
-                    &self.reuses[row],
-                    &self.waits[row],
-                    &self.by_step[row % STEPS],
-                    PRIOR_CLASS,
-                );
-                let class = Class::new((row % STEPS) as u32, (row / STEPS) as u32);
-                let ranks = index(&hazards).map(rank_of);
-                self.ranks[class.bits() as usize][..BINS].copy_from_slice(&ranks);
-                for bin in 0..BINS {
-                    self.reuses[row][bin] *= fade;
-                    self.waits[row][bin] *= fade;
+                self.rank_row(row);
+                for sum in self.reuses[row].iter_mut().chain(&mut self.waits[row]) {
+                    *sum *= fade;
                 }
                 if row + 1 == CLASSES {
                     self.stage = 0;
@@ -172,6 +189,24 @@ impl Learner {
             }
         }
         Progress::More
+    }
+    fn rank_row(&mut self, row: usize) {
+        let (step, octave) = (row % STEPS, row / STEPS);
+        let (reuses, waits) = (&self.reuses[row], &self.waits[row]);
+        let known: f32 = reuses
+            .iter()
+            .zip(waits)
+            .map(|(reused, waited)| reused + waited)
+            .sum();
+        let ranks = if known < IDLE {
+            self.ranks_by_step[step]
+        } else {
+            index(&blend(reuses, waits, &self.by_step[step], PRIOR_CLASS)).map(rank_of)
+        };
+        let class = Class::new(step as u32, octave as u32);
+        let entry = &mut self.ranks[class.bits() as usize];
+        entry[..BINS].copy_from_slice(&ranks);
+        entry[usize::from(RUNNING)] = if octave == 0 { NOT_YET } else { ranks[0] };
     }
     fn hazards_of_all(&self) -> Row {
         // Before anything is known, hazards fall with age: least recently used leaves first.
@@ -190,6 +225,13 @@ impl Learner {
     }
 }
 
+/// The rank of a resident: the lowest leaves first, and an octave of density is 2048 steps. [`NOT_YET`] for a newcomer in its first
+/// tick.
+#[inline(always)]
+pub(super) fn rank(ranks: &Ranks, bins: &BinOfTick, tick: Tick, class: Class) -> u16 {
+    ranks[class.bits() as usize % N_CLASS_BITS][usize::from(bins.of(tick)) % RANK_BINS]
+}
+
 fn sum<'a>(rows: impl Iterator<Item = (&'a Row, &'a Row)>) -> (Row, Row) {
     let mut total = ([0.0; BINS], [0.0; BINS]);
     for (reuses, waits) in rows {
@@ -204,7 +246,7 @@ fn sum<'a>(rows: impl Iterator<Item = (&'a Row, &'a Row)>) -> (Row, Row) {
 /// Reuses per tick, drawn towards a wider class's as if `strength` of its keys had passed each bin.
 fn blend(reuses: &Row, waits: &Row, wider: &Row, strength: f32) -> Row {
     std::array::from_fn(|bin| {
-        let borrowed = strength * width(bin);
+        let borrowed = strength * WIDTHS[bin];
         (reuses[bin] + borrowed * wider[bin]) / (waits[bin] + borrowed)
     })
 }
@@ -217,8 +259,9 @@ fn index(hazards: &Row) -> Row {
     let mut out = [0.0; BINS];
     let mut blocks = [(0.0f32, 0.0f32); BINS];
     let mut alive = [1.0f32; BINS + 1];
+    let passed: Row = std::array::from_fn(|bin| decay(hazards[bin] * WIDTHS[bin]));
     for bin in 0..BINS {
-        alive[bin + 1] = alive[bin] * (-hazards[bin] * width(bin)).exp();
+        alive[bin + 1] = alive[bin] * passed[bin];
     }
     let mut n_blocks = 0;
     for bin in (0..BINS).rev() {
@@ -226,7 +269,7 @@ fn index(hazards: &Row) -> Row {
         let held = if hazards[bin] > 1e-9 {
             gone / hazards[bin]
         } else {
-            alive[bin] * width(bin)
+            alive[bin] * WIDTHS[bin]
         };
         let mut block = (gone, held);
         while n_blocks > 0 {
@@ -248,7 +291,18 @@ fn index(hazards: &Row) -> Row {
     out
 }
 
-/// A density per tick as a rank: its logarithm, from 2^-31 upward.
+/// A density per tick as a rank, from 2^-31 upward: its logarithm, drawn straight within an octave, which is how a float is
+/// written. The highest rank is left to those that aren't to be taken.
 fn rank_of(density: f32) -> u16 {
-    ((density.max(1e-12).log2() + 31.0) * 2048.0).clamp(0.0, 65535.0) as u16
+    const OCTAVE_BITS: u32 = 11;
+    let least = f32::exp2(-31.0).to_bits();
+    let above = density.to_bits().saturating_sub(least) >> (f32::MANTISSA_DIGITS - 1 - OCTAVE_BITS);
+    above.min(u32::from(NOT_YET) - 1) as u16
+}
+
+/// `exp(-x)` for `x >= 0`, at most 0.01 too high: a short series raised to the fourth power.
+fn decay(x: f32) -> f32 {
+    let quarter = 0.25 * x;
+    let root = 1.0 / (1.0 + quarter * (1.0 + quarter * (0.5 + quarter * (1.0 / 6.0))));
+    (root * root) * (root * root)
 }

@@ -129,12 +129,9 @@ impl Meta {
         Tick(self.0 as u8)
     }
     /// The 7 bits of class.
+    #[inline]
     pub(super) fn class(self) -> Class {
         Class::from_bits(self.0 >> CLASS_SHIFT & ((1 << CLASS_BITS) - 1))
-    }
-    /// Whether the entry came in this very tick and was not used since: it is still in its grace, or was so a moment ago.
-    pub(crate) fn is_newcomer(self, now: Tick) -> bool {
-        self.tick() == now && self.class().octave() == 0
     }
     /// The same with another size class.
     pub(crate) fn with_size(self, size: u8) -> Meta {

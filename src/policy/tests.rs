@@ -42,7 +42,12 @@ impl Model {
                 .iter()
                 .for_each(|slot| self.policy.observe(slot.1));
             let victim = (0..self.slots.len())
-                .min_by_key(|&at| self.policy.ranker().rank(self.slots[at].1))
+                .min_by_key(|&at| {
+                    self.policy
+                        .ranker()
+                        .rank(self.slots[at].1)
+                        .unwrap_or(u32::MAX)
+                })
                 .unwrap();
             let (key, meta) = self.slots.swap_remove(victim);
             self.policy.evicted(hash_of(key), meta);
@@ -238,7 +243,23 @@ fn by_bytes_the_heavier_of_two_alike_leaves_first() {
     policy.resize(64);
     let light = policy.admit(hash_of(1), size_class(100));
     let heavy = policy.admit(hash_of(2), size_class(10_000));
+    pass_ticks(&mut policy, 1, &mut 1000);
+    assert!(policy.ranker().rank(heavy).is_some());
     assert!(policy.ranker().rank(heavy) < policy.ranker().rank(light));
+}
+
+#[test]
+fn a_newcomer_is_not_to_be_taken_in_its_first_tick_unless_it_was_used() {
+    let mut policy = Policy::new(3, false);
+    policy.resize(1000);
+    let meta = policy.admit(hash_of(1), 0);
+    assert_eq!(meta.tick(), policy.tick());
+    assert_eq!(policy.ranker().rank(meta), None);
+    assert_eq!(policy.ranker().rank_by_count(meta), Ranker::NOT_YET);
+    let used = Meta::new(policy.tick(), Class::new(1, 1), 0);
+    assert!(policy.ranker().rank(used).is_some());
+    pass_ticks(&mut policy, 1, &mut 1000);
+    assert!(policy.ranker().rank(meta).is_some());
 }
 
 #[test]
@@ -312,6 +333,6 @@ fn hostile_metadata_and_notes_do_no_harm() {
         policy.step();
         let (now, touched) = (policy.tick(), touch(meta, policy.tick(), word as u32));
         assert!(touched.is_none_or(|touched| touched.tick() == now));
-        assert!(policy.ranker().rank(meta) < 1 << 20);
+        assert!(policy.ranker().rank(meta).is_none_or(|rank| rank < 1 << 20));
     }
 }

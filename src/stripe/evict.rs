@@ -2,7 +2,7 @@
 
 use super::{Env, Stripe};
 use crate::clock::Nanos;
-use crate::policy::Meta;
+use crate::policy::{Meta, Ranker};
 use crate::stats::RemovalCause;
 use crate::table::Loc;
 
@@ -58,7 +58,7 @@ impl Pool {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn see(&mut self, rank: u32, meta: u32, loc: Loc) {
         if self.len < POOL || rank < self.items[POOL - 1].rank {
             self.remember(Candidate { rank, meta, loc });
@@ -74,7 +74,9 @@ impl Pool {
             }
         }
         self.len = (self.len + 1).min(POOL);
-        self.items.copy_within(at..self.len - 1, at + 1);
+        for idx in (at + 1..self.len).rev() {
+            self.items[idx] = self.items[idx - 1];
+        }
         self.items[at] = new;
     }
 
@@ -84,7 +86,9 @@ impl Pool {
     }
 
     fn forget(&mut self, at: usize) {
-        self.items.copy_within(at + 1..self.len, at);
+        for idx in at + 1..self.len {
+            self.items[idx - 1] = self.items[idx];
+        }
         self.len -= 1;
     }
 }
@@ -133,17 +137,20 @@ impl Stripe {
     fn sample(&mut self, env: &Env<'_>) {
         let mut writer = self.table.writer(env.shared);
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
-        let now = self.policy.tick();
-        let mut waiting = None;
         // While all candidates are alike, as in a scan, looking further would find more of the same.
         let n_buckets = if pool.is_level() { 1 } else { SAMPLE_BUCKETS };
-        writer.sample(n_buckets, |loc, meta| {
-            waiting = Some(meta);
-            if Meta::from_bits(meta).is_newcomer(now) {
-                return;
-            }
-            pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc);
-        });
+        let mut see = |rank, meta, loc| pool.see(rank, meta, loc);
+        let waiting = if ranker.is_weighted() {
+            let rank = |meta| ranker.rank(Meta::from_bits(meta)).unwrap_or(u32::MAX);
+            writer.sample(n_buckets, rank, see)
+        } else {
+            let rank = |meta| ranker.rank_by_count(Meta::from_bits(meta));
+            writer.sample(n_buckets, rank, |rank, meta, loc| {
+                if rank != Ranker::NOT_YET {
+                    see(rank, meta, loc);
+                }
+            })
+        };
         // One of them is as good a sample of those that wait as all are.
         if let Some(meta) = waiting {
             self.policy.observe(Meta::from_bits(meta));
@@ -156,9 +163,10 @@ impl Stripe {
 
     fn walk(&mut self, env: &Env<'_>) {
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
-        self.table
-            .writer(env.shared)
-            .sweep(|_, loc, meta| pool.see(ranker.rank(Meta::from_bits(meta)), meta, loc));
+        self.table.writer(env.shared).sweep(|_, loc, meta| {
+            let rank = ranker.rank(Meta::from_bits(meta)).unwrap_or(u32::MAX);
+            pool.see(rank, meta, loc);
+        });
     }
 
     /// The lowest in rank that is neither spared, nor in its grace, nor held. Those are forgotten, and the oldest of them

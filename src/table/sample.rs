@@ -34,14 +34,48 @@ impl Writer<'_> {
         prefetch(loc.segment);
     }
 
-    /// Visits the next `n_buckets` of an endless walk of its own. Where an entry lies is chance, so those that lie side
-    /// by side are as good a sample as any, and the processor sees them coming.
-    pub(crate) fn sample(&mut self, n_buckets: usize, mut see: impl FnMut(Loc, u32)) {
+    /// Looks at the next `n_buckets` of an endless walk of its own, and shows the entry that `rank` puts lowest in each, or any if
+    /// there are several, with its rank. Entries of the highest rank aren't shown. Where an entry lies is chance, so those that lie
+    /// side by side are as good a sample as any, and the processor sees them coming. The metadata of one that was looked at.
+    pub(crate) fn sample(
+        &mut self,
+        n_buckets: usize,
+        rank: impl Fn(u32) -> u32,
+        mut see: impl FnMut(u32, u32, Loc),
+    ) -> Option<u32> {
+        let mut any = None;
         for _ in 0..n_buckets {
             let (segment, index) = self.take_step(|table| &mut table.sampled);
-            self.visit(segment, index, &mut see);
+            let slots = &self.bucket(segment, index).slots;
+            // Rank and slot in one number: the least of them needs no branch.
+            let mut lowest = u64::MAX;
+            for (slot, word) in slots.iter().enumerate() {
+                let word = word.load(Ordering::Relaxed);
+                let key = u64::from(rank(meta_of(word))) << 32 | slot as u64;
+                lowest = lowest.min(if word.is_null() { u64::MAX } else { key });
+            }
+            if lowest == u64::MAX {
+                continue;
+            }
+            let slot = lowest as u32;
+            let meta = meta_of(slots[slot as usize].load(Ordering::Relaxed));
+            any = Some(meta);
+            let lowest = (lowest >> 32) as u32;
+            if lowest != u32::MAX {
+                let bucket = index as u32;
+                see(
+                    lowest,
+                    meta,
+                    Loc {
+                        segment,
+                        bucket,
+                        slot,
+                    },
+                );
+            }
         }
         self.prefetch_step(n_buckets);
+        any
     }
 
     pub(super) fn visit(&self, segment: *mut Segment, index: usize, mut see: impl FnMut(Loc, u32)) {

@@ -71,7 +71,7 @@ impl Garden {
             idle: false,
         };
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
-        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else {
+        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, None, value) else {
             panic!("there is memory")
         };
         let mut writer = self.table.writer(&self.shared);
@@ -237,7 +237,7 @@ impl Garden {
 
     fn free(&mut self) {
         for block in self.left.drain(..) {
-            self.releaser.release(block);
+            drop(self.releaser.release(block));
         }
         for segment in self.retired.drain(..) {
             // SAFETY: a garden has no reader while it is written.

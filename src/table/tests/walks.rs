@@ -1,5 +1,8 @@
 //! Walks over all entries, in one go and while the table changes; what a word holds.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use super::*;
 
 #[test]
@@ -41,7 +44,7 @@ fn a_sweep_visits_every_bucket_once_a_round() {
     for _ in 0..2 * buckets {
         garden
             .writer()
-            .sweep(|writer, loc, _| seen.push(key_of(writer.block(loc).unwrap())));
+            .sweep(|writer, loc, _| seen.push(key_of(writer.block(loc).expect("just seen"))));
     }
     assert!(keys[..10].iter().all(|key| seen.contains(key)));
 }
@@ -64,21 +67,51 @@ fn samples_see_all_entries_in_turn() {
         while at < buckets {
             let n_buckets = n_buckets.min(buckets - at);
             let mut found = Vec::new();
-            garden
-                .writer()
-                .sample(n_buckets, |loc, meta| found.push((loc, meta)));
-            assert!(found.len() <= n_buckets * SLOTS);
-            for (loc, meta) in found {
+            let ranked = RefCell::new(Vec::new());
+            let any = garden.writer().sample(
+                n_buckets,
+                |meta| {
+                    ranked.borrow_mut().push(meta);
+                    meta
+                },
+                |rank, meta, loc| found.push((rank, meta, loc)),
+            );
+            // The walk itself is checked by ranking each bucket's entries once and taking the lowest.
+            assert_eq!(any.is_some(), !found.is_empty());
+            assert!(found.len() <= n_buckets);
+            for (rank, meta, loc) in found {
+                assert_eq!(rank, meta);
                 let writer = garden.writer();
                 writer.prefetch_block(loc);
                 assert_eq!(meta, writer.meta(loc));
+                assert!(ranked.borrow().contains(&meta));
                 *seen.entry(key_of(writer.block(loc).unwrap())).or_default() += 1;
             }
             at += n_buckets;
         }
-        assert_eq!(seen.len(), garden.model.len());
         assert!(seen.values().all(|&n| n == 1));
+        let lowest = lowest_of_each_bucket(&mut garden);
+        assert_eq!(seen.keys().copied().collect::<HashSet<_>>(), lowest);
     }
+}
+
+/// By the plain walk, which `sweep` does too: of each bucket the entry with the least metadata, the first of several.
+fn lowest_of_each_bucket(garden: &mut Garden) -> HashSet<(u64, u64)> {
+    let mut lowest = HashSet::new();
+    for (_, root) in garden.segments() {
+        let (segment, mask) = split_root(root);
+        for index in 0..=mask {
+            let mut least: Option<(u32, Loc)> = None;
+            garden.writer().visit(segment, index, |loc, meta| {
+                if least.is_none_or(|(other, _)| meta < other) {
+                    least = Some((meta, loc));
+                }
+            });
+            let writer = garden.writer();
+            lowest.extend(least.map(|(_, loc)| key_of(writer.block(loc).expect("just seen"))));
+        }
+    }
+    lowest
 }
 
 /// Walks while other keys come and go; those that stay are yielded exactly once.
