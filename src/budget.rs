@@ -127,6 +127,8 @@ pub(crate) struct Account {
     spare: u64,
     /// Garbage that the last look at the hazards could not free.
     stuck: u64,
+    /// Of the garbage, what is kept for the next blocks.
+    kept: u64,
 }
 
 impl Account {
@@ -155,7 +157,7 @@ impl Account {
     /// Whether so much fresh garbage waits that it should be looked at now: half the allowance, so that the other half
     /// lasts while it is.
     pub(crate) fn wants_look(&self) -> bool {
-        self.garbage - self.stuck > self.allowance / 2
+        self.garbage - self.stuck - self.kept > self.allowance / 2
     }
 
     /// Whether evicting more would help before the fresh garbage is gone.
@@ -230,12 +232,22 @@ impl Account {
         self.discard(amount);
     }
 
-    /// Garbage is gone; `stuck` bytes of it could not be freed yet.
-    pub(crate) fn settle(&mut self, freed: u64, stuck: u64) {
+    /// Garbage is gone; `stuck` bytes of it could not be freed yet, and `kept` bytes more are kept for the next blocks.
+    pub(crate) fn settle(&mut self, freed: u64, stuck: u64, kept: u64) {
         let claimed = self.claimed();
         debug_assert!(self.garbage >= freed);
         self.garbage -= freed;
-        self.stuck = stuck.min(self.garbage);
+        self.kept += kept;
+        self.stuck = stuck.min(self.garbage - self.kept);
+        self.spare += claimed - self.claimed();
+    }
+
+    /// Garbage that was kept is used again, or freed.
+    pub(crate) fn reuse(&mut self, bytes: u64) {
+        let claimed = self.claimed();
+        debug_assert!(self.kept >= bytes);
+        self.kept -= bytes;
+        self.garbage -= bytes;
         self.spare += claimed - self.claimed();
     }
 

@@ -22,6 +22,7 @@
 mod deadline;
 mod draft;
 mod handle;
+mod husk;
 mod value;
 
 use std::alloc::Layout;
@@ -32,14 +33,15 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 
 use crate::clock::Nanos;
+use crate::sync::Life;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Life, dealloc};
 
 #[cfg(engine_loom)]
 pub(crate) use deadline::Ahead;
 pub(crate) use deadline::Deadline;
 pub(crate) use draft::{Draft, Parts, Plan};
 pub use handle::Entry;
+pub(crate) use husk::{Husk, Husks};
 pub(crate) use value::Stored;
 pub use value::{Source, Value};
 
@@ -180,19 +182,6 @@ pub(crate) fn allocated_bytes(size: usize) -> u64 {
     ((size as u64 + 8 + 15) & !15).max(32)
 }
 
-/// Frees a block whose value could not be written because `as_ref` of the source panicked.
-struct RawGuard {
-    base: NonNull<u8>,
-    layout: Layout,
-}
-
-impl Drop for RawGuard {
-    fn drop(&mut self) {
-        // SAFETY: allocated with this layout by the only owner, who is unwinding; header and key have no destructor.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) };
-    }
-}
-
 /// One count of a block whose value type is known to the store alone. It has no destructor: it ends in a
 /// [`Releaser`], or in an [`Entry`].
 #[must_use]
@@ -224,7 +213,7 @@ impl Block {
 
 /// Ends a count, for the value type of one store.
 #[derive(Clone, Copy)]
-pub(crate) struct Releaser(unsafe fn(NonNull<Header>));
+pub(crate) struct Releaser(unsafe fn(NonNull<Header>) -> Option<Husk>);
 
 impl Releaser {
     /// # Safety
@@ -233,8 +222,8 @@ impl Releaser {
         Releaser(release_raw::<V>)
     }
 
-    /// Drops the count; the last one drops the value, which may run user code, and frees the block.
-    pub(crate) fn release(self, block: Block) {
+    /// Drops the count; the last one drops the value, which may run user code, and leaves the block's memory.
+    pub(crate) fn release(self, block: Block) -> Option<Husk> {
         // SAFETY: `block` owns one count and ends here; its value is a `V` by the contract of `new`.
         unsafe { (self.0)(block.0) }
     }
@@ -249,33 +238,36 @@ impl fmt::Debug for Releaser {
 /// # Safety
 /// `raw` is a block drafted for a `V`, and the caller owns the count that ends here.
 #[inline]
-unsafe fn release_raw<V: Value + ?Sized>(raw: NonNull<Header>) {
+unsafe fn release_raw<V: Value + ?Sized>(raw: NonNull<Header>) -> Option<Husk> {
     // SAFETY: the count is owned, so the header is alive.
     let refs = unsafe { &raw.as_ref().refs };
     // Release: what this owner did to the value happens before the free; pairs with the load below.
-    if refs.fetch_sub(1, Ordering::Release) == 1 {
-        // Acquire: pairs with the release decrements of all other owners, which our own continues. A load and not a
-        // fence, since ThreadSanitizer knows no fences.
-        refs.load(Ordering::Acquire);
-        // SAFETY: the count is zero, and E3 says that nobody raises it again.
-        unsafe { free::<V>(raw) };
+    if refs.fetch_sub(1, Ordering::Release) != 1 {
+        return None;
     }
+    // Acquire: pairs with the release decrements of all other owners, which our own continues. A load and not a
+    // fence, since ThreadSanitizer knows no fences.
+    refs.load(Ordering::Acquire);
+    // SAFETY: the count is zero, and E3 says that nobody raises it again.
+    Some(unsafe { hollow::<V>(raw) })
 }
 
 /// # Safety
 /// The block was drafted for a `V`, and nobody can reach it any longer.
 #[cold]
-unsafe fn free<V: Value + ?Sized>(raw: NonNull<Header>) {
+unsafe fn hollow<V: Value + ?Sized>(raw: NonNull<Header>) -> Husk {
     let (layout, offset) = BlockRef(raw, PhantomData).layout::<V>();
-    // SAFETY: the block is alive until the guard below frees it.
+    // SAFETY: the block is alive until the husk below is dropped.
     let header = unsafe { raw.as_ref() };
     let len = header.value_len as usize;
     header.life.end();
     let base = raw.cast::<u8>();
-    let _freed = RawGuard { base, layout };
+    // SAFETY: the block was allocated with this layout, and ends here.
+    let husk = unsafe { Husk::from_raw(base, layout) };
     // SAFETY: the value was written when the block was drafted, and this is its one drop; a panic in it still frees
     // the block.
     unsafe { V::destroy(base.add(offset).as_ptr(), len) };
+    husk
 }
 
 /// A borrowed block: under a hazard, or under the lock of the stripe that links it.

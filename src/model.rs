@@ -157,7 +157,7 @@ impl Reader<'_> {
     fn end(&self, counted: Block) -> Answer {
         let answer = Answer::Hit(number(counted.as_ref()));
         // SAFETY: all blocks hold a `u64` (M1).
-        unsafe { Releaser::new::<u64>() }.release(counted);
+        drop(unsafe { Releaser::new::<u64>() }.release(counted));
         answer
     }
 }
@@ -190,7 +190,7 @@ impl Keeper {
             idle: false,
         };
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
-        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, value) else {
+        let Ok((draft, ())) = Draft::new::<u64, u64>(plan, None, value) else {
             panic!("memory for a model")
         };
         let hash = KeyHash::from_bits(key);
@@ -249,7 +249,7 @@ impl Keeper {
     /// Frees what left, whoever reads it.
     pub fn reclaim_blindly(&mut self) {
         for block in self.blocks.drain(..) {
-            self.releaser.release(block);
+            drop(self.releaser.release(block));
         }
         for segment in self.segments.drain(..) {
             // SAFETY: none, which is the point; the memory stays readable (M2).
@@ -263,7 +263,7 @@ impl Keeper {
             if named.has(block.as_ref().as_ptr()) {
                 self.blocks.push(block);
             } else {
-                self.releaser.release(block);
+                drop(self.releaser.release(block));
             }
         }
         for segment in std::mem::take(&mut self.segments) {

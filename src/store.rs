@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::{Nanos, TimeSource};
-use crate::entry::{Block, BlockRef, Releaser};
+use crate::entry::{Block, BlockRef, Husks, Releaser};
 use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
 use crate::notes::Notes;
@@ -53,6 +53,8 @@ struct Cell {
     telling: Mutex<()>,
     /// Batches that threads are freeing at this moment.
     in_flight: AtomicU32,
+    /// Memory for the next blocks of this stripe, charged as its garbage. Locked alone, or under the stripe's lock.
+    husks: Mutex<Husks>,
 }
 
 /// What readers of a stripe look at; written when the directory doubles or the tick moves.
@@ -106,6 +108,7 @@ impl Store {
                     back: CachePadded::new(Mutex::new(stripe)),
                     telling: Mutex::new(()),
                     in_flight: AtomicU32::new(0),
+                    husks: Mutex::new(Husks::default()),
                 }
             })
             .collect();
@@ -205,7 +208,7 @@ impl Store {
 
     /// Ends a count that the caller owns.
     pub(crate) fn release(&self, block: Block) {
-        self.releaser.release(block);
+        drop(self.releaser.release(block));
     }
 
     /// Runs `f` under the lock of a key's stripe, then does what has to be done after it.

@@ -314,8 +314,8 @@ impl Stripe {
         (due && !self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
     }
 
-    /// Settles a batch: `freed` bytes are gone, and `stuck` is still named by readers.
-    pub(crate) fn settle(&mut self, env: &Env<'_>, freed: u64, stuck: Batch) {
+    /// Settles a batch: `freed` bytes are gone, `kept` ones wait for the next blocks, and `stuck` is still named by readers.
+    pub(crate) fn settle(&mut self, env: &Env<'_>, freed: u64, kept: u64, stuck: Batch) {
         let stuck_bytes = stuck
             .blocks
             .iter()
@@ -326,10 +326,15 @@ impl Stripe {
                 .iter()
                 .map(RetiredSegment::bytes)
                 .sum::<u64>();
-        self.bytes.settle(freed, stuck_bytes);
+        self.bytes.settle(freed, stuck_bytes, kept);
         self.pending.blocks.extend(stuck.blocks);
         self.pending.segments.extend(stuck.segments);
         self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+    }
+
+    /// Bytes that were kept for blocks are used, or freed.
+    pub(crate) fn reuse(&mut self, bytes: u64) {
+        self.bytes.reuse(bytes);
     }
 
     /// The next values that left, for the listener.

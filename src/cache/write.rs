@@ -213,15 +213,17 @@ impl<V: Value + ?Sized> Cache<V> {
                 value,
             });
         };
-        let reservation =
+        let mut reservation =
             match store.reserve(hash, (key.shape().bits(), key.bytes()), plan.charge_bytes()) {
                 Ok(reservation) => reservation,
                 Err(refusal) => return Err(InsertError { refusal, value }),
             };
-        let (mut draft, kept) = Draft::new::<V, S>(plan, value).map_err(|value| InsertError {
-            refusal: Refusal::OutOfMemory,
-            value,
-        })?;
+        let husk = reservation.take_husk();
+        let (mut draft, kept) =
+            Draft::new::<V, S>(plan, husk, value).map_err(|value| InsertError {
+                refusal: Refusal::OutOfMemory,
+                value,
+            })?;
         if let Some(weigher) = &self.inner.weigher {
             let weight = catch_unwind(AssertUnwindSafe(|| {
                 weigher(key.parts(), store.draft_value(&draft))

@@ -1,12 +1,12 @@
 //! A block in the making: allocated and filled before any lock is taken.
 
-use std::alloc::{Layout, alloc};
+use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::mem::size_of;
 use std::ptr::NonNull;
 
 use super::{
-    Block, BlockRef, CHARGE_UNIT, Deadline, Header, IDLE, RawGuard, Source, Value, allocated_bytes,
+    Block, BlockRef, CHARGE_UNIT, Deadline, Header, Husk, IDLE, Source, Value, allocated_bytes,
     block_layout, key_offset,
 };
 use crate::clock::Nanos;
@@ -61,8 +61,13 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Draft {
-    /// Allocates a block and moves (or copies) the value into it. Gives the value back where the allocator refuses.
-    pub(crate) fn new<V, S>(plan: Plan<'_, V>, source: S) -> Result<(Draft, S::Kept), S>
+    /// Takes a husk of the right size, or allocates a block, and moves (or copies) the value into it. Gives the value back where the
+    /// allocator refuses.
+    pub(crate) fn new<V, S>(
+        plan: Plan<'_, V>,
+        husk: Option<Husk>,
+        source: S,
+    ) -> Result<(Draft, S::Kept), S>
     where
         V: Value + ?Sized,
         S: Source<V>,
@@ -80,15 +85,11 @@ impl Draft {
             block_layout::<V>(flags, parts.key.len(), n_elements),
             Some((layout, value_offset))
         );
-        // SAFETY: the layout holds a header at least, so its size is not zero.
-        let Some(base) = NonNull::new(unsafe { alloc(layout) }) else {
+        let husk = husk.filter(|husk| husk.layout() == layout);
+        let Some(husk) = husk.or_else(|| Husk::allocate(layout)) else {
             return Err(source);
         };
-        if base.addr().get() >> 48 != 0 {
-            // SAFETY: allocated above with this layout; nothing was written.
-            unsafe { dealloc(base.as_ptr(), layout) };
-            return Err(source);
-        }
+        let base = husk.base();
         let header = Header {
             refs: AtomicU32::new(1),
             // A plan is made for keys that are accepted alone, whose length fits.
@@ -115,16 +116,11 @@ impl Draft {
             base.add(key_offset(flags))
                 .copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
         }
-        let raw = RawGuard { base, layout };
+        // A panic of the source's drops the husk.
         // SAFETY: the value's place is reserved at `value_offset` for `n_elements`, aligned as `V` asks, and not yet written.
         let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), n_elements) };
-        std::mem::forget(raw);
-        Ok((
-            Draft {
-                block: Block(base.cast()),
-            },
-            kept,
-        ))
+        let block = Block(husk.into_raw().cast());
+        Ok((Draft { block }, kept))
     }
 
     /// Gives the value back and frees the block.

@@ -79,7 +79,7 @@ impl<V: Value + ?Sized> Drop for Entry<V> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the handle owns one count of a block of type `V`, and it ends here.
-        unsafe { release_raw::<V>(self.block.0) }
+        drop(unsafe { release_raw::<V>(self.block.0) });
     }
 }
 

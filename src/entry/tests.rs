@@ -13,7 +13,7 @@ fn parts(key: &[u8]) -> Parts<'_> {
 
 fn draft<V: Value + ?Sized, S: Source<V>>(parts: Parts<'_>, source: S) -> (Draft, S::Kept) {
     let plan = Plan::<V>::new(parts, source.n_elements()).expect("it fits");
-    Draft::new::<V, S>(plan, source)
+    Draft::new::<V, S>(plan, None, source)
         .ok()
         .expect("there is memory")
 }
@@ -25,7 +25,7 @@ fn value<V: Value + ?Sized>(draft: &Draft) -> &V {
 
 fn release<V: Value + ?Sized>(draft: Draft) {
     // SAFETY: as in `value`.
-    unsafe { Releaser::new::<V>() }.release(draft.into_block());
+    drop(unsafe { Releaser::new::<V>() }.release(draft.into_block()));
 }
 
 /// A value goes in whole, at its alignment, behind its key, and the words of the header stay apart from both.

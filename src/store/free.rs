@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use super::{Cell, Store};
-use crate::entry::Block;
+use crate::entry::{Block, Husk, Husks};
 use crate::reclaim::DOMAIN;
 use crate::stripe::{Batch, Stripe, cost};
 use crate::sync::atomic::Ordering;
@@ -14,6 +14,10 @@ use crate::sync::atomic::Ordering;
 const TELL_PER_CALL: usize = 64;
 /// Steps of maintenance in one hold of a lock.
 const STEPS_PER_HOLD: usize = 16;
+/// Husks that are kept of one batch.
+const HUSKS_MAX: usize = 256;
+/// ... and at most this part of the stripe's allowance for garbage.
+const HUSK_SHARE: u64 = 4;
 
 /// What a call of `maintain` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,6 +103,8 @@ impl Store {
         let Flight { batch, in_flight } = flight;
         let named = DOMAIN.look();
         let mut stuck = Batch::default();
+        let mut husks = Husks::default();
+        let husks_bytes_max = self.bytes.allowance() / HUSK_SHARE;
         let mut freed = 0;
         for block in batch.blocks {
             if named
@@ -108,7 +114,12 @@ impl Store {
                 stuck.blocks.push(block);
             } else {
                 freed += cost(block.as_ref());
-                self.release_quietly(block);
+                if let Some(husk) = self.release_quietly(block)
+                    && husks.len() < HUSKS_MAX
+                    && husks.bytes() + husk.bytes() <= husks_bytes_max
+                {
+                    husks.push(husk);
+                }
             }
         }
         for segment in batch.segments {
@@ -126,22 +137,55 @@ impl Store {
                 }
             }
         }
-        cell.back.lock().settle(&self.env(cell), freed, stuck);
+        let mut stripe = cell.back.lock();
+        let kept = self.keep(cell, &mut husks);
+        stripe.settle(&self.env(cell), freed - kept, kept, stuck);
+        drop(stripe);
         drop(in_flight);
         freed > 0
     }
 
+    /// Keeps memory for the stripe's next blocks, unless enough is kept; how many bytes more. Under the stripe's lock, so that
+    /// nobody uses what isn't accounted for.
+    fn keep(&self, cell: &Cell, husks: &mut Husks) -> u64 {
+        let mut kept = cell.husks.lock();
+        if kept.len() > HUSKS_MAX / 2 {
+            return 0;
+        }
+        let added = husks.bytes();
+        while let Some(husk) = kept.pop() {
+            husks.push(husk);
+        }
+        std::mem::swap(&mut *kept, husks);
+        added
+    }
+
+    /// Frees the memory that is kept for a stripe's next blocks. Whether there was any.
+    pub(super) fn drop_husks(&self, cell: &Cell) -> bool {
+        let husks = std::mem::take(&mut *cell.husks.lock());
+        let bytes = husks.bytes();
+        drop(husks);
+        if bytes > 0 {
+            cell.back.lock().reuse(bytes);
+        }
+        bytes > 0
+    }
+
     /// Ends the cache's own count. A panic in the value's drop is contained and counted.
-    fn release_quietly(&self, block: Block) {
-        self.contain(|| self.release(block));
+    fn release_quietly(&self, block: Block) -> Option<Husk> {
+        self.contain(|| self.releaser.release(block)).flatten()
     }
 
     /// Runs user code whose panic must not reach the caller, who has nothing to do with it.
-    fn contain(&self, f: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-            // Dropping it would run user code once more.
-            std::mem::forget(payload);
-            self.panics.fetch_add(1, Ordering::Relaxed);
+    fn contain<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(answer) => Some(answer),
+            Err(payload) => {
+                // Dropping it would run user code once more.
+                std::mem::forget(payload);
+                self.panics.fetch_add(1, Ordering::Relaxed);
+                None
+            }
         }
     }
 

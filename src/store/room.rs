@@ -1,10 +1,10 @@
 //! Inserting, and making the room that it needs.
 
 use super::{Cell, Store};
-use crate::entry::{Block, Draft};
+use crate::entry::{Block, Draft, Husk};
 use crate::error::Refusal;
 use crate::hash::KeyHash;
-use crate::stripe::{Claims, ENTRY_SHARE, Lifetime, Put, cost};
+use crate::stripe::{Claims, ENTRY_SHARE, Lifetime, Put, Stripe, cost};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -29,13 +29,18 @@ impl Store {
         charge_bytes: u64,
     ) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
+        let cell = self.cell(hash);
         if needed <= (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN) {
+            let husk = cell.husks.lock().pop();
+            let reused = husk.as_ref().map_or(0, Husk::bytes);
             return Ok(Reservation {
                 store: self,
+                cell,
                 bytes: 0,
+                reused,
+                husk,
             });
         }
-        let cell = self.cell(hash);
         if let Some(refusal) = self.never_fits(needed) {
             cell.back.lock().count_refused();
             return Err(refusal);
@@ -55,7 +60,10 @@ impl Store {
             if claimed {
                 return Ok(Reservation {
                     store: self,
+                    cell,
                     bytes: needed,
+                    reused: 0,
+                    husk: None,
                 });
             }
             if !self.search(cell, &mut search, progress) {
@@ -80,10 +88,7 @@ impl Store {
         }
         // What most inserts need: one hold of the lock.
         let mut stripe = cell.back.lock();
-        stripe.receive(Claims {
-            bytes: reservation.take(),
-            entries: 0,
-        });
+        reservation.settle(&mut stripe);
         let put = stripe.put(&self.env(cell), hash, draft, lifetime, false);
         self.finish(cell, stripe);
         match put {
@@ -177,7 +182,8 @@ impl Store {
         stripe = cell.back.lock();
         let batch = self.take_batch(cell, &mut stripe, true);
         drop(stripe);
-        batch.is_some_and(|batch| self.reclaim(cell, batch))
+        let freed = batch.is_some_and(|batch| self.reclaim(cell, batch));
+        self.drop_husks(cell) || freed
     }
 
     /// Evicts in other stripes, one at a time, for one insert. Whether that brought anything.
@@ -236,20 +242,38 @@ impl Search {
     }
 }
 
-/// Bytes that are claimed for an entry which isn't built yet; given back if it never is.
+/// What is set aside for an entry which isn't built yet; given back if it never is.
 pub(crate) struct Reservation<'s> {
     store: &'s Store,
+    cell: &'s Cell,
+    /// Claimed bytes.
     bytes: u64,
+    /// What the stripe's account holds of the husk.
+    reused: u64,
+    husk: Option<Husk>,
 }
 
 impl Reservation<'_> {
-    fn take(mut self) -> u64 {
-        std::mem::take(&mut self.bytes)
+    /// Memory for the entry, perhaps of another size.
+    pub(crate) fn take_husk(&mut self) -> Option<Husk> {
+        self.husk.take()
+    }
+
+    fn settle(mut self, stripe: &mut Stripe) {
+        let (bytes, entries) = (std::mem::take(&mut self.bytes), 0);
+        stripe.receive(Claims { bytes, entries });
+        stripe.reuse(std::mem::take(&mut self.reused));
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.store.bytes.give_back(self.bytes);
+        if self.bytes > 0 {
+            self.store.bytes.give_back(self.bytes);
+        }
+        if self.reused > 0 {
+            drop(self.husk.take());
+            self.cell.back.lock().reuse(self.reused);
+        }
     }
 }
