@@ -188,7 +188,7 @@ fn default_stripes(max_bytes: Option<u64>, max_entries: Option<u64>) -> usize {
     let by_entries = max_entries.map_or(u64::MAX, |max| max / 1000);
     let most = by_bytes.min(by_entries).clamp(1, STRIPES_MAX as u64) as usize;
     // The largest power of two that is not above `most`.
-    (cores * 8).next_power_of_two().min(1 << most.ilog2())
+    (cores * 4).next_power_of_two().min(1 << most.ilog2())
 }
 
 impl<V: Value + ?Sized> fmt::Debug for Builder<V> {
