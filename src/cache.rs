@@ -5,21 +5,23 @@
 //! # Not here     locks, tables, bytes
 
 mod iter;
+mod operations;
+mod view;
 mod write;
 
 use std::fmt;
-use std::time::Duration;
 
-use crate::clock::Nanos;
-use crate::entry::{Block, BlockRef, Entry, Value};
+use crate::entry::{BlockRef, Value};
 use crate::error::BuildError;
-use crate::key::{Key, KeyParts, KeyRef, Shape, lone_key, with_key};
+use crate::key::{KeyParts, KeyRef, Shape};
 use crate::stats::Stats;
 use crate::store::TypedStore;
 use crate::sync::{Arc, Weak};
 
 pub use crate::store::Maintained;
 pub use iter::Iter;
+pub(crate) use operations::operations;
+pub(crate) use view::View;
 
 /// Says how many bytes a value owns outside of itself.
 pub(crate) type Weigher<V> = Box<dyn Fn(KeyParts<'_>, &V) -> u64 + Send + Sync>;
@@ -110,114 +112,16 @@ impl<V: Value + ?Sized> Cache<V> {
         }
     }
 
+    pub(crate) fn inner(&self) -> &Arc<Inner<V>> {
+        &self.inner
+    }
+
     pub(crate) fn downgrade(&self) -> Weak<Inner<V>> {
         Arc::downgrade(&self.inner)
     }
 
     pub(crate) fn upgrade(weak: &Weak<Inner<V>>) -> Option<Self> {
         weak.upgrade().map(|inner| Self { inner })
-    }
-
-    /// Gives a counted handle to the entry of a key, and counts as a use of it. A key that can't be in a cache (empty,
-    /// too long) is a miss.
-    ///
-    /// # Examples
-    /// ```
-    /// let cache: larder::Cache<str> = larder::Cache::builder().max_entries(10).build()?;
-    /// cache.insert(("greeting", "en"), "hello")?;
-    /// assert_eq!(cache.get(("greeting", "en")).as_deref(), Some("hello"));
-    /// assert!(cache.get(("greeting", "fr")).is_none());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// Cost: no lock; two cache lines besides those of the thread, of which one count is written.
-    #[inline]
-    pub fn get<K: Key>(&self, key: K) -> Option<Entry<V>> {
-        self.handle(&key, true)
-    }
-
-    /// Calls `f` on the value of a key in place, and counts as a use of it.
-    ///
-    /// Nothing that other threads write is written, so it scales on a single hot key. While `f` runs, the entry's memory
-    /// can't be taken back if the entry leaves meanwhile; so `f` should be short. It may call the cache.
-    ///
-    /// # Examples
-    /// ```
-    /// let cache: larder::Cache<[u8]> = larder::Cache::builder().max_bytes(1 << 20).build()?;
-    /// cache.insert("key", [1, 2, 3])?;
-    /// assert_eq!(cache.read("key", |value| value.len()), Some(3));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// Cost: as `get`, without the count.
-    #[inline]
-    pub fn read<K: Key, R>(&self, key: K, f: impl FnOnce(&V) -> R) -> Option<R> {
-        self.look(&key, true, |block, _| f(self.inner.store.value(block)))
-    }
-
-    /// As [`get`](Self::get), but is no use of the entry: neither idle time nor policy learn of it.
-    #[inline]
-    pub fn peek<K: Key>(&self, key: K) -> Option<Entry<V>> {
-        self.handle(&key, false)
-    }
-
-    /// Looks many keys up, so that the waits for memory overlap; a use of each entry that is found.
-    ///
-    /// The answers stand in the order of the keys; each key is looked up by itself, not all at one moment.
-    ///
-    /// Cost: for large caches about a third of as many `get`s; one allocation for the answer.
-    pub fn get_many<K: Key>(&self, keys: &[K]) -> Vec<Option<Entry<V>>> {
-        let store = &self.inner.store;
-        let mut found = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(MANY) {
-            let mut hashes = [crate::hash::KeyHash::from_bits(0); MANY];
-            let mut n = 0;
-            for key in keys {
-                if let Ok(hash) = with_key(key, |key| key.hash(store.hasher())) {
-                    store.prefetch_bucket(hash);
-                    hashes[n] = hash;
-                    n += 1;
-                }
-            }
-            store.prefetch_entries(&hashes[..n]);
-            let mut hashes = hashes[..n].iter();
-            found.extend(keys.iter().map(|key| {
-                let entry = with_key(key, |key| {
-                    let hash = *hashes.next()?;
-                    let at = (key.shape().bits(), key.bytes());
-                    store.look(hash, at, true, |block, left| {
-                        self.entry(block.acquire(), left)
-                    })
-                });
-                entry.ok().flatten()
-            }));
-        }
-        found
-    }
-
-    /// Whether a live entry of this key is there; no use of it.
-    #[inline]
-    pub fn contains_key<K: Key>(&self, key: K) -> bool {
-        self.look(&key, false, |_, _| ()).is_some()
-    }
-
-    /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
-    pub fn ttl<K: Key>(&self, key: K) -> Option<Option<Duration>> {
-        self.look(&key, false, |_, left| {
-            (left != Nanos::MAX).then(|| Duration::from_nanos(left.0))
-        })
-    }
-
-    /// The number of entries; those whose deadline has passed count until their memory is taken back.
-    ///
-    /// Cost: each stripe's lock once, shortly.
-    pub fn len(&self) -> usize {
-        self.stats().live_entries as usize
-    }
-
-    /// Whether there is no entry; see [`len`](Self::len).
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The bytes that are charged at this moment: entries with their overhead, garbage, and the engine's structure.
@@ -266,56 +170,12 @@ impl<V: Value + ?Sized> Cache<V> {
     }
 
     #[inline(always)]
-    fn handle<K: Key + ?Sized>(&self, key: &K, is_use: bool) -> Option<Entry<V>> {
-        self.look(key, is_use, |block, left| self.entry(block.acquire(), left))
-    }
-
-    #[inline(always)]
-    fn look<K: Key + ?Sized, R>(
-        &self,
-        key: &K,
-        is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
-        if let Some(key) = lone_key(key) {
-            return self.look_encoded(key, is_use, f);
-        }
-        with_key(key, |key| self.look_encoded(key, is_use, f))
-            .ok()
-            .flatten()
-    }
-
-    #[inline(always)]
-    fn look_encoded<R>(
-        &self,
-        key: KeyRef<'_>,
-        is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
-        let store = &self.inner.store;
-        store.look(
-            key.hash(store.hasher()),
-            (key.shape().bits(), key.bytes()),
-            is_use,
-            f,
-        )
-    }
-
-    #[inline(always)]
-    fn entry(&self, block: Block, left: Nanos) -> Entry<V> {
-        self.inner.store.entry(block, left)
+    fn view(&self) -> View<'_, V> {
+        View::new(&self.inner, None)
     }
 }
 
-/// Keys of `get_many` that are prefetched together.
-const MANY: usize = 32;
-
-impl<V: Value + ?Sized> Entry<V> {
-    /// The key, part by part; it renders for people.
-    pub fn key(&self) -> KeyParts<'_> {
-        key_of(self.block()).parts()
-    }
-}
+operations!(Cache<V>);
 
 /// The key of a block, as it was encoded.
 pub(crate) fn key_of(block: BlockRef<'_>) -> KeyRef<'_> {

@@ -3,7 +3,7 @@
 //! # Idea         a single allocation, so that a hit touches the bucket and the entry and nothing else
 //!
 //! ```text
-//! | Header, 40 B | idle word, 8 B (only with IDLE) | key bytes | padding | value |
+//! | Header, 40 B | Member, 16 B (only with PLACED) | idle word, 8 B (only with IDLE) | key bytes | padding | value |
 //! ```
 //!
 //! | word | what it says | who writes it |
@@ -11,6 +11,7 @@
 //! | `deadline` | hard deadline in nanoseconds | module `deadline`: a writer moves it, whoever finds it passed ends it |
 //! | `idle` | idle deadline | likewise, and readers extend it |
 //! | `token` | record in the timing wheel, 0: none | a writer, under its stripe's lock |
+//! | `Member` | the place, never changed; where its stripe keeps it among its like | a writer, under its stripe's lock |
 //!
 //! # Costs        one allocation an insert; a handle: one count up and one down
 //! # Invariants   E1 a block is freed by whoever takes its count from one to zero, exactly once
@@ -23,6 +24,7 @@ mod deadline;
 mod draft;
 mod handle;
 mod husk;
+mod probe;
 mod value;
 
 use std::alloc::Layout;
@@ -42,11 +44,10 @@ pub(crate) use deadline::Deadline;
 pub(crate) use draft::{Draft, Parts, Plan};
 pub use handle::Entry;
 pub(crate) use husk::{Husk, Husks};
+pub(crate) use probe::Probe;
+use probe::{IDLE, Kind, PLACED};
 pub(crate) use value::Stored;
 pub use value::{Source, Value};
-
-/// The entry carries an idle word.
-const IDLE: u8 = 1;
 
 /// Every block is aligned to this, so that four low bits of its address are free.
 pub(crate) const BLOCK_ALIGN: usize = 16;
@@ -58,9 +59,7 @@ const MAX_COUNT: u32 = i32::MAX as u32;
 #[repr(C)]
 pub(crate) struct Header {
     refs: AtomicU32,
-    key_len: u16,
-    shape: u8,
-    flags: u8,
+    kind: Kind,
     deadline: Deadline,
     version: u64,
     value_len: u32,
@@ -108,16 +107,16 @@ impl Header {
 
     #[inline]
     pub(crate) fn shape(&self) -> u8 {
-        self.shape
+        self.kind.shape()
     }
 
     #[inline]
     pub(crate) fn has_idle(&self) -> bool {
-        self.flags & IDLE != 0
+        self.kind.has(IDLE)
     }
 
     fn key_offset(&self) -> usize {
-        key_offset(self.flags)
+        key_offset(self.kind.flags())
     }
 }
 
@@ -147,13 +146,48 @@ fn same_bytes(a: &[u8], b: &[u8]) -> bool {
         .unwrap_or_else(|| a == b)
 }
 
-fn key_offset(flags: u8) -> usize {
-    size_of::<Header>()
-        + if flags & IDLE != 0 {
-            size_of::<Deadline>()
-        } else {
-            0
+/// What an entry that belongs to a place carries besides.
+#[repr(C)]
+pub(crate) struct Member {
+    place: u64,
+    token: AtomicU32,
+    index: AtomicU32,
+}
+
+impl Member {
+    fn new(place: u64) -> Member {
+        Member {
+            place,
+            token: AtomicU32::new(0),
+            index: AtomicU32::new(0),
         }
+    }
+
+    /// Where the stripe keeps the entry: its record, and that of its place. The caller holds the stripe's lock.
+    pub(crate) fn at(&self) -> (u32, u32) {
+        let load = |word: &AtomicU32| word.load(Ordering::Relaxed);
+        (load(&self.token), load(&self.index))
+    }
+
+    /// Notes both. The caller holds the stripe's lock.
+    pub(crate) fn set_at(&self, (token, index): (u32, u32)) {
+        self.token.store(token, Ordering::Relaxed);
+        self.index.store(index, Ordering::Relaxed);
+    }
+}
+
+/// The flags' values are such that each counts the words of 8 bytes that it adds.
+#[inline(always)]
+fn key_offset(flags: u8) -> usize {
+    const { assert!(size_of::<Deadline>() == 8 * IDLE as usize) };
+    const { assert!(size_of::<Member>() == 8 * PLACED as usize) };
+    size_of::<Header>() + usize::from(flags & (IDLE | PLACED)) * 8
+}
+
+/// The idle word comes after what a member carries, which look-ups need.
+#[inline(always)]
+fn idle_offset(flags: u8) -> usize {
+    key_offset(flags & PLACED)
 }
 
 /// The layout of a whole block and where its value begins; `None` where the sizes overflow.
@@ -304,24 +338,54 @@ impl<'a> BlockRef<'a> {
         // SAFETY: `key_len` bytes were written at this offset before the block was shared, and never change.
         unsafe {
             let start = self.0.cast::<u8>().add(self.key_offset());
-            std::slice::from_raw_parts(start.as_ptr(), usize::from(self.key_len))
+            std::slice::from_raw_parts(start.as_ptr(), self.kind.key_len())
         }
     }
 
-    /// Whether the block's key is this one: shape, length and all bytes.
+    /// Whether this is the entry that is looked for: length, shape, place and all bytes of the key.
+    #[inline(always)]
+    pub(crate) fn is(self, probe: &Probe<'_>) -> bool {
+        self.kind.without(IDLE) == probe.kind()
+            // Both or none of them have a place, then.
+            && (!probe.kind().has(PLACED) || self.member_words().place == probe.place())
+            && same_bytes(self.key_bytes(), probe.key())
+    }
+
+    /// What this entry is looked up by.
     #[inline]
-    pub(crate) fn has_key(self, shape: u8, key: &[u8]) -> bool {
-        usize::from(self.key_len) == key.len()
-            && self.shape == shape
-            && same_bytes(self.key_bytes(), key)
+    pub(crate) fn probe(self) -> Probe<'a> {
+        let place = self.member().map(|member| member.place);
+        Probe::new(place, self.shape(), self.key_bytes())
+    }
+
+    /// The place that the entry belongs to; zero for the root.
+    #[inline]
+    pub(crate) fn place(self) -> u64 {
+        self.member().map_or(0, |member| member.place)
+    }
+
+    /// The words of an entry that belongs to a place.
+    #[inline(always)]
+    pub(crate) fn member(self) -> Option<&'a Member> {
+        self.kind.has(PLACED).then(|| self.member_words())
+    }
+
+    /// The same for an entry that is known to belong to one.
+    #[inline(always)]
+    fn member_words(self) -> &'a Member {
+        debug_assert!(self.kind.has(PLACED));
+        // SAFETY: a block with this flag has these words right behind its header, aligned to 8 and written before it was
+        // shared. The callers have looked at the flag.
+        unsafe { self.0.add(1).cast::<Member>().as_ref() }
     }
 
     /// The idle deadline; only for blocks that carry one.
     #[inline]
     pub(crate) fn idle(self) -> &'a Deadline {
         debug_assert!(self.has_idle());
-        // SAFETY: the idle word stands right behind the header of a block with the flag, aligned to 8.
-        unsafe { self.0.add(1).cast::<Deadline>().as_ref() }
+        let offset = idle_offset(self.kind.flags());
+        // SAFETY: the idle word of a block with the flag stands there, aligned to 8, written before it was shared.
+        unsafe { self.0.cast::<u8>().add(offset).cast::<Deadline>().as_ref() }
     }
 
     /// The deadline that comes first.
@@ -351,7 +415,7 @@ impl<'a> BlockRef<'a> {
     /// The block was drafted for a `V`.
     #[inline]
     pub(crate) unsafe fn value<V: Value + ?Sized>(self) -> &'a V {
-        let offset = (self.key_offset() + usize::from(self.key_len)).next_multiple_of(V::ALIGN);
+        let offset = (self.key_offset() + self.kind.key_len()).next_multiple_of(V::ALIGN);
         // SAFETY: `block_layout` put the value at the first aligned place behind the key; it was written before the
         // block was shared, and stays until the last count ends.
         unsafe { V::view(self.0.cast::<u8>().add(offset), self.value_len as usize).as_ref() }
@@ -359,8 +423,8 @@ impl<'a> BlockRef<'a> {
 
     fn layout<V: Value + ?Sized>(self) -> (Layout, usize) {
         block_layout::<V>(
-            self.flags,
-            usize::from(self.key_len),
+            self.kind.flags(),
+            self.kind.key_len(),
             self.value_len as usize,
         )
         .expect("the layout was computed once before, when the block was drafted")

@@ -70,6 +70,8 @@ pub enum Refusal {
     NoRoom,
     /// The allocator gave no memory for the entry.
     OutOfMemory,
+    /// The tenant or named cache that the scope belongs to was deleted.
+    Closed,
 }
 
 impl fmt::Display for Refusal {
@@ -90,6 +92,9 @@ impl fmt::Display for Refusal {
                 f.write_str("no room: what was evicted is still being read; try again later")
             }
             Refusal::OutOfMemory => f.write_str("the allocator has no memory for the entry"),
+            Refusal::Closed => f.write_str(
+                "the tenant or named cache was deleted; create it again and take a new view of it",
+            ),
         }
     }
 }

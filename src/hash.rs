@@ -15,7 +15,7 @@
 //! One pass over the key; no memory is touched besides the key and the four seeds.
 //!
 //! # Invariants
-//! - H1 Equal shape and bytes give equal hashes within one hasher.
+//! - H1 Equal place, shape and bytes give equal hashes within one hasher.
 //! - H2 Stripe, directory, bucket and tag are disjoint while stripe and depth bits together stay at or below
 //!   [`PLACE_BITS_MAX`]: 2^50 segments, more than memory can hold.
 //! - H3 A tag is never 0: that byte marks an empty place.
@@ -58,14 +58,15 @@ impl Hasher64 {
         }
     }
 
-    /// Hashes a key: the byte that says how it is encoded, and its bytes.
+    /// Hashes a key: the place that it belongs to, the byte that says how it is encoded, and its bytes.
     #[inline(always)]
-    pub(crate) fn hash(&self, shape: u8, bytes: &[u8]) -> KeyHash {
+    pub(crate) fn hash(&self, place: u64, shape: u8, bytes: &[u8]) -> KeyHash {
         let mut hasher = self.state.build_hasher();
         hasher.write(bytes);
-        // Keys of equal bytes and different shapes must differ somewhere; the product of an odd constant does, at no
-        // cost for shape 0.
-        KeyHash(hasher.finish() ^ u64::from(shape).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        // Keys of equal bytes and different shapes or places must differ somewhere; the product of an odd constant does. A
+        // place has 64 bits of its own, and shapes stay above those of most ids.
+        let apart = place ^ u64::from(shape) << 36;
+        KeyHash(hasher.finish() ^ apart.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 }
 

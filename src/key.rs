@@ -94,10 +94,10 @@ impl<'a> KeyRef<'a> {
         self.bytes
     }
 
-    /// Hashes shape and bytes.
+    /// Hashes shape and bytes, of a key that belongs to no place.
     #[inline]
     pub(crate) fn hash(self, hasher: &Hasher64) -> KeyHash {
-        hasher.hash(self.shape.bits(), self.bytes)
+        hasher.hash(0, self.shape.bits(), self.bytes)
     }
 
     /// The parts.

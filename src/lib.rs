@@ -15,6 +15,9 @@ mod hash;
 #[cfg(not(engine_loom))]
 mod janitor;
 mod key;
+mod lineage;
+#[cfg(not(engine_loom))]
+mod members;
 /// What the model checker works on; no part of the crate's interface.
 #[cfg(engine_loom)]
 #[doc(hidden)]
@@ -28,6 +31,10 @@ mod policy;
 mod reclaim;
 #[cfg(not(engine_loom))]
 mod rings;
+#[cfg(not(engine_loom))]
+mod scope;
+#[cfg(not(engine_loom))]
+mod scope_parts;
 #[cfg(not(engine_loom))]
 mod stats;
 #[cfg(not(engine_loom))]
@@ -54,5 +61,11 @@ pub use error::{BuildError, InsertError, Refusal, TtlError};
 pub use janitor::Janitor;
 #[cfg(not(engine_loom))]
 pub use key::{Key, KeyError, KeyParts, KeyWriter, MAX_KEY_BYTES, Part};
+#[cfg(not(engine_loom))]
+pub use lineage::ScopeError;
+#[cfg(not(engine_loom))]
+pub use scope::{OwnedScope, Scope};
+#[cfg(not(engine_loom))]
+pub use scope_parts::*;
 #[cfg(not(engine_loom))]
 pub use stats::{RemovalCause, Stats};

@@ -8,7 +8,7 @@
 
 use std::ptr::NonNull;
 
-use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Releaser};
+use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Probe, Releaser};
 use crate::hash::KeyHash;
 use crate::reclaim::{Domain, Hazard, Name, Named, Record};
 use crate::sync::Arc;
@@ -185,8 +185,7 @@ impl Keeper {
     /// Links a value, or puts it in the place of another.
     pub fn insert(&mut self, key: u64, value: u64) {
         let parts = Parts {
-            shape: 0,
-            key: &key.to_le_bytes(),
+            probe: Probe::new(None, 0, &key.to_le_bytes()),
             idle: false,
         };
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
@@ -195,7 +194,7 @@ impl Keeper {
         };
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
-        match writer.find(hash, 0, &key.to_le_bytes()) {
+        match writer.find(hash, &Probe::new(None, 0, &key.to_le_bytes())) {
             Some(loc) => self.blocks.push(writer.replace(loc, draft.into_block(), 0)),
             None => drop(
                 writer
@@ -210,7 +209,7 @@ impl Keeper {
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
         let loc = writer
-            .find(hash, 0, &key.to_le_bytes())
+            .find(hash, &Probe::new(None, 0, &key.to_le_bytes()))
             .expect("a model removes what is there");
         self.blocks.push(writer.unlink(loc, hash));
     }

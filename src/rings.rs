@@ -6,6 +6,9 @@
 //! record leaves its list without knowing which one it was in. If both its neighbours are the same sentinel, that
 //! list has become empty, and the caller is told.
 //!
+//! The ends of the lists are a boxed slice where their number is fixed. Where lists come and go, each one's ends live
+//! with what the list belongs to (`Owners`): a list is made and ended along with its owner, and costs nothing more.
+//!
 //! # Costs
 //! push, unlink, move: O(1), and a new chunk's 256 records when none is free. 16 bytes a record, and 24 a chunk.
 //! `shrink`: O(budget + chunk); a chunk given back costs at most 257 of budget. Doubling the chunk table copies 24
@@ -21,14 +24,41 @@
 //! # Not here
 //! What payloads mean, time, any lock.
 
+mod lists;
 mod slab;
 
-pub(crate) use self::slab::Token;
-use self::slab::{Link, Links, Slab};
+pub(crate) use self::lists::{Links, ListId, Lists};
+use self::slab::Slab;
+pub(crate) use self::slab::{Link, Token};
 
-/// Names a list: its index among those that the rings were made with.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct ListId(pub(crate) u32);
+/// Who keeps the ends of the lists.
+pub(crate) trait Owners {
+    /// The ends of a list.
+    fn ends(&self, list: ListId) -> &Links;
+
+    /// The same, to be changed.
+    fn ends_mut(&mut self, list: ListId) -> &mut Links;
+
+    /// The bytes that the owners take.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// A fixed number of lists, which belong to nothing.
+impl Owners for Box<[Links]> {
+    #[inline]
+    fn ends(&self, list: ListId) -> &Links {
+        &self[list.0 as usize]
+    }
+
+    #[inline]
+    fn ends_mut(&mut self, list: ListId) -> &mut Links {
+        &mut self[list.0 as usize]
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of_val(&**self)
+    }
+}
 
 /// What came of unlinking a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,25 +71,41 @@ pub(crate) struct Unlinked {
 
 /// The lists and their records.
 #[derive(Debug)]
-pub(crate) struct Rings {
-    sentinels: Box<[Links]>,
+pub(crate) struct Rings<O = Box<[Links]>> {
+    owners: O,
     records: Slab,
 }
 
 impl Rings {
     /// Makes that many empty lists.
     pub(crate) fn new(n_lists: u32) -> Self {
-        let empty = |list| {
-            let own = Link::to_sentinel(ListId(list));
-            Links {
-                prev: own,
-                next: own,
-            }
-        };
+        Self::of(
+            (0..n_lists)
+                .map(|list| Links::empty(ListId(list)))
+                .collect(),
+        )
+    }
+}
+
+impl<O: Owners> Rings<O> {
+    /// Makes lists whose ends others keep. Each list must be empty when its owner comes, and when it goes.
+    pub(crate) fn of(owners: O) -> Self {
         Self {
-            sentinels: (0..n_lists).map(empty).collect(),
+            owners,
             records: Slab::new(),
         }
+    }
+
+    /// Who keeps the ends of the lists.
+    #[inline]
+    pub(crate) fn owners(&self) -> &O {
+        &self.owners
+    }
+
+    /// The same, to be changed; the ends of lists with records must stay as they are.
+    #[inline]
+    pub(crate) fn owners_mut(&mut self) -> &mut O {
+        &mut self.owners
     }
 
     /// The number of records in all lists.
@@ -77,7 +123,7 @@ impl Rings {
     /// The first record of a list.
     #[inline]
     pub(crate) fn front(&self, list: ListId) -> Option<Token> {
-        self.sentinels[list.0 as usize].next.token()
+        Lists::front(self, list)
     }
 
     /// What a record carries.
@@ -110,9 +156,9 @@ impl Rings {
         emptied.filter(|emptied| *emptied != list)
     }
 
-    /// The bytes that the lists take: sentinels, chunks, and the table of chunks.
+    /// The bytes that the lists take: owners, chunks, and the table of chunks.
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of_val(&*self.sentinels) + self.records.memory_bytes()
+        self.owners.memory_bytes() + self.records.memory_bytes()
     }
 
     /// The bytes that the next push adds to [`Rings::memory_bytes`]: mostly none.
@@ -123,6 +169,15 @@ impl Rings {
     /// Gives memory back once more than a quarter of the records and a chunk are free: moves records out of the last
     /// chunk, and frees it. Moves and frees at most `budget`; `moved` learns each payload's old and new token.
     pub(crate) fn shrink(&mut self, budget: usize, mut moved: impl FnMut(u64, Token, Token)) {
+        self.shrink_with(budget, |_, payload, from, to| moved(payload, from, to));
+    }
+
+    /// As [`Rings::shrink`]; `moved` sees the owners as well.
+    pub(crate) fn shrink_with(
+        &mut self,
+        budget: usize,
+        mut moved: impl FnMut(&O, u64, Token, Token),
+    ) {
         let mut from_slot = 0;
         for _ in 0..budget {
             if !self.records.is_sparse() {
@@ -135,7 +190,7 @@ impl Rings {
             let (slot, from) = self.records.live_in_last_chunk(from_slot);
             from_slot = slot + 1;
             let (payload, to) = self.relocate(from);
-            moved(payload, from, to);
+            moved(&self.owners, payload, from, to);
         }
     }
 
@@ -149,33 +204,22 @@ impl Rings {
         self.records.release(from);
         (record.payload, to)
     }
+}
 
-    fn link_back(&mut self, list: ListId, token: Token) {
-        let sentinel = &mut self.sentinels[list.0 as usize];
-        let last = sentinel.prev;
-        sentinel.prev = token.into();
-        self.links_mut(last).next = token.into();
-        self.records.get_mut(token).links = Links {
-            prev: last,
-            next: Link::to_sentinel(list),
-        };
-    }
-
-    /// Closes the gap that a record leaves, and names its list if that is empty then. The record's links stay.
-    fn detach(&mut self, token: Token) -> Option<ListId> {
-        let Links { prev, next } = self.records.get(token).links;
-        debug_assert_ne!(prev, Link::FREE, "R2: a freed token");
-        self.links_mut(prev).next = next;
-        self.links_mut(next).prev = prev;
-        // Only a sentinel can stand on both sides.
-        if prev == next { prev.sentinel() } else { None }
+impl<O: Owners> Lists for Rings<O> {
+    #[inline]
+    fn links(&self, at: Link) -> Links {
+        match at.sentinel() {
+            Some(list) => *self.owners.ends(list),
+            None => self.records.linked(at).links,
+        }
     }
 
     #[inline]
-    fn links_mut(&mut self, link: Link) -> &mut Links {
-        match link.sentinel() {
-            Some(list) => &mut self.sentinels[list.0 as usize],
-            None => &mut self.records.linked_mut(link).links,
+    fn links_mut(&mut self, at: Link) -> &mut Links {
+        match at.sentinel() {
+            Some(list) => self.owners.ends_mut(list),
+            None => &mut self.records.linked_mut(at).links,
         }
     }
 }

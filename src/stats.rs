@@ -50,6 +50,8 @@ pub struct Stats {
     pub garbage_bytes: u64,
     /// Bytes of the table, the timing wheel and the policy beyond what the entries' charges cover.
     pub structure_bytes: u64,
+    /// Bytes of entries whose scope was invalidated and that are known to be unreachable; part of `live_bytes` until they are swept.
+    pub unreachable_bytes: u64,
 }
 
 /// The counters of one stripe, under its lock.

@@ -8,6 +8,7 @@
 //! # Not here     value types, keys as users write them
 
 mod free;
+mod members;
 mod read;
 mod room;
 mod typed;
@@ -16,9 +17,10 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::{Nanos, TimeSource};
-use crate::entry::{Block, BlockRef, Husks, Releaser};
+use crate::entry::{Block, BlockRef, Husks, Probe, Releaser};
 use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
+use crate::lineage::Registry;
 use crate::notes::Notes;
 use crate::stats::{RemovalCause, Stats};
 use crate::stripe::{Env, Lifetime, Stripe};
@@ -27,6 +29,7 @@ use crate::sync::{CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Shared};
 
 pub use free::Maintained;
+pub(crate) use members::MemberWalk;
 pub(crate) use typed::{TypedListener, TypedStore};
 
 /// Lost races after which a look-up takes the lock.
@@ -79,6 +82,7 @@ pub(crate) struct Store {
     chunk_entries: u64,
     bytes: CachePadded<Budget>,
     entries: CachePadded<Budget>,
+    registry: Registry,
     panics: AtomicU64,
 }
 
@@ -97,7 +101,7 @@ impl Store {
         let cells: Box<[Cell]> = (0..n_stripes)
             .map(|index| {
                 let (notes, tails) = Notes::new(n_rings);
-                let seed = config.hasher.hash(0, &index.to_le_bytes()).bits();
+                let seed = config.hasher.hash(0, 0, &index.to_le_bytes()).bits();
                 let (table, stripe) = Stripe::new(config.stripes_log2, seed, weighted, tails);
                 Cell {
                     front: CachePadded::new(Front {
@@ -128,6 +132,7 @@ impl Store {
             chunk_entries: (max_entries / (n_stripes as u64 * 1024)).clamp(1, CHUNK_ENTRIES_MAX),
             bytes: CachePadded::new(Budget::new(max_bytes, n_stripes)),
             entries: CachePadded::new(Budget::new(max_entries, n_stripes)),
+            registry: Registry::new(),
             panics: AtomicU64::new(0),
         }
     }
@@ -137,14 +142,18 @@ impl Store {
     }
 
     /// The lifetime of an entry that is written without one of its own.
+    #[inline(always)]
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     pub(crate) fn lifetime(&self) -> Lifetime {
         self.lifetime
     }
 
     /// Takes the entry of a key out; a count of it, if it was alive.
-    pub(crate) fn remove(&self, hash: KeyHash, (shape, key): (u8, &[u8])) -> Option<Block> {
-        let (block, alive) =
-            self.write(hash, |stripe, env| stripe.remove(env, hash, shape, key))?;
+    pub(crate) fn remove(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<Block> {
+        let (block, alive) = self.write(hash, |stripe, env| stripe.remove(env, hash, probe))?;
         let held = Held {
             store: self,
             block: Some(block),
@@ -154,18 +163,18 @@ impl Store {
 
     /// Takes this very entry out; false if it is no longer there, or dead.
     pub(crate) fn remove_block(&self, block: BlockRef<'_>, cause: RemovalCause) -> bool {
-        let hash = self.hasher.hash(block.shape(), block.key_bytes());
+        let hash = block.probe().hash(&self.hasher);
         self.write(hash, |stripe, env| {
             stripe.remove_block(env, hash, block, cause)
         })
     }
 
     /// Gives the entry of a key another time to live; false if it is absent.
-    pub(crate) fn set_ttl(&self, hash: KeyHash, key: (u8, &[u8]), ttl: Option<Duration>) -> bool {
+    pub(crate) fn set_ttl(&self, hash: KeyHash, probe: &Probe<'_>, ttl: Option<Duration>) -> bool {
         for pass in 1..=RACES_MAX {
             let forced = pass == RACES_MAX;
             let done = self.write(hash, |stripe, env| {
-                stripe.set_ttl(env, hash, key, ttl, forced)
+                stripe.set_ttl(env, hash, probe, ttl, forced)
             });
             if let Some(done) = done {
                 return done;
@@ -176,12 +185,16 @@ impl Store {
     }
 
     /// Counts of the entries of the next segment from a place on; the next place, or `None` after the last.
-    pub(crate) fn collect(&self, (index, cursor): Place, out: &mut Vec<Block>) -> Option<Place> {
+    pub(crate) fn collect(
+        &self,
+        Place(index, cursor): Place,
+        out: &mut Vec<Block>,
+    ) -> Option<Place> {
         let cell = self.cells.get(index)?;
         let next = cell.back.lock().collect(&self.env(cell), cursor, out);
         match next {
-            Some(cursor) => Some((index, cursor)),
-            None if index + 1 < self.cells.len() => Some((index + 1, Cursor::START)),
+            Some(cursor) => Some(Place(index, cursor)),
+            None if index + 1 < self.cells.len() => Some(Place(index + 1, Cursor::START)),
             None => None,
         }
     }
@@ -253,6 +266,7 @@ impl Store {
             time: &self.time,
             bytes: &self.bytes,
             entries: &self.entries,
+            registry: &self.registry,
             chunk_bytes: self.chunk_bytes,
             chunk_entries: self.chunk_entries,
             has_listener: self.listener.is_some(),
@@ -267,10 +281,8 @@ const CHUNK_BYTES_MAX: u64 = 4096;
 const CHUNK_ENTRIES_MAX: u64 = 64;
 
 /// Where a walk over all entries stands.
-pub(crate) type Place = (usize, Cursor);
-
-/// The start of that walk.
-pub(crate) const FIRST_PLACE: Place = (0, Cursor::START);
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place(usize, Cursor);
 
 /// A count that ends when this is dropped, whatever happens before.
 struct Held<'s> {

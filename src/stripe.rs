@@ -6,32 +6,40 @@
 //! # Invariants   K1 an entry is linked in the table once, and has a wheel record if and only if it has a deadline
 //!   K2 the account's `live` is the sum of `cost` over linked entries; each is discarded once
 //!   K3 nothing that runs user code is dropped here: blocks go to `pending` or `told`
+//!   K4 an entry with a place is a member, filed under its scope, from its linking on
 //! # Not here     locks, hazards, callbacks: module `store`
 
 mod change;
 mod evict;
 mod room;
+mod scopes;
 mod time;
 
 use std::collections::VecDeque;
 
 use crate::budget::{Account, Budget};
 use crate::clock::TimeSource;
-use crate::entry::{Block, BlockRef, Draft};
+use crate::entry::{Block, BlockRef, Draft, Probe};
 use crate::hash::{Hasher64, KeyHash};
+use crate::lineage::{Generation, Registry};
+use crate::members::Members;
 use crate::notes::{Notes, Tails};
 use crate::policy::{Meta, Policy};
 use crate::stats::{Counts, RemovalCause, Stats};
+use crate::sync::Arc;
 use crate::sync::atomic::AtomicU32;
 use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
 use evict::Pool;
 use room::Funding;
+pub(crate) use scopes::Home;
 pub(crate) use time::Lifetime;
 
 /// Due entries that a write takes out on its way.
 const EXPIRE_PER_WRITE: usize = 4;
+/// The same of entries whose scope has ended.
+const SWEEP_PER_WRITE: usize = 4;
 /// Victims that one hold of the lock takes out at most.
 const EVICT_PER_HOLD: usize = 64;
 /// Entries that a write takes out beyond its need while the cache is above a lowered bound.
@@ -56,6 +64,7 @@ pub(crate) struct Env<'a> {
     pub(crate) time: &'a TimeSource,
     pub(crate) bytes: &'a Budget,
     pub(crate) entries: &'a Budget,
+    pub(crate) registry: &'a Registry,
     pub(crate) chunk_bytes: u64,
     /// Entries that a stripe claims at a time while there is plenty, and may keep claimed for its next inserts.
     pub(crate) chunk_entries: u64,
@@ -64,7 +73,7 @@ pub(crate) struct Env<'a> {
 
 impl Env<'_> {
     fn hash_of(&self, block: BlockRef<'_>) -> KeyHash {
-        self.hasher.hash(block.shape(), block.key_bytes())
+        block.probe().hash(self.hasher)
     }
 }
 
@@ -105,6 +114,7 @@ pub(crate) fn cost(block: BlockRef<'_>) -> u64 {
 pub(crate) struct Stripe {
     table: Table,
     wheel: Wheel,
+    members: Members<Arc<Generation>>,
     policy: Policy,
     /// The wheel's memory without any deadline.
     wheel_fixed: usize,
@@ -132,6 +142,7 @@ impl Stripe {
         let stripe = Stripe {
             table,
             wheel: Wheel::new(),
+            members: Members::new(seed),
             policy: Policy::new(seed, weighted),
             wheel_fixed: Wheel::new().memory_bytes(),
             policy_bytes: 0,
@@ -173,6 +184,7 @@ impl Stripe {
         stats.live_entries += self.len() as u64;
         stats.live_bytes += self.bytes.live();
         stats.garbage_bytes += self.bytes.garbage();
+        stats.unreachable_bytes += self.members.unreachable_bytes();
         stats.structure_bytes += self.bytes.held() - self.bytes.live() - self.bytes.garbage();
     }
 
@@ -184,17 +196,18 @@ impl Stripe {
         hash: KeyHash,
         mut draft: Draft,
         lifetime: Lifetime,
+        home: Option<Home<'_>>,
         yielding: bool,
     ) -> Put {
         self.policy.prefetch(hash.bits());
         let now = self.now(env, lifetime);
         let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
+        progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
         self.follow_bounds(env);
-        let key = draft.as_ref();
         let present = self
             .table
             .writer(env.shared)
-            .find(hash, key.shape(), key.key_bytes());
+            .find(hash, &draft.as_ref().probe());
         let mut present = present.filter(|&loc| self.is_alive_or_leaves(env, loc, hash));
         if let Some(loc) = present.take_if(|_| yielding) {
             self.leave(env, loc, hash, RemovalCause::Evicted);
@@ -208,11 +221,8 @@ impl Stripe {
                     n_evicted += 1;
                     if present.is_some() {
                         // Expiry may have merged segments, and so moved the entry.
-                        let key = draft.as_ref();
-                        present =
-                            self.table
-                                .writer(env.shared)
-                                .find(hash, key.shape(), key.key_bytes());
+                        let probe = draft.as_ref().probe();
+                        present = self.table.writer(env.shared).find(hash, &probe);
                     }
                 }
                 Funding::Evict | Funding::Wait => return Put::Short { draft, progress },
@@ -226,7 +236,7 @@ impl Stripe {
         let replaced = match present {
             Some(loc) => Some(self.replace(env, loc, hash, draft.into_block())),
             None => {
-                self.link(env, hash, draft.into_block(), growth_bytes);
+                self.link(env, hash, draft.into_block(), home, growth_bytes);
                 None
             }
         };
@@ -245,11 +255,10 @@ impl Stripe {
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
-        shape: u8,
-        key: &[u8],
+        probe: &Probe<'_>,
     ) -> Option<(Block, bool)> {
         let writer = self.table.writer(env.shared);
-        let loc = writer.find(hash, shape, key)?;
+        let loc = writer.find(hash, probe)?;
         let count = writer.block(loc)?.acquire();
         // Whoever calls releases it in either case, unlocked.
         Some((
@@ -284,15 +293,9 @@ impl Stripe {
     }
 
     /// A count of the entry of a key, for readers that lost too many races.
-    pub(crate) fn get(
-        &mut self,
-        env: &Env<'_>,
-        hash: KeyHash,
-        shape: u8,
-        key: &[u8],
-    ) -> Option<Block> {
+    pub(crate) fn get(&mut self, env: &Env<'_>, hash: KeyHash, probe: &Probe<'_>) -> Option<Block> {
         let writer = self.table.writer(env.shared);
-        let loc = writer.find(hash, shape, key)?;
+        let loc = writer.find(hash, probe)?;
         writer.block(loc).map(BlockRef::acquire)
     }
 

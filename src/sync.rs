@@ -16,7 +16,7 @@ mod native;
 
 pub(crate) use crossbeam::utils::CachePadded;
 #[cfg(engine_loom)]
-pub(crate) use model::{Arc, Life, Mutex, MutexGuard, atomic, dealloc, dig};
+pub(crate) use model::{Arc, Life, Mutex, MutexGuard, Weak, atomic, dealloc, dig};
 #[cfg(not(engine_loom))]
 pub(crate) use native::{Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Weak, atomic, dealloc};
 

@@ -29,7 +29,7 @@ use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 
-use crate::entry::{BLOCK_ALIGN, BlockRef, Header};
+use crate::entry::{BLOCK_ALIGN, BlockRef, Header, Probe};
 use crate::hash::{KeyHash, N_BUCKETS, Position};
 use crate::reclaim::Name;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -136,8 +136,7 @@ impl Shared {
         &self,
         hazard: &'h mut impl Name,
         hash: KeyHash,
-        shape: u8,
-        key: &[u8],
+        probe: &Probe<'_>,
     ) -> Result<Option<Found<'h>>, Raced> {
         let way = self.way(hash);
         let (segment, mask) = split_root(way.tagged);
@@ -175,7 +174,7 @@ impl Shared {
                 word = again;
                 // SAFETY: not null; linked in a current segment after it was named, so R1 keeps it for the hazard.
                 let block = unsafe { BlockRef::new(NonNull::new_unchecked(address)) };
-                if block.has_key(shape, key) {
+                if block.is(probe) {
                     return Ok(Some(Found { block, slot, word }));
                 }
             }

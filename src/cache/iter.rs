@@ -1,32 +1,68 @@
-//! A walk over all entries.
+//! A walk over the entries of a view.
 
 use std::fmt;
 use std::vec;
 
-use super::Cache;
+use super::{Cache, View};
 use crate::clock::Nanos;
 use crate::entry::{Entry, Value};
-use crate::store::{FIRST_PLACE, Place};
+use crate::lineage::{Local, PlaceWord};
+use crate::store::{MemberWalk, Place};
+use crate::sync::Arc;
 
-/// A walk over the entries of a cache, made by [`Cache::iter`].
+/// A walk over the entries of a cache or a scope, made by [`Cache::iter`].
 pub struct Iter<V: Value + ?Sized> {
     cache: Cache<V>,
-    place: Option<Place>,
-    segment: vec::IntoIter<Entry<V>>,
+    local: Option<Arc<Local>>,
+    walk: Walk,
+    batch: vec::IntoIter<Entry<V>>,
 }
 
-impl<V: Value + ?Sized> Cache<V> {
-    /// Walks over the entries, in no order that means anything; no use of them.
-    ///
-    /// An entry whose key is present throughout the walk is yielded exactly once. Entries that come, go or are replaced
-    /// meanwhile may or may not be seen.
-    ///
-    /// Cost: the lock of a stripe for each segment of at most 448 entries, of which it holds handles for a while.
-    pub fn iter(&self) -> Iter<V> {
+/// How far a walk has come.
+pub(crate) enum Walk {
+    /// Over the whole cache.
+    All(Option<Place>),
+    /// Over one life of a scope.
+    Scope(PlaceWord, MemberWalk),
+}
+
+impl Walk {
+    /// The next few entries, due ones as well; `None` after the last.
+    pub(crate) fn next_entries<V: Value + ?Sized>(
+        &mut self,
+        view: View<'_, V>,
+    ) -> Option<Vec<Entry<V>>> {
+        let store = &view.inner.store;
+        let mut blocks = Vec::new();
+        match self {
+            Walk::All(place) => *place = store.collect((*place)?, &mut blocks),
+            Walk::Scope(word, walk) => {
+                // What was invalidated meanwhile is gone.
+                if view.place() != Some(*word) || !store.collect_members(*word, walk, &mut blocks) {
+                    return None;
+                }
+            }
+        }
+        let entries = blocks.into_iter();
+        Some(entries.map(|block| view.entry(block, Nanos::MAX)).collect())
+    }
+}
+
+impl<V: Value + ?Sized> View<'_, V> {
+    pub(crate) fn iter(self) -> Iter<V> {
+        let inner = Arc::clone(self.inner);
         Iter {
-            cache: self.clone(),
-            place: Some(FIRST_PLACE),
-            segment: Vec::new().into_iter(),
+            cache: Cache { inner },
+            local: self.local().cloned(),
+            walk: self.walk(),
+            batch: Vec::new().into_iter(),
+        }
+    }
+
+    pub(super) fn walk(self) -> Walk {
+        match self.place() {
+            None => Walk::All(Some(Place::default())),
+            Some(word) => Walk::Scope(word, MemberWalk::default()),
         }
     }
 }
@@ -35,20 +71,22 @@ impl<V: Value + ?Sized> Iterator for Iter<V> {
     type Item = Entry<V>;
 
     fn next(&mut self) -> Option<Entry<V>> {
+        let view = View::new(&self.cache.inner, self.local.as_ref());
         loop {
-            let store = &self.cache.inner.store;
-            for entry in self.segment.by_ref() {
-                if let Some(left) = store.time_left(entry.block(), false) {
-                    return Some(self.cache.entry(entry.block().acquire(), left));
+            for entry in self.batch.by_ref() {
+                if let Some(left) = view.inner.store.time_left(entry.block(), false) {
+                    return Some(view.entry(entry.block().acquire(), left));
                 }
             }
-            let mut blocks = Vec::new();
-            self.place = store.collect(self.place?, &mut blocks);
-            let entries: Vec<_> = blocks
-                .into_iter()
-                .map(|block| self.cache.entry(block, Nanos::MAX))
-                .collect();
-            self.segment = entries.into_iter();
+            self.batch = self.walk.next_entries(view)?.into_iter();
+        }
+    }
+}
+
+impl<V: Value + ?Sized> Drop for Iter<V> {
+    fn drop(&mut self) {
+        if let Walk::Scope(_, walk) = &mut self.walk {
+            self.cache.inner.store.end_walk(walk);
         }
     }
 }

@@ -6,8 +6,8 @@ use std::mem::size_of;
 use std::ptr::NonNull;
 
 use super::{
-    Block, BlockRef, CHARGE_UNIT, Deadline, Header, Husk, IDLE, Source, Value, allocated_bytes,
-    block_layout, key_offset,
+    Block, BlockRef, CHARGE_UNIT, Deadline, Header, Husk, IDLE, Kind, Member, PLACED, Probe,
+    Source, Value, allocated_bytes, block_layout, idle_offset, key_offset,
 };
 use crate::clock::Nanos;
 use crate::sync::atomic::AtomicU32;
@@ -27,10 +27,10 @@ impl<'a, V: Value + ?Sized> Plan<'a, V> {
     /// `None`: longer than the header can say, or than the address space.
     #[inline]
     pub(crate) fn new(parts: Parts<'a>, n_elements: usize) -> Option<Plan<'a, V>> {
-        let flags = if parts.idle { IDLE } else { 0 };
-        u16::try_from(parts.key.len()).ok()?;
+        u16::try_from(parts.probe.key().len()).ok()?;
         u32::try_from(n_elements).ok()?;
-        let (layout, value_offset) = block_layout::<V>(flags, parts.key.len(), n_elements)?;
+        let (layout, value_offset) =
+            block_layout::<V>(parts.flags(), parts.probe.key().len(), n_elements)?;
         let charge_units = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT).ok()?;
         Some(Plan {
             parts,
@@ -55,9 +55,15 @@ pub(crate) struct Draft {
 /// What a draft is made of, besides its value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parts<'a> {
-    pub(crate) shape: u8,
-    pub(crate) key: &'a [u8],
+    pub(crate) probe: Probe<'a>,
     pub(crate) idle: bool,
+}
+
+impl Parts<'_> {
+    fn flags(&self) -> u8 {
+        let idle = if self.idle { IDLE } else { 0 };
+        self.probe.kind().flags() | idle
+    }
 }
 
 impl Draft {
@@ -80,9 +86,9 @@ impl Draft {
             charge_units,
             ..
         } = plan;
-        let flags = if parts.idle { IDLE } else { 0 };
+        let (flags, key) = (parts.flags(), parts.probe.key());
         debug_assert_eq!(
-            block_layout::<V>(flags, parts.key.len(), n_elements),
+            block_layout::<V>(flags, key.len(), n_elements),
             Some((layout, value_offset))
         );
         let husk = husk.filter(|husk| husk.layout() == layout);
@@ -92,10 +98,7 @@ impl Draft {
         let base = husk.base();
         let header = Header {
             refs: AtomicU32::new(1),
-            // A plan is made for keys that are accepted alone, whose length fits.
-            key_len: parts.key.len() as u16,
-            shape: parts.shape,
-            flags,
+            kind: Kind::new(key.len(), parts.probe.kind().shape(), flags),
             deadline: Deadline::new(Nanos::MAX),
             version: 0,
             value_len: n_elements as u32,
@@ -104,17 +107,22 @@ impl Draft {
             stamp: 0,
             life: Life::new(),
         };
-        // SAFETY: the block is `layout.size()` bytes, aligned to 16 or more: the header at 0, the idle word behind it
-        // (40 is a multiple of 8), then the key's bytes; `block_layout` reserved each.
+        // SAFETY: the block is `layout.size()` bytes, aligned to 16 or more: the header at 0, behind it (40 is
+        // a multiple of 8) the member's words and the idle word, then the key's bytes; `block_layout` reserved each.
         unsafe {
             base.cast::<Header>().write(header);
             if flags & IDLE != 0 {
-                base.add(size_of::<Header>())
+                base.add(idle_offset(flags))
                     .cast::<Deadline>()
                     .write(Deadline::new(Nanos::MAX));
             }
+            if flags & PLACED != 0 {
+                base.add(size_of::<Header>())
+                    .cast::<Member>()
+                    .write(Member::new(parts.probe.place()));
+            }
             base.add(key_offset(flags))
-                .copy_from_nonoverlapping(NonNull::from(parts.key).cast(), parts.key.len());
+                .copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
         }
         // A panic of the source's drops the husk.
         // SAFETY: the value's place is reserved at `value_offset` for `n_elements`, aligned as `V` asks, and not yet written.
@@ -164,8 +172,17 @@ impl Draft {
         header.stamp = stamp;
         header.deadline.set(deadline);
         if header.has_idle() {
-            // SAFETY: the idle word stands behind the header (see `new`), and the draft is its only owner (E2).
-            unsafe { self.block.0.add(1).cast::<Deadline>().as_mut() }.set(idle);
+            let offset = idle_offset(header.kind.flags());
+            // SAFETY: the idle word stands there (see `new`), and the draft is its only owner (E2).
+            let word = unsafe {
+                self.block
+                    .0
+                    .cast::<u8>()
+                    .add(offset)
+                    .cast::<Deadline>()
+                    .as_mut()
+            };
+            word.set(idle);
         }
     }
 

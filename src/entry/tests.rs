@@ -5,10 +5,13 @@ use super::*;
 
 fn parts(key: &[u8]) -> Parts<'_> {
     Parts {
-        shape: 5,
-        key,
+        probe: Probe::new(None, 5, key),
         idle: false,
     }
+}
+
+fn some(place: u64) -> Option<u64> {
+    (place != 0).then_some(place)
 }
 
 fn draft<V: Value + ?Sized, S: Source<V>>(parts: Parts<'_>, source: S) -> (Draft, S::Kept) {
@@ -34,13 +37,12 @@ where
     V: Value + PartialEq + fmt::Debug + ?Sized,
     S: Source<V> + Clone,
 {
-    for idle in [false, true] {
+    for (idle, place) in [(false, 0), (true, 0), (false, u64::MAX), (true, 1)] {
         for len in [1, 7, 8, 15, 16, 17, 24, 63, 64, 511, usize::from(u16::MAX)] {
             let key: Vec<u8> = (0..len).map(|n| n as u8 ^ 0x5a).collect();
             let (mut draft, _) = draft::<V, S>(
                 Parts {
-                    shape: 9,
-                    key: &key,
+                    probe: Probe::new(some(place), 9, &key),
                     idle,
                 },
                 source.clone(),
@@ -48,6 +50,18 @@ where
             draft.seal(7, 8, Nanos(9), Nanos(10));
             let block = draft.as_ref();
             block.set_token(u32::MAX);
+            assert_eq!(
+                (block.place(), block.member().is_some()),
+                (place, place != 0)
+            );
+            if let Some(member) = block.member() {
+                member.set_at((u32::MAX, 7));
+                assert_eq!(member.at(), (u32::MAX, 7));
+            }
+            assert!(block.is(&Probe::new(some(place), 9, &key)));
+            assert!(!block.is(&Probe::new(some(place ^ 2), 9, &key)));
+            assert!(!block.is(&Probe::new(some(place), 8, &key)));
+            assert!(!block.is(&Probe::new(some(place), 9, &key[1..])));
             assert_eq!(
                 (block.version(), block.stamp(), block.deadline().get()),
                 (7, 8, Nanos(9))
@@ -58,9 +72,6 @@ where
             }
             assert_eq!(block.as_ptr().addr() % BLOCK_ALIGN, 0);
             assert_eq!(block.key_bytes(), key);
-            assert!(
-                block.has_key(9, &key) && !block.has_key(8, &key) && !block.has_key(9, &key[1..])
-            );
             let value = value::<V>(&draft);
             assert_eq!(value, expected);
             assert_eq!((&raw const *value).addr() % V::ALIGN, 0);

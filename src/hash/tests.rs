@@ -72,11 +72,11 @@ fn f37_fields_are_even_for_keys_that_differ_little() {
         Hasher64::with_seeds(9, 1 << 63, 7, 5),
     ] {
         let sequential: Vec<_> = (0..n)
-            .map(|i: u64| hasher.hash(1, &i.to_le_bytes()))
+            .map(|i: u64| hasher.hash(0, 1, &i.to_le_bytes()))
             .collect();
         check_even("sequential integers", &sequential);
         let strided: Vec<_> = (0..n)
-            .map(|i: u64| hasher.hash(1, &(i << 40).to_le_bytes()))
+            .map(|i: u64| hasher.hash(0, 1, &(i << 40).to_le_bytes()))
             .collect();
         check_even("integers that differ in high bits", &strided);
         for len in [4, 9, 16, 17, 33, 64] {
@@ -85,13 +85,13 @@ fn f37_fields_are_even_for_keys_that_differ_little() {
                 let at = len / 3;
                 let digits = i.to_le_bytes();
                 key[at..at + 3].copy_from_slice(&digits[..3]);
-                hasher.hash(SHAPE, &key)
+                hasher.hash(0, SHAPE, &key)
             };
             let hashes: Vec<_> = (0..n).map(key_of).collect();
             check_even(&format!("{len} bytes, three of them counting"), &hashes);
         }
         let decimal: Vec<_> = (0..n)
-            .map(|i| hasher.hash(SHAPE, format!("user:{i}").as_bytes()))
+            .map(|i| hasher.hash(0, SHAPE, format!("user:{i}").as_bytes()))
             .collect();
         check_even("decimal names", &decimal);
     }
@@ -102,14 +102,14 @@ fn f37_one_changed_byte_changes_half_of_the_bits() {
     let hasher = hasher();
     for len in [1, 8, 16, 24, 40, 64] {
         let key = vec![0_u8; len];
-        let base = hasher.hash(SHAPE, &key).bits();
+        let base = hasher.hash(0, SHAPE, &key).bits();
         let mut flips = [0_u32; 64];
         let mut n = 0;
         for at in 0..len {
             for value in 1..=255_u8 {
                 let mut other = key.clone();
                 other[at] = value;
-                let changed = hasher.hash(SHAPE, &other).bits() ^ base;
+                let changed = hasher.hash(0, SHAPE, &other).bits() ^ base;
                 for (bit, count) in flips.iter_mut().enumerate() {
                     *count += (changed >> bit & 1) as u32;
                 }
@@ -164,12 +164,17 @@ fn tags_are_never_zero() {
 #[test]
 fn f37_secret_and_shape_matter() {
     let key = b"some key";
-    assert_eq!(hasher().hash(1, key), hasher().clone().hash(1, key));
-    assert_ne!(hasher().hash(1, key), hasher().hash(2, key));
+    assert_eq!(hasher().hash(0, 1, key), hasher().clone().hash(0, 1, key));
+    assert_ne!(hasher().hash(0, 1, key), hasher().hash(0, 2, key));
+    assert_ne!(hasher().hash(0, 1, key), hasher().hash(1, 1, key));
+    assert_ne!(hasher().hash(1, 1, key), hasher().hash(2, 1, key));
     assert_ne!(
-        hasher().hash(1, key),
-        Hasher64::with_seeds(1, 2, 3, 5).hash(1, key)
+        hasher().hash(0, 1, key),
+        Hasher64::with_seeds(1, 2, 3, 5).hash(0, 1, key)
     );
-    assert_ne!(Hasher64::new().hash(1, key), Hasher64::new().hash(1, key));
+    assert_ne!(
+        Hasher64::new().hash(0, 1, key),
+        Hasher64::new().hash(0, 1, key)
+    );
     assert_eq!(format!("{:?}", hasher()), "Hasher64 { .. }");
 }

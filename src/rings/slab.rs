@@ -17,7 +17,7 @@
 
 use std::num::NonZeroU32;
 
-use super::ListId;
+use super::lists::{Links, ListId};
 
 /// Names a live record. Stays the same while the record moves between lists; `shrink` may change it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -47,21 +47,26 @@ impl Token {
 
 /// A link value: 0 for none, the token's bits of a record, or a list's index with the top bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Link(u32);
+pub(crate) struct Link(u32);
 
 impl Link {
     pub(super) const FREE: Self = Self(0);
     const SENTINEL_BIT: u32 = 1 << 31;
 
+    #[inline]
     pub(super) fn to_sentinel(list: ListId) -> Self {
         Self(list.0 | Self::SENTINEL_BIT)
     }
 
-    pub(super) fn sentinel(self) -> Option<ListId> {
+    /// The list whose ends are meant, if no record is.
+    #[inline]
+    pub(crate) fn sentinel(self) -> Option<ListId> {
         (self.0 & Self::SENTINEL_BIT != 0).then_some(ListId(self.0 & !Self::SENTINEL_BIT))
     }
 
-    pub(super) fn token(self) -> Option<Token> {
+    /// The record that is meant, if any is.
+    #[inline]
+    pub(crate) fn token(self) -> Option<Token> {
         match self.sentinel() {
             Some(_) => None,
             None => Token::from_bits(self.0),
@@ -75,13 +80,7 @@ impl From<Token> for Link {
     }
 }
 
-/// The two links of a record or a sentinel. In a free record, `next` is the next free one of its chunk.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Links {
-    pub(super) prev: Link,
-    pub(super) next: Link,
-}
-
+/// In a free record, `links.next` is the next free one of its chunk.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Record {
     pub(super) links: Links,
@@ -162,6 +161,13 @@ impl Slab {
     }
 
     /// The record that a link leads to, which is no sentinel's.
+    #[inline]
+    pub(super) fn linked(&self, link: Link) -> &Record {
+        let idx = (link.0 as usize).wrapping_sub(1);
+        &self.chunks[idx / CHUNK_LEN].records[idx % CHUNK_LEN]
+    }
+
+    /// The same, to be changed.
     #[inline]
     pub(super) fn linked_mut(&mut self, link: Link) -> &mut Record {
         let idx = (link.0 as usize).wrapping_sub(1);

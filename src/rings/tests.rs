@@ -14,10 +14,17 @@ use super::*;
 impl Rings {
     /// Checks every invariant of rings and slab; O(records).
     pub(crate) fn validate(&self) {
+        self.validate_lists((0..self.owners.len() as u32).map(ListId));
+    }
+}
+
+impl<O: Owners> Rings<O> {
+    /// Checks the same, given all lists that there are.
+    pub(crate) fn validate_lists(&self, lists: impl Iterator<Item = ListId>) {
         let mut n_linked = 0;
-        for list in (0..self.sentinels.len()).map(|list| ListId(list as u32)) {
+        for list in lists {
             let own = Link::to_sentinel(list);
-            let (mut before, mut at) = (own, self.sentinels[list.0 as usize].next);
+            let (mut before, mut at) = (own, self.links(own).next);
             while let Some(token) = at.token() {
                 let links = self.records.get(token).links;
                 assert_eq!(links.prev, before, "R1 in {list:?}");
@@ -26,10 +33,7 @@ impl Rings {
                 assert!(n_linked <= self.len(), "R1: {list:?} doesn't close");
             }
             assert_eq!(at, own, "R1: {list:?} ends in another list");
-            assert_eq!(
-                self.sentinels[list.0 as usize].prev, before,
-                "R1 in {list:?}"
-            );
+            assert_eq!(self.links(own).prev, before, "R1 in {list:?}");
         }
         assert_eq!(n_linked, self.len(), "R1: a live record is in no list");
         self.records.validate();
@@ -37,8 +41,7 @@ impl Rings {
 
     /// The records of a list, in order.
     pub(crate) fn tokens(&self, list: ListId) -> Vec<Token> {
-        let next = |token: &Token| self.records.get(*token).links.next.token();
-        std::iter::successors(self.front(list), next).collect()
+        std::iter::successors(self.front(list), |token| self.after(*token)).collect()
     }
 }
 

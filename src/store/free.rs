@@ -263,6 +263,8 @@ impl Store {
         let now = self.time.now();
         let expired = stripe.expire(&env, now, budget);
         let mut steps = expired.steps;
+        let swept = stripe.sweep(&env, budget.saturating_sub(steps));
+        steps += swept.steps;
         stripe.follow_bounds(&env);
         let above = |store: &Store| store.bytes.excess() > 0 || store.entries.excess() > 0;
         stripe.trim_all(&env);
@@ -273,8 +275,9 @@ impl Store {
             stripe.trim_all(&env);
         }
         stripe.shrink_wheel(&env, STEPS_PER_HOLD);
+        stripe.shrink_members(&env, STEPS_PER_HOLD);
         stripe.claim_structure(&env);
-        let more = !expired.done || above(self) && stripe.len() > 0;
+        let more = !expired.done || !swept.done || above(self) && stripe.len() > 0;
         self.finish(cell, stripe);
         (steps, more)
     }

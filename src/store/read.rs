@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Cell, Front, Held, RACES_MAX, Store};
 use crate::clock::Nanos;
-use crate::entry::BlockRef;
+use crate::entry::{BlockRef, Probe};
 use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note, Tick};
 use crate::reclaim;
@@ -21,17 +21,17 @@ impl Store {
     pub(crate) fn look<R>(
         &self,
         hash: KeyHash,
-        (shape, key): (u8, &[u8]),
+        probe: &Probe<'_>,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter_first()
-            && let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key)
+            && let Ok(found) = cell.front.table.find(&mut hazard, hash, probe)
         {
             return self.found(cell, found?, hash, is_use, f);
         }
-        self.look_again(hash, shape, key, is_use, f)
+        self.look_again(hash, probe, is_use, f)
     }
 
     /// The way for nested reads, and for those that lost a race.
@@ -40,20 +40,19 @@ impl Store {
     fn look_again<R>(
         &self,
         hash: KeyHash,
-        shape: u8,
-        key: &[u8],
+        probe: &Probe<'_>,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter() {
             for _ in 0..RACES_MAX {
-                if let Ok(found) = cell.front.table.find(&mut hazard, hash, shape, key) {
+                if let Ok(found) = cell.front.table.find(&mut hazard, hash, probe) {
                     return self.found(cell, found?, hash, is_use, f);
                 }
             }
         }
-        self.look_locked(hash, shape, key, is_use, f)
+        self.look_locked(hash, probe, is_use, f)
     }
 
     #[inline(always)]
@@ -78,13 +77,12 @@ impl Store {
     fn look_locked<R>(
         &self,
         hash: KeyHash,
-        shape: u8,
-        key: &[u8],
+        probe: &Probe<'_>,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let cell = self.cell(hash);
-        let block = cell.back.lock().get(&self.env(cell), hash, shape, key)?;
+        let block = cell.back.lock().get(&self.env(cell), hash, probe)?;
         let held = Held {
             store: self,
             block: Some(block),

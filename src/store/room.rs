@@ -1,10 +1,10 @@
 //! Inserting, and making the room that it needs.
 
 use super::{Cell, Store};
-use crate::entry::{Block, Draft, Husk};
+use crate::entry::{Block, Draft, Husk, Probe};
 use crate::error::Refusal;
 use crate::hash::KeyHash;
-use crate::stripe::{Claims, ENTRY_SHARE, Lifetime, Put, Stripe, cost};
+use crate::stripe::{Claims, ENTRY_SHARE, Home, Lifetime, Put, Stripe, cost};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -25,7 +25,7 @@ impl Store {
     pub(crate) fn reserve(
         &self,
         hash: KeyHash,
-        (shape, key): (u8, &[u8]),
+        probe: &Probe<'_>,
         charge_bytes: u64,
     ) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
@@ -51,7 +51,7 @@ impl Store {
             stripe.receive(std::mem::take(&mut search.gained));
             // An update that may still be refused spares the old value, until nothing else is left to give way.
             let spares = search.idle + 1 < IDLE_PASSES;
-            let spared_key = spares.then_some((hash, shape, key));
+            let spared_key = spares.then_some((hash, probe));
             let (claimed, progress) = stripe.claim(&self.env(cell), needed, spared_key);
             if !claimed {
                 search.gained = stripe.give(needed, 0);
@@ -78,6 +78,7 @@ impl Store {
         hash: KeyHash,
         draft: Draft,
         lifetime: Lifetime,
+        home: Option<Home<'_>>,
         reservation: Reservation<'_>,
     ) -> Result<Option<Block>, (Refusal, Draft)> {
         let cell = self.cell(hash);
@@ -89,11 +90,11 @@ impl Store {
         // What most inserts need: one hold of the lock.
         let mut stripe = cell.back.lock();
         reservation.settle(&mut stripe);
-        let put = stripe.put(&self.env(cell), hash, draft, lifetime, false);
+        let put = stripe.put(&self.env(cell), hash, draft, lifetime, home, false);
         self.finish(cell, stripe);
         match put {
             Put::Done(replaced) => Ok(replaced),
-            Put::Short { draft, .. } => self.insert_slowly(cell, hash, draft, lifetime),
+            Put::Short { draft, .. } => self.insert_slowly(cell, hash, draft, lifetime, home),
         }
     }
 
@@ -113,6 +114,7 @@ impl Store {
         hash: KeyHash,
         mut draft: Draft,
         lifetime: Lifetime,
+        home: Option<Home<'_>>,
     ) -> Result<Option<Block>, (Refusal, Draft)> {
         let mut search = Search::new(cost(draft.as_ref()));
         let mut progress = true;
@@ -121,7 +123,7 @@ impl Store {
             stripe.receive(std::mem::take(&mut search.gained));
             // At last, the old value gives way to its successor.
             let yielding = search.idle + 1 == IDLE_PASSES;
-            let put = stripe.put(&self.env(cell), hash, draft, lifetime, yielding);
+            let put = stripe.put(&self.env(cell), hash, draft, lifetime, home, yielding);
             if matches!(put, Put::Short { .. }) {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
                 search.gained = stripe.give(search.needed, 1);

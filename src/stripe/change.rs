@@ -1,6 +1,6 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
-use super::{Env, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
+use super::{Env, Home, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
 use crate::entry::Block;
 use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note};
@@ -9,7 +9,14 @@ use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc};
 
 impl Stripe {
-    pub(super) fn link(&mut self, env: &Env<'_>, hash: KeyHash, block: Block, growth_bytes: u64) {
+    pub(super) fn link(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        block: Block,
+        home: Option<Home<'_>>,
+        growth_bytes: u64,
+    ) {
         self.inserts = self.inserts.wrapping_add(1);
         self.spare_entries -= 1;
         let size = policy::size_class(block.as_ref().charge_bytes());
@@ -27,7 +34,13 @@ impl Stripe {
         let mut block = block;
         loop {
             match self.table.writer(env.shared).link(hash, block, meta.bits()) {
-                Ok(loc) => return self.schedule(env, loc, hash),
+                Ok(loc) => {
+                    self.schedule(env, loc, hash);
+                    if let Some(home) = home {
+                        self.enter(env, loc, hash, home);
+                    }
+                    return;
+                }
                 Err(Crowded(back)) => block = back,
             }
             // Every slot of the segment is taken by keys of like hash: one of them makes room.
@@ -60,6 +73,7 @@ impl Stripe {
         }
         self.unschedule(old_block.as_ref());
         self.schedule(env, loc, hash);
+        self.succeed(env, loc, &old_block);
         let count = old_block.as_ref().acquire();
         self.part(env, old_block, RemovalCause::Replaced);
         count
@@ -75,6 +89,7 @@ impl Stripe {
             self.spare_entries = keep;
         }
         self.unschedule(block.as_ref());
+        self.part_from_scope(block.as_ref());
         self.part(env, block, cause);
     }
 

@@ -16,7 +16,7 @@ const GRACE_SHARE: u32 = 100;
 const EMPTY_SAMPLES: usize = 8;
 /// Buckets of that walk.
 const WALK: usize = 128;
-/// Steps of the wheel before a victim is chosen among the living.
+/// Steps of the wheel, and of the sweep, before a victim is chosen among the living.
 const EXPIRE_PER_EVICTION: usize = 16;
 
 /// The best candidates of the last samples, lowest in rank first: what makes a small sample as good as a large one.
@@ -98,6 +98,7 @@ impl Stripe {
     pub(super) fn evict(&mut self, env: &Env<'_>, spared: Option<Loc>, now: Nanos) -> bool {
         let before = self.table.len();
         self.expire(env, now, EXPIRE_PER_EVICTION);
+        self.sweep(env, EXPIRE_PER_EVICTION);
         if self.table.len() < before {
             return true;
         }

@@ -2,8 +2,9 @@
 
 use super::{Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, Lifetime, POLICY_FIXED, Stripe, cost};
 use crate::clock::Nanos;
-use crate::entry::Draft;
+use crate::entry::{Draft, Probe};
 use crate::hash::KeyHash;
+use crate::lineage::PlaceWord;
 
 /// What `fund` found.
 pub(super) enum Funding {
@@ -38,7 +39,7 @@ impl Stripe {
         &mut self,
         env: &Env<'_>,
         amount: u64,
-        spared_key: Option<(KeyHash, u8, &[u8])>,
+        spared_key: Option<(KeyHash, &Probe<'_>)>,
     ) -> (bool, bool) {
         self.follow_bounds(env);
         let now = if self.wheel.len() > 0 {
@@ -51,9 +52,8 @@ impl Stripe {
                 return (self.bytes.take_spare(amount) == amount, true);
             }
             // Looked for each time, since expiry may merge segments, and so move the entry.
-            let spared = spared_key.and_then(|(hash, shape, key)| {
-                self.table.writer(env.shared).find(hash, shape, key)
-            });
+            let spared = spared_key
+                .and_then(|(hash, probe)| self.table.writer(env.shared).find(hash, probe));
             if n_evicted == EVICT_PER_HOLD
                 || !self.bytes.can_exchange()
                 || !self.evict(env, spared, now)
@@ -68,7 +68,8 @@ impl Stripe {
     pub(super) fn structure_bytes(&self) -> u64 {
         let covered = POLICY_FIXED + ENTRY_SHARE * self.table.len() as u64;
         let wheel = (self.wheel.memory_bytes() - self.wheel_fixed) as u64;
-        self.table.bytes() + wheel + self.policy_bytes.saturating_sub(covered)
+        let members = self.members.memory_bytes() as u64;
+        self.table.bytes() + wheel + members + self.policy_bytes.saturating_sub(covered)
     }
 
     pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {
@@ -107,6 +108,10 @@ impl Stripe {
             0
         };
         let mut needed = cost(draft.as_ref()) + growth_bytes;
+        let place = PlaceWord::from_bits(draft.as_ref().place());
+        if is_new && place != PlaceWord::ROOT {
+            needed += self.members.growth_bytes(place) as u64;
+        }
         if lifetime.is_timed() {
             needed += self.wheel.growth_bytes() as u64;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Env, Stripe};
 use crate::clock::Nanos;
-use crate::entry::BlockRef;
+use crate::entry::{BlockRef, Probe};
 use crate::hash::KeyHash;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
@@ -162,11 +162,11 @@ impl Stripe {
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
-        key: (u8, &[u8]),
+        probe: &Probe<'_>,
         ttl: Option<Duration>,
         forced: bool,
     ) -> Option<bool> {
-        let find = |stripe: &mut Stripe| stripe.table.writer(env.shared).find(hash, key.0, key.1);
+        let find = |stripe: &mut Stripe| stripe.table.writer(env.shared).find(hash, probe);
         let mut loc = find(self);
         let growth_bytes = if ttl.is_some() {
             self.wheel.growth_bytes() as u64

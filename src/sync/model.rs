@@ -2,7 +2,7 @@
 
 use std::alloc::Layout;
 use std::cell::RefCell;
-pub(crate) use std::sync::Arc;
+pub(crate) use std::sync::{Arc, Weak};
 
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::compiler_fence;

@@ -10,7 +10,7 @@ use crate::hash::{KeyHash, Position};
 use crate::sync::atomic::Ordering;
 
 /// A place in the order of positions, from which a walk over all entries continues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Cursor(pub(super) u64);
 
 impl Cursor {

@@ -3,7 +3,7 @@ mod walks;
 use std::collections::HashMap;
 
 use super::*;
-use crate::entry::{Block, Draft, Parts, Plan, Releaser};
+use crate::entry::{Block, Draft, Parts, Plan, Probe, Releaser};
 use crate::reclaim::Domain;
 
 /// A table whose keys are chosen by their hashes: a key is its hash and a number that tells it from others of that
@@ -66,8 +66,7 @@ impl Garden {
         let bytes = encode(key);
         let hash = KeyHash::from_bits(key.0);
         let parts = Parts {
-            shape: 3,
-            key: &bytes,
+            probe: Probe::new(None, 3, &bytes),
             idle: false,
         };
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
@@ -75,7 +74,7 @@ impl Garden {
             panic!("there is memory")
         };
         let mut writer = self.table.writer(&self.shared);
-        if let Some(loc) = writer.find(hash, 3, &bytes) {
+        if let Some(loc) = writer.find(hash, &Probe::new(None, 3, &bytes)) {
             self.left
                 .push(writer.replace(loc, draft.into_block(), value as u32 & 0xf_ffff));
         } else {
@@ -89,7 +88,7 @@ impl Garden {
                 );
             }
             let loc = writer.link(hash, draft.into_block(), value as u32 & 0xf_ffff)?;
-            assert_eq!(writer.find(hash, 3, &bytes), Some(loc));
+            assert_eq!(writer.find(hash, &Probe::new(None, 3, &bytes)), Some(loc));
         }
         self.model.insert(key, value);
         Ok(())
@@ -98,7 +97,7 @@ impl Garden {
     fn remove(&mut self, key: (u64, u64)) {
         let hash = KeyHash::from_bits(key.0);
         let mut writer = self.table.writer(&self.shared);
-        let loc = writer.find(hash, 3, &encode(key));
+        let loc = writer.find(hash, &Probe::new(None, 3, &encode(key)));
         assert_eq!(loc.is_some(), self.model.remove(&key).is_some(), "{key:?}");
         if let Some(loc) = loc {
             self.left.push(writer.unlink(loc, hash));
@@ -222,14 +221,18 @@ impl Garden {
             let mut hazard = record.hazard(1);
             let found = self
                 .shared
-                .find(&mut hazard, hash, 3, &bytes)
+                .find(&mut hazard, hash, &Probe::new(None, 3, &bytes))
                 .expect("nobody writes");
             assert_eq!(
                 found.map(|found| value_of(found.block)),
                 self.model.get(&key).copied()
             );
             assert!(
-                matches!(self.shared.find(&mut hazard, hash, 4, &bytes), Ok(None)),
+                matches!(
+                    self.shared
+                        .find(&mut hazard, hash, &Probe::new(None, 4, &bytes)),
+                    Ok(None)
+                ),
                 "of another shape"
             );
         }

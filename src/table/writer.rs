@@ -7,7 +7,7 @@ use super::{
     Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, Segment, Shared, address_of,
     bucket_at, match_bytes, meta_of, overflow_of, pack, split_root,
 };
-use crate::entry::{Block, BlockRef};
+use crate::entry::{Block, BlockRef, Probe};
 use crate::hash::KeyHash;
 use crate::sync::atomic::{AtomicPtr, Ordering};
 
@@ -167,13 +167,20 @@ pub(crate) struct Writer<'a> {
 impl Writer<'_> {
     /// Where a key is linked.
     #[inline]
-    pub(crate) fn find(&self, hash: KeyHash, shape: u8, key: &[u8]) -> Option<Loc> {
-        self.search(hash, |block| block.has_key(shape, key))
+    pub(crate) fn find(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<Loc> {
+        self.search(hash, |block| block.is(probe))
     }
 
     /// Where the entry with this wheel record is linked.
     pub(crate) fn find_token(&self, hash: KeyHash, token: u32) -> Option<Loc> {
         self.search(hash, |block| block.token() == token)
+    }
+
+    /// Where the entry with this record among its like is linked.
+    pub(crate) fn find_member(&self, hash: KeyHash, token: u32) -> Option<Loc> {
+        self.search(hash, |block| {
+            block.member().is_some_and(|member| member.at().0 == token)
+        })
     }
 
     /// Where this very entry is linked.

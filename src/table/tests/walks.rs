@@ -193,7 +193,7 @@ fn metadata_and_address_share_a_word() {
     garden.insert((5, 0), 0xa_bcde).unwrap();
     let mut writer = garden.writer();
     let loc = writer
-        .find(KeyHash::from_bits(5), 3, &encode((5, 0)))
+        .find(KeyHash::from_bits(5), &Probe::new(None, 3, &encode((5, 0))))
         .unwrap();
     assert_eq!(writer.meta(loc), 0xa_bcde);
     let block = writer.block(loc).unwrap().as_ptr();
@@ -209,7 +209,11 @@ fn metadata_and_address_share_a_word() {
     let mut hazard = record.hazard(0);
     let found = garden
         .shared
-        .find(&mut hazard, KeyHash::from_bits(5), 3, &encode((5, 0)))
+        .find(
+            &mut hazard,
+            KeyHash::from_bits(5),
+            &Probe::new(None, 3, &encode((5, 0))),
+        )
         .unwrap()
         .unwrap();
     assert_eq!(found.meta(), 0xa_bcde);

@@ -1,0 +1,169 @@
+//! One view of a cache, the whole of it or a scope: where each operation is implemented, once.
+//!
+//! # Idea         a view is where the entries are kept, and where in it the caller stands. The whole cache is the view that stands
+//!   nowhere; with that known at compile time, what scopes need costs it nothing
+//! # Costs        stated at each operation of `operations`
+//! # Invariants   V1 the place is asked for once an operation, at its beginning
+//! # Not here     the operations' names and documentation: module `operations`
+
+use std::time::Duration;
+
+use super::{Inner, key_of};
+use crate::clock::Nanos;
+use crate::entry::{Block, BlockRef, Entry, Probe, Value};
+use crate::hash::KeyHash;
+use crate::key::{Key, KeyParts, KeyRef, lone_key, with_key};
+use crate::lineage::{Local, PlaceWord};
+use crate::stripe::Home;
+use crate::sync::Arc;
+
+/// Keys that `get_many` keeps in flight at a time.
+const MANY: usize = 32;
+
+/// See the module.
+pub(crate) struct View<'a, V: Value + ?Sized> {
+    pub(super) inner: &'a Arc<Inner<V>>,
+    local: Option<&'a Arc<Local>>,
+}
+
+impl<V: Value + ?Sized> Clone for View<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: Value + ?Sized> Copy for View<'_, V> {}
+
+impl<'a, V: Value + ?Sized> View<'a, V> {
+    #[inline(always)]
+    pub(crate) fn new(inner: &'a Arc<Inner<V>>, local: Option<&'a Arc<Local>>) -> Self {
+        Self { inner, local }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get<K: Key + ?Sized>(self, key: &K, is_use: bool) -> Option<Entry<V>> {
+        self.look(key, is_use, |block, left| self.entry(block.acquire(), left))
+    }
+
+    #[inline(always)]
+    pub(crate) fn read<K: Key + ?Sized, R>(self, key: &K, f: impl FnOnce(&V) -> R) -> Option<R> {
+        self.look(key, true, |block, _| f(self.inner.store.value(block)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn contains_key<K: Key + ?Sized>(self, key: &K) -> bool {
+        self.look(key, false, |_, _| ()).is_some()
+    }
+
+    pub(crate) fn ttl<K: Key + ?Sized>(self, key: &K) -> Option<Option<Duration>> {
+        self.look(key, false, |_, left| {
+            (left != Nanos::MAX).then(|| Duration::from_nanos(left.0))
+        })
+    }
+
+    pub(crate) fn get_many<K: Key>(self, keys: &[K]) -> Vec<Option<Entry<V>>> {
+        let store = &self.inner.store;
+        let place = self.place();
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(MANY) {
+            let mut hashes = [KeyHash::from_bits(0); MANY];
+            let mut n = 0;
+            for key in keys {
+                if let Ok(hash) = with_key(key, |key| at(place, key).hash(store.hasher())) {
+                    store.prefetch_bucket(hash);
+                    hashes[n] = hash;
+                    n += 1;
+                }
+            }
+            store.prefetch_entries(&hashes[..n]);
+            let mut hashes = hashes[..n].iter();
+            found.extend(keys.iter().map(|key| {
+                let entry = with_key(key, |key| {
+                    let hash = *hashes.next()?;
+                    store.look(hash, &at(place, key), true, |block, left| {
+                        self.entry(block.acquire(), left)
+                    })
+                });
+                entry.ok().flatten()
+            }));
+        }
+        found
+    }
+
+    /// Looks a key up; what operations that don't change anything have in common.
+    #[inline(always)]
+    fn look<K: Key + ?Sized, R>(
+        self,
+        key: &K,
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let place = self.place();
+        if let Some(key) = lone_key(key) {
+            return self.look_at(at(place, key), is_use, f);
+        }
+        with_key(key, |key| self.look_at(at(place, key), is_use, f))
+            .ok()
+            .flatten()
+    }
+
+    #[inline(always)]
+    fn look_at<R>(
+        self,
+        probe: Probe<'_>,
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
+    ) -> Option<R> {
+        let store = &self.inner.store;
+        store.look(probe.hash(store.hasher()), &probe, is_use, f)
+    }
+
+    /// Where the caller stands at this moment (V1).
+    #[inline(always)]
+    pub(super) fn place(self) -> Option<PlaceWord> {
+        self.local
+            .map(|local| local.word(self.inner.store.registry()))
+    }
+
+    /// The same for a write, which asks again under its lock.
+    #[inline(always)]
+    pub(super) fn home(self) -> Option<Home<'a>> {
+        let local = self.local?;
+        let registry = self.inner.store.registry();
+        // The epoch first, so that what ends afterwards is seen to have ended.
+        let epoch = registry.epoch();
+        let word = local.word(registry);
+        Some(Home { word, epoch, local })
+    }
+
+    pub(super) fn local(self) -> Option<&'a Arc<Local>> {
+        self.local
+    }
+
+    /// The number of entries, due ones included.
+    pub(crate) fn len(self) -> usize {
+        let store = &self.inner.store;
+        match self.place() {
+            None => store.stats().live_entries as usize,
+            Some(word) => store.holding(word).n_entries as usize,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn entry(self, block: Block, left: Nanos) -> Entry<V> {
+        self.inner.store.entry(block, left)
+    }
+}
+
+/// A key in a place, or in the root.
+#[inline(always)]
+pub(super) fn at(place: Option<PlaceWord>, key: KeyRef<'_>) -> Probe<'_> {
+    Probe::new(place.map(PlaceWord::bits), key.shape().bits(), key.bytes())
+}
+
+impl<V: Value + ?Sized> Entry<V> {
+    /// The parts of the key, relative to the scope that the entry was stored in.
+    pub fn key(&self) -> KeyParts<'_> {
+        key_of(self.block()).parts()
+    }
+}

@@ -1,0 +1,103 @@
+//! What an entry is looked up by: the place that it belongs to, and its key.
+
+use crate::hash::{Hasher64, KeyHash};
+
+/// The entry carries an idle word.
+pub(super) const IDLE: u8 = 1;
+/// The entry carries a place that isn't the root, and the words of a member.
+pub(super) const PLACED: u8 = 2;
+
+/// Length and shape of a key in one word, so that one comparison tells most entries apart.
+///
+/// | bits | what |
+/// |---|---|
+/// | 15 .. 0 | the key's length in bytes |
+/// | 23 .. 16 | its shape |
+/// | 24 | [`IDLE`]: an idle word follows the header |
+/// | 25 | [`PLACED`]: then a place, and the words of a member |
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Kind(u32);
+
+impl Kind {
+    const FLAGS_SHIFT: u32 = 24;
+    const SHAPE_SHIFT: u32 = 16;
+
+    /// Of the length, 16 bits: no entry is made of a longer key.
+    #[inline(always)]
+    pub(super) fn new(key_len: usize, shape: u8, flags: u8) -> Kind {
+        Kind(
+            u32::from(key_len as u16)
+                | u32::from(shape) << Self::SHAPE_SHIFT
+                | u32::from(flags) << Self::FLAGS_SHIFT,
+        )
+    }
+
+    #[inline(always)]
+    pub(super) fn key_len(self) -> usize {
+        (self.0 & 0xffff) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn shape(self) -> u8 {
+        (self.0 >> Self::SHAPE_SHIFT) as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn flags(self) -> u8 {
+        (self.0 >> Self::FLAGS_SHIFT) as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn has(self, flag: u8) -> bool {
+        self.flags() & flag != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn without(self, flag: u8) -> Kind {
+        Kind(self.0 & !(u32::from(flag) << Self::FLAGS_SHIFT))
+    }
+}
+
+/// A place, zero for the root, and a key within it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe<'a> {
+    place: u64,
+    kind: Kind,
+    key: &'a [u8],
+}
+
+impl<'a> Probe<'a> {
+    /// A key in a place, or in the root. The key's length fits 16 bits.
+    ///
+    /// Where it is known at compile time that there is a place, or none, nothing is left to be asked when entries are compared.
+    #[inline(always)]
+    pub(crate) fn new(place: Option<u64>, shape: u8, key: &'a [u8]) -> Probe<'a> {
+        debug_assert_ne!(place, Some(0), "zero stands for the root");
+        let flags = if place.is_some() { PLACED } else { 0 };
+        Probe {
+            place: place.unwrap_or(0),
+            kind: Kind::new(key.len(), shape, flags),
+            key,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn hash(&self, hasher: &Hasher64) -> KeyHash {
+        hasher.hash(self.place, self.kind.shape(), self.key)
+    }
+
+    #[inline(always)]
+    pub(crate) fn place(&self) -> u64 {
+        self.place
+    }
+
+    #[inline(always)]
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    #[inline(always)]
+    pub(crate) fn key(&self) -> &'a [u8] {
+        self.key
+    }
+}

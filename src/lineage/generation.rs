@@ -1,0 +1,185 @@
+//! One life of a scope, and the tenant or named cache that it belongs to.
+
+use std::iter;
+
+use super::registry::Roll;
+use super::{Kind, Name, PlaceWord};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// A tenant or a named cache, through all lives of its scopes: who is charged, and whether it was deleted.
+///
+/// Whoever creates a tenant or a named cache makes one; when it is closed, every scope under it has ended and none
+/// begins again. A new one of the same name is another owner.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    pool: u32,
+    is_closed: AtomicBool,
+}
+
+impl Owner {
+    pub(crate) fn new(pool: u32) -> Arc<Self> {
+        Arc::new(Self {
+            pool,
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The pool that is charged for what is written below.
+    pub(crate) fn pool(&self) -> u32 {
+        self.pool
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        // Relaxed: see `Generation::is_live`.
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn close(&self) -> bool {
+        // Relaxed: the epoch that is counted up next tells it.
+        !self.is_closed.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// One life of a scope: from the first time that its path is asked for until it's invalidated or nobody names it.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    word: PlaceWord,
+    parent: Option<Arc<Generation>>,
+    name: Box<[u8]>,
+    /// The owner that begins here; those above count as well.
+    owner: Option<Arc<Owner>>,
+    roll: Arc<Roll>,
+    /// Under which it stands in the roll.
+    hash: u64,
+    kind: Kind,
+    shape: u8,
+    depth: u8,
+    is_dead: AtomicBool,
+}
+
+/// What a life is looked up by, and made from.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) parent: Option<&'a Arc<Generation>>,
+    pub(super) name: Name<'a>,
+    pub(super) owner: Option<&'a Arc<Owner>>,
+}
+
+impl Generation {
+    pub(super) fn new(wanted: Wanted<'_>, id: u64, roll: &Arc<Roll>, hash: u64) -> Self {
+        let Wanted {
+            parent,
+            name,
+            owner,
+        } = wanted;
+        let pool = owner.map_or(wanted.above().pool(), |owner| owner.pool());
+        Self {
+            word: PlaceWord::new(id, pool),
+            parent: parent.cloned(),
+            name: name.bytes.into(),
+            owner: owner.cloned(),
+            roll: Arc::clone(roll),
+            hash,
+            kind: name.kind,
+            shape: name.shape,
+            depth: wanted.depth(),
+            is_dead: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn word(&self) -> PlaceWord {
+        self.word
+    }
+
+    /// Whether entries of this life are there: neither it nor one above it has ended.
+    pub(crate) fn is_live(&self) -> bool {
+        self.line().all(|life| !life.has_ended())
+    }
+
+    /// Whether it was deleted, with one of the owners that it stands under.
+    pub(super) fn is_closed(&self) -> bool {
+        self.line()
+            .any(|life| life.owner.as_ref().is_some_and(|owner| owner.is_closed()))
+    }
+
+    /// Whether this life has ended by itself.
+    pub(super) fn has_ended(&self) -> bool {
+        // Relaxed: who must see an ending has seen the epoch that counts it, or holds a lock that was held after it.
+        self.is_dead.load(Ordering::Relaxed)
+            || self.owner.as_ref().is_some_and(|owner| owner.is_closed())
+    }
+
+    /// Ends this life; true if nobody had before.
+    pub(super) fn die(&self) -> bool {
+        // Relaxed: under the lock of its names, and told by the epoch that is counted up next.
+        !self.is_dead.swap(true, Ordering::Relaxed)
+    }
+
+    /// The names from the root down to this scope.
+    pub(crate) fn path(&self) -> Vec<Name<'_>> {
+        let mut path: Vec<_> = self.line().map(Self::name).collect();
+        path.reverse();
+        path
+    }
+
+    /// The last step of the path.
+    pub(crate) fn name(&self) -> Name<'_> {
+        Name {
+            kind: self.kind,
+            shape: self.shape,
+            bytes: &self.name,
+        }
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(super) fn parent(&self) -> Option<&Arc<Generation>> {
+        self.parent.as_ref()
+    }
+
+    pub(super) fn owner(&self) -> Option<&Arc<Owner>> {
+        self.owner.as_ref()
+    }
+
+    /// This life and those above it.
+    fn line(&self) -> impl Iterator<Item = &Generation> {
+        iter::successors(Some(self), |life| life.parent.as_deref())
+    }
+}
+
+impl Drop for Generation {
+    /// Takes the name out of the roll. The drops of those above follow, at most `DEPTH_MAX` of them.
+    fn drop(&mut self) {
+        // What was ended was taken out at that time.
+        if !self.is_dead.load(Ordering::Relaxed) {
+            self.roll.forget(self);
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// The word of the scope that the name is in.
+    pub(super) fn above(self) -> PlaceWord {
+        self.parent.map_or(PlaceWord::ROOT, |parent| parent.word)
+    }
+
+    pub(super) fn depth(self) -> u8 {
+        self.parent.map_or(1, |parent| parent.depth + 1)
+    }
+
+    /// Whether that is the path of `life`, whoever owns it.
+    pub(super) fn is_path_of(self, life: &Generation) -> bool {
+        let above = life.parent.as_ref().map_or(PlaceWord::ROOT, |up| up.word);
+        self.above() == above && self.name == life.name()
+    }
+
+    /// Whether `life`, of the same path, is what is wanted.
+    pub(super) fn is_served_by(self, life: &Generation) -> bool {
+        let same_owner = |owner| life.owner().is_some_and(|other| Arc::ptr_eq(owner, other));
+        !life.has_ended() && self.owner.is_none_or(same_owner)
+    }
+}

@@ -1,0 +1,173 @@
+//! Scopes: views of a part of a cache, which end in O(1).
+//!
+//! # Idea         a scope is a path of names; its entries carry an id that stands for one life of it. Invalidating gives the path another
+//!   id, so that what carries the old one can't be found, and is swept out bit by bit
+//! # Costs        an operation on a scope: that of the cache, and a look at one word that each invalidation in the cache changes.
+//!   Asking for a scope: the probe of a table of the thread's own
+//! # Not here     ids and names: module `lineage`; sweeping: module `stripe`
+
+use std::fmt;
+
+use crate::cache::{Cache, Inner, View, operations};
+use crate::entry::Value;
+use crate::key::{Key, KeyWriter, with_key};
+use crate::lineage::{Kind, Local, Name, ScopeError};
+use crate::scope_parts::ScopeParts;
+use crate::sync::Arc;
+
+/// A part of a cache with keys of its own, under a path of names.
+///
+/// It has the operations of the cache. The same key in two scopes names two entries, whatever the names are. Scopes nest, and
+/// a scope may be asked for anew with each request: nothing is written then that other threads write, and a scope that
+/// nobody uses and that holds no entry takes no memory.
+///
+/// [`iter`](Self::iter), [`len`](Self::len), [`retain`](Self::retain) and [`clear`](Self::clear) concern the scope itself;
+/// [`invalidate`](Self::invalidate) those nested in it as well.
+///
+/// # Examples
+/// ```
+/// let cache: larder::Cache<str> = larder::Cache::builder().max_bytes(1 << 20).build()?;
+/// let scope = cache.scope(("shop", "prices"))?;
+/// scope.insert("apple", "1.20")?;
+/// assert!(cache.get("apple").is_none());
+/// assert_eq!(scope.get("apple").as_deref(), Some("1.20"));
+///
+/// let today = scope.scope("today")?;
+/// today.insert("apple", "1.10")?;
+/// scope.invalidate();
+/// assert!(scope.get("apple").is_none() && today.get("apple").is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Concurrency
+/// A write that runs at the same time as an `invalidate` comes wholly before it, and its entry is gone, or wholly after it,
+/// and its entry stays. When `invalidate` has returned, no operation that begins finds an older entry.
+pub struct Scope<'c, V: Value + ?Sized> {
+    inner: &'c Arc<Inner<V>>,
+    local: Arc<Local>,
+}
+
+/// A [`Scope`] that keeps its cache alive, instead of borrowing it: made by [`Scope::into_owned`].
+pub struct OwnedScope<V: Value + ?Sized> {
+    inner: Arc<Inner<V>>,
+    local: Arc<Local>,
+}
+
+impl<V: Value + ?Sized> Cache<V> {
+    /// Gives the scope of a name: one part or a tuple of parts, like a key. Scopes of `("a", "b")` and of `"a"` are siblings; only
+    /// what is asked of a scope is nested in it.
+    ///
+    /// # Errors
+    /// [`ScopeError`]: the name is empty or too long, or no ids are left.
+    ///
+    /// Cost: the first time in a thread, a lock and some 250 bytes; then a probe of the thread's table of 64 scopes.
+    pub fn scope<K: Key>(&self, name: K) -> Result<Scope<'_, V>, ScopeError> {
+        resolve(self.inner(), None, &name, Kind::Scope)
+    }
+
+    /// Gives the scope of a prefix that a user has chosen, kept apart from every [`scope`](Self::scope) of the same name.
+    ///
+    /// # Errors
+    /// As `scope`.
+    pub fn prefix<K: Key>(&self, name: K) -> Result<Scope<'_, V>, ScopeError> {
+        resolve(self.inner(), None, &name, Kind::Prefix)
+    }
+}
+
+/// What scopes have besides the operations of the cache.
+macro_rules! scoped {
+    ($($view:tt)+) => {
+        impl<V: Value + ?Sized> $($view)+ {
+            /// Gives the scope of a name nested in this one; it ends when this one is invalidated.
+            ///
+            /// # Errors
+            /// As [`Cache::scope`], and [`ScopeError::TooDeep`] beyond 16 levels.
+            pub fn scope<K: Key>(&self, name: K) -> Result<Scope<'_, V>, ScopeError> {
+                resolve(&self.inner, Some(&self.local), &name, Kind::Scope)
+            }
+
+            /// The same for a prefix that a user has chosen: see [`Cache::prefix`].
+            ///
+            /// # Errors
+            /// As `scope`.
+            pub fn prefix<K: Key>(&self, name: K) -> Result<Scope<'_, V>, ScopeError> {
+                resolve(&self.inner, Some(&self.local), &name, Kind::Prefix)
+            }
+
+            /// Ends all entries of this scope and of those nested in it.
+            ///
+            /// Their memory is charged until it is swept, by the writes that follow, by [`Cache::maintain`] or a
+            /// [`Janitor`](crate::Janitor), and before anything is evicted. A listener is told of them then.
+            ///
+            /// Cost: the same for ten entries as for a million: a lock, and a word that all views of the cache look at.
+            pub fn invalidate(&self) {
+                self.inner.store.invalidate(&self.local);
+            }
+
+            #[inline(always)]
+            fn view(&self) -> View<'_, V> {
+                View::new(&self.inner, Some(&self.local))
+            }
+        }
+
+        impl<V: Value + ?Sized> fmt::Debug for $($view)+ {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("Scope")
+                    .field("len", &self.len())
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+scoped!(Scope<'_, V>);
+scoped!(OwnedScope<V>);
+operations!(Scope<'_, V>);
+operations!(OwnedScope<V>);
+
+impl<V: Value + ?Sized> Scope<'_, V> {
+    /// Gives the same view without the borrow: it keeps the cache alive.
+    pub fn into_owned(self) -> OwnedScope<V> {
+        OwnedScope {
+            inner: Arc::clone(self.inner),
+            local: self.local,
+        }
+    }
+}
+
+fn resolve<'c, V: Value + ?Sized, K: Key>(
+    inner: &'c Arc<Inner<V>>,
+    above: Option<&Arc<Local>>,
+    name: &K,
+    kind: Kind,
+) -> Result<Scope<'c, V>, ScopeError> {
+    let local = with_key(name, |name| {
+        let (shape, bytes) = (name.shape().bits(), name.bytes());
+        let name = Name { kind, shape, bytes };
+        let above = above.map(|above| &**above);
+        inner.store.registry().local(above, name, None)
+    })??;
+    Ok(Scope { inner, local })
+}
+
+impl<V: Value + ?Sized> Clone for Scope<'_, V> {
+    fn clone(&self) -> Self {
+        let (inner, local) = (self.inner, Arc::clone(&self.local));
+        Self { inner, local }
+    }
+}
+
+impl<V: Value + ?Sized> Clone for OwnedScope<V> {
+    fn clone(&self) -> Self {
+        let (inner, local) = (Arc::clone(&self.inner), Arc::clone(&self.local));
+        Self { inner, local }
+    }
+}
+
+impl Key for ScopeParts<'_> {
+    fn write_parts(&self, out: &mut KeyWriter<'_>) {
+        for part in self.as_slice() {
+            out.bytes(part.as_bytes());
+        }
+    }
+}

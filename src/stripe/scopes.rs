@@ -1,0 +1,173 @@
+//! The entries of scopes: filed with their like, and swept out when their scope has ended.
+
+use super::{Env, Stripe, cost};
+use crate::entry::{Block, BlockRef};
+use crate::hash::KeyHash;
+use crate::lineage::{Epoch, Generation, Local, PlaceWord};
+use crate::members::{Holding, ScopeIdx, WalkId, Walked};
+use crate::rings::Token;
+use crate::stats::RemovalCause;
+use crate::sync::Arc;
+use crate::table::Loc;
+
+/// Where a write is to land, as it was when the call began.
+#[derive(Clone, Copy)]
+pub(crate) struct Home<'a> {
+    pub(crate) word: PlaceWord,
+    /// Read before the word.
+    pub(crate) epoch: Epoch,
+    pub(crate) local: &'a Local,
+}
+
+/// What `sweep` did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Swept {
+    /// Entries that were taken out.
+    pub(crate) steps: usize,
+    /// Whether nothing is left that is known, or could be, unreachable.
+    pub(crate) done: bool,
+}
+
+impl Stripe {
+    /// Files an entry that was just linked; or takes it out again if its scope has ended since the call began, as if the
+    /// write had come just before that.
+    pub(super) fn enter(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, home: Home<'_>) {
+        let generation = match self.admit(env, home) {
+            Ok(generation) => generation,
+            Err(ScopeEnded) => return self.leave(env, loc, hash, RemovalCause::Invalidated),
+        };
+        let writer = self.table.writer(env.shared);
+        let Some(block) = writer.block(loc) else {
+            return;
+        };
+        if let Some(member) = block.member() {
+            let make = || generation.expect("without a record, `admit` has given one");
+            let joined = self.members.join(home.word, make, hash, cost(block));
+            member.set_at((joined.token.bits(), joined.scope.bits()));
+        }
+    }
+
+    /// Whether the scope of a write is still what it was; its generation, if it has no record here.
+    fn admit(&self, env: &Env<'_>, home: Home<'_>) -> Result<Option<Arc<Generation>>, ScopeEnded> {
+        if self.members.scope(home.word).n_entries == 0 {
+            let generation = home.local.generation_of(home.word);
+            return generation.map(Some).ok_or(ScopeEnded);
+        }
+        if env.registry.epoch() == home.epoch || home.local.holds(home.word) {
+            Ok(None)
+        } else {
+            Err(ScopeEnded)
+        }
+    }
+
+    /// Takes an entry that was just unlinked out of its like.
+    pub(super) fn part_from_scope(&mut self, block: BlockRef<'_>) {
+        if let Some((token, scope)) = membership(block) {
+            // The generation's own lock is taken when it is the last one; no other lock is taken under that.
+            drop(self.members.leave(token, scope, cost(block)));
+        }
+    }
+
+    /// The successor of an entry takes its place among its like.
+    pub(super) fn succeed(&mut self, env: &Env<'_>, loc: Loc, old: &Block) {
+        let writer = self.table.writer(env.shared);
+        let (Some(block), old) = (writer.block(loc), old.as_ref()) else {
+            return;
+        };
+        if let (Some(new), Some(before)) = (block.member(), old.member()) {
+            new.set_at(before.at());
+            if let Some((_, scope)) = membership(old) {
+                self.members.resize(scope, cost(old), cost(block));
+            }
+        }
+    }
+
+    /// Takes out what belongs to scopes that have ended: looks at `budget` scopes, and takes `budget` entries.
+    pub(crate) fn sweep(&mut self, env: &Env<'_>, budget: usize) -> Swept {
+        if self.members.len() == 0 {
+            return Swept {
+                steps: 0,
+                done: true,
+            };
+        }
+        let epoch = env.registry.epoch();
+        let sought = self
+            .members
+            .seek_dead(epoch.bits(), budget, |life| life.is_live());
+        let mut steps = 0;
+        while steps < budget {
+            let Some((hash, token)) = self.members.next_dead() else {
+                break;
+            };
+            let loc = self
+                .table
+                .writer(env.shared)
+                .find_member(hash, token.bits());
+            debug_assert!(loc.is_some(), "K4: a member is linked");
+            let Some(loc) = loc else { break };
+            self.leave(env, loc, hash, RemovalCause::Invalidated);
+            steps += 1;
+        }
+        Swept {
+            steps,
+            done: sought && self.members.next_dead().is_none(),
+        }
+    }
+
+    /// What a scope holds here.
+    pub(crate) fn holding(&self, word: PlaceWord) -> Holding {
+        self.members.scope(word)
+    }
+
+    pub(crate) fn begin_walk(&mut self, word: PlaceWord) -> Option<WalkId> {
+        self.members.begin_walk(word)
+    }
+
+    /// Counts of the next entries of a walk.
+    pub(crate) fn walk_on(
+        &mut self,
+        env: &Env<'_>,
+        id: WalkId,
+        n_max: usize,
+        out: &mut Vec<Block>,
+    ) -> Walked {
+        let mut named = Vec::new();
+        let walked = self.members.walk_on(id, n_max, &mut named);
+        let writer = self.table.writer(env.shared);
+        out.extend(named.into_iter().filter_map(|(hash, token)| {
+            let loc = writer.find_member(hash, token.bits())?;
+            writer.block(loc).map(BlockRef::acquire)
+        }));
+        walked
+    }
+
+    pub(crate) fn end_walk(&mut self, id: WalkId) {
+        self.members.end_walk(id);
+    }
+
+    /// Lets the lists of members give back memory that is to spare.
+    pub(crate) fn shrink_members(&mut self, env: &Env<'_>, budget: usize) {
+        let writer = self.table.writer(env.shared);
+        self.members.shrink(budget, |hash, old, new| {
+            let block = writer
+                .find_member(hash, old.bits())
+                .and_then(|loc| writer.block(loc))
+                .expect("K4: a member is linked");
+            let (_, scope) = membership(block).expect("a member has its words");
+            block
+                .member()
+                .expect("a member has its words")
+                .set_at((new.bits(), scope.bits()));
+            scope
+        });
+    }
+}
+
+/// The scope of a write has ended since the call began.
+#[derive(Debug)]
+struct ScopeEnded;
+
+fn membership(block: BlockRef<'_>) -> Option<(Token, ScopeIdx)> {
+    let (token, scope) = block.member()?.at();
+    Some((Token::from_bits(token)?, ScopeIdx::from_bits(scope)?))
+}
