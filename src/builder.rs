@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cache::{Cache, Capacity, Inner, Weigher};
+use crate::charter::Directory;
 use crate::clock::{Clock, TimeSource};
 use crate::entry::{Entry, Stored, Value};
 use crate::error::{BuildError, TtlError};
@@ -178,6 +179,7 @@ impl<V: Value + ?Sized> Builder<V> {
             store,
             weigher: self.weigher,
             has_tti: self.tti.is_some(),
+            directory: Directory::default(),
         }))
     }
 }

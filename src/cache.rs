@@ -11,6 +11,7 @@ mod write;
 
 use std::fmt;
 
+use crate::charter::Directory;
 use crate::entry::{BlockRef, Value};
 use crate::error::BuildError;
 use crate::key::{KeyParts, KeyRef, Shape};
@@ -50,6 +51,7 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) store: TypedStore<V>,
     pub(crate) weigher: Option<Weigher<V>>,
     pub(crate) has_tti: bool,
+    pub(crate) directory: Directory,
 }
 
 /// The bounds of a cache.
@@ -143,18 +145,11 @@ impl<V: Value + ?Sized> Cache<V> {
     ///
     /// # Errors
     /// [`BuildError::OtherBound`] if the cache was built with bounds of another kind;
-    /// [`BuildError::BoundTooLarge`] as for the builder.
+    /// [`BuildError::BoundTooLarge`] as for the builder; [`BuildError::BelowGuarantees`] below what tenants are guaranteed.
     pub fn set_capacity(&self, capacity: Capacity) -> Result<(), BuildError> {
         capacity.check()?;
-        if self
-            .inner
-            .store
-            .set_bounds(capacity.max_bytes, capacity.max_entries)
-        {
-            Ok(())
-        } else {
-            Err(BuildError::OtherBound)
-        }
+        let store = &self.inner.store;
+        store.set_bounds(capacity.max_bytes, capacity.max_entries)
     }
 
     /// Does what would otherwise wait for a write: takes expired entries out, follows a lowered bound, frees garbage,

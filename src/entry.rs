@@ -23,6 +23,7 @@
 mod deadline;
 mod draft;
 mod handle;
+mod header;
 mod husk;
 mod probe;
 mod value;
@@ -30,22 +31,22 @@ mod value;
 use std::alloc::Layout;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::size_of;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
 use crate::clock::Nanos;
-use crate::sync::Life;
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::Ordering;
 
 #[cfg(engine_loom)]
 pub(crate) use deadline::Ahead;
 pub(crate) use deadline::Deadline;
 pub(crate) use draft::{Draft, Parts, Plan};
 pub use handle::Entry;
+pub(crate) use header::{CHARGE_UNIT, Header, allocated_bytes};
+use header::{Member, block_layout, idle_offset, key_offset};
 pub(crate) use husk::{Husk, Husks};
 pub(crate) use probe::Probe;
-use probe::{IDLE, Kind, PLACED};
+use probe::{IDLE, Kind, PLACED, same_bytes};
 pub(crate) use value::Stored;
 pub use value::{Source, Value};
 
@@ -54,167 +55,6 @@ pub(crate) const BLOCK_ALIGN: usize = 16;
 
 /// Counts above this abort the process, as those of `std::sync::Arc` do: two billion handles are leaked ones.
 const MAX_COUNT: u32 = i32::MAX as u32;
-
-/// What stands before the key in each block.
-#[repr(C)]
-pub(crate) struct Header {
-    refs: AtomicU32,
-    kind: Kind,
-    deadline: Deadline,
-    version: u64,
-    value_len: u32,
-    token: AtomicU32,
-    charge_bytes: u32,
-    stamp: u32,
-    life: Life,
-}
-
-impl Header {
-    /// The hard deadline.
-    #[inline]
-    pub(crate) fn deadline(&self) -> &Deadline {
-        &self.deadline
-    }
-
-    /// The record in the timing wheel; zero for none.
-    pub(crate) fn token(&self) -> u32 {
-        self.token.load(Ordering::Relaxed)
-    }
-
-    /// Notes the record in the timing wheel. The caller holds the stripe's lock.
-    pub(crate) fn set_token(&self, token: u32) {
-        self.token.store(token, Ordering::Relaxed);
-    }
-
-    pub(crate) fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// The low bits of the stripe's count of inserts when this entry came.
-    pub(crate) fn stamp(&self) -> u32 {
-        self.stamp
-    }
-
-    /// What the entry is charged: its block as the allocator rounds it, and what the weigher added.
-    pub(crate) fn charge_bytes(&self) -> u64 {
-        u64::from(self.charge_bytes) * CHARGE_UNIT
-    }
-
-    /// Whether more than the cache itself holds the entry at this moment.
-    pub(crate) fn has_handles(&self) -> bool {
-        self.refs.load(Ordering::Relaxed) > 1
-    }
-
-    #[inline]
-    pub(crate) fn shape(&self) -> u8 {
-        self.kind.shape()
-    }
-
-    #[inline]
-    pub(crate) fn has_idle(&self) -> bool {
-        self.kind.has(IDLE)
-    }
-
-    fn key_offset(&self) -> usize {
-        key_offset(self.kind.flags())
-    }
-}
-
-/// Charges are kept in units of this many bytes, which every block's size is a multiple of.
-pub(crate) const CHARGE_UNIT: u64 = 16;
-
-/// Whether two strings of one length are equal; in line, since most keys are shorter than a call is long.
-#[inline(always)]
-fn same_bytes(a: &[u8], b: &[u8]) -> bool {
-    fn words<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
-        let mut rest = (a, b);
-        // The last word overlaps the one before it.
-        let last = a.last_chunk::<N>()? == b.last_chunk::<N>()?;
-        while rest.0.len() > N {
-            if rest.0.first_chunk::<N>()? != rest.1.first_chunk::<N>()? {
-                return Some(false);
-            }
-            rest = (&rest.0[N..], rest.1.get(N..)?);
-        }
-        Some(last)
-    }
-    if a.len() > 64 {
-        return a == b;
-    }
-    words::<16>(a, b)
-        .or_else(|| words::<4>(a, b))
-        .unwrap_or_else(|| a == b)
-}
-
-/// What an entry that belongs to a place carries besides.
-#[repr(C)]
-pub(crate) struct Member {
-    place: u64,
-    token: AtomicU32,
-    index: AtomicU32,
-}
-
-impl Member {
-    fn new(place: u64) -> Member {
-        Member {
-            place,
-            token: AtomicU32::new(0),
-            index: AtomicU32::new(0),
-        }
-    }
-
-    /// Where the stripe keeps the entry: its record, and that of its place. The caller holds the stripe's lock.
-    pub(crate) fn at(&self) -> (u32, u32) {
-        let load = |word: &AtomicU32| word.load(Ordering::Relaxed);
-        (load(&self.token), load(&self.index))
-    }
-
-    /// Notes both. The caller holds the stripe's lock.
-    pub(crate) fn set_at(&self, (token, index): (u32, u32)) {
-        self.token.store(token, Ordering::Relaxed);
-        self.index.store(index, Ordering::Relaxed);
-    }
-}
-
-/// The flags' values are such that each counts the words of 8 bytes that it adds.
-#[inline(always)]
-fn key_offset(flags: u8) -> usize {
-    const { assert!(size_of::<Deadline>() == 8 * IDLE as usize) };
-    const { assert!(size_of::<Member>() == 8 * PLACED as usize) };
-    size_of::<Header>() + usize::from(flags & (IDLE | PLACED)) * 8
-}
-
-/// The idle word comes after what a member carries, which look-ups need.
-#[inline(always)]
-fn idle_offset(flags: u8) -> usize {
-    key_offset(flags & PLACED)
-}
-
-/// The layout of a whole block and where its value begins; `None` where the sizes overflow.
-fn block_layout<V: Stored + ?Sized>(
-    flags: u8,
-    key_len: usize,
-    value_len: usize,
-) -> Option<(Layout, usize)> {
-    if key_len > usize::from(u16::MAX) {
-        return None;
-    }
-    // Header, key and padding are far from overflow; the value's length is checked with the sum.
-    let value_offset = (key_offset(flags) + key_len).next_multiple_of(V::ALIGN);
-    let size = V::size_bytes(value_len)?.checked_add(value_offset)?;
-    let align = if V::ALIGN > BLOCK_ALIGN {
-        V::ALIGN
-    } else {
-        BLOCK_ALIGN
-    };
-    Some((Layout::from_size_align(size, align).ok()?, value_offset))
-}
-
-/// What the allocator takes from the system for a block of this size: rounded up to 16 with 8 bytes of its own, as
-/// glibc's does; 32 at least.
-pub(crate) fn allocated_bytes(size: usize) -> u64 {
-    ((size as u64 + 8 + 15) & !15).max(32)
-}
 
 /// One count of a block whose value type is known to the store alone. It has no destructor: it ends in a
 /// [`Releaser`], or in an [`Entry`].

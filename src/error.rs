@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// The longest key, in encoded bytes: its parts, and for a key of several parts one byte a part (three for a part
 /// above 240 bytes).
@@ -72,6 +73,25 @@ pub enum Refusal {
     OutOfMemory,
     /// The tenant or named cache that the scope belongs to was deleted.
     Closed,
+    /// The time to live is longer than the tenant or the named cache allows.
+    TtlTooLong {
+        /// The longest that is allowed.
+        ttl_max: Duration,
+    },
+    /// The key is longer than the tenant or the named cache allows.
+    KeyTooLong {
+        /// The length of the encoded key.
+        key_bytes: u64,
+        /// The longest that is allowed.
+        key_bytes_max: u64,
+    },
+    /// Key and value together are larger than the tenant or the named cache allows.
+    ItemTooLarge {
+        /// The sum of their bytes.
+        item_bytes: u64,
+        /// The largest that is allowed.
+        item_bytes_max: u64,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -94,6 +114,21 @@ impl fmt::Display for Refusal {
             Refusal::OutOfMemory => f.write_str("the allocator has no memory for the entry"),
             Refusal::Closed => f.write_str(
                 "the tenant or named cache was deleted; create it again and take a new view of it",
+            ),
+            Refusal::TtlTooLong { ttl_max } => TtlError::TooLong { ttl_max: *ttl_max }.fmt(f),
+            Refusal::KeyTooLong {
+                key_bytes,
+                key_bytes_max,
+            } => write!(
+                f,
+                "the key is {key_bytes} bytes long when encoded; at most {key_bytes_max} are allowed here"
+            ),
+            Refusal::ItemTooLarge {
+                item_bytes,
+                item_bytes_max,
+            } => write!(
+                f,
+                "key and value are {item_bytes} bytes together; at most {item_bytes_max} are allowed here"
             ),
         }
     }
@@ -130,17 +165,39 @@ impl<S> Error for InsertError<S> {}
 pub enum TtlError {
     /// It is zero.
     Zero,
+    /// It is longer than the tenant or the named cache allows.
+    TooLong {
+        /// The longest that is allowed.
+        ttl_max: Duration,
+    },
 }
 
 impl fmt::Display for TtlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the time to live is zero; give at least a nanosecond, or remove the entry instead",
-        )
+        match self {
+            TtlError::Zero => f.write_str(
+                "the time to live is zero; give at least a nanosecond, or remove the entry instead",
+            ),
+            TtlError::TooLong { ttl_max } => {
+                write!(
+                    f,
+                    "the time to live is too long; at most {ttl_max:?} is allowed here"
+                )
+            }
+        }
     }
 }
 
 impl Error for TtlError {}
+
+impl From<TtlError> for Refusal {
+    fn from(error: TtlError) -> Self {
+        match error {
+            TtlError::Zero => Refusal::ZeroTtl,
+            TtlError::TooLong { ttl_max } => Refusal::TtlTooLong { ttl_max },
+        }
+    }
+}
 
 /// Why a cache could not be built, or its capacity not be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +220,11 @@ pub enum BuildError {
     NoWeigher,
     /// A bound of a kind that the cache was not built with, or taken away from one that it was built with.
     OtherBound,
+    /// A bound on bytes below what tenants are guaranteed together.
+    BelowGuarantees {
+        /// The sum of guarantees, which is the lowest bound that would be taken.
+        guaranteed: u64,
+    },
 }
 
 impl fmt::Display for BuildError {
@@ -190,6 +252,10 @@ impl fmt::Display for BuildError {
             ),
             BuildError::OtherBound => f.write_str(
                 "the bounds of a cache keep their kind; give those that it was built with",
+            ),
+            BuildError::BelowGuarantees { guaranteed } => write!(
+                f,
+                "tenants are guaranteed {guaranteed} bytes together; give at least that, or lower guarantees first"
             ),
         }
     }

@@ -7,14 +7,20 @@ mod budget;
 mod builder;
 #[cfg(not(engine_loom))]
 mod cache;
+#[cfg(not(engine_loom))]
+mod charter;
 mod clock;
 #[allow(unsafe_code)]
 mod entry;
 mod error;
+mod gcra;
 mod hash;
 #[cfg(not(engine_loom))]
 mod janitor;
 mod key;
+#[cfg(not(engine_loom))]
+mod limiter;
+mod limits;
 mod lineage;
 #[cfg(not(engine_loom))]
 mod members;
@@ -35,6 +41,7 @@ mod rings;
 mod scope;
 #[cfg(not(engine_loom))]
 mod scope_parts;
+mod shares;
 #[cfg(not(engine_loom))]
 mod stats;
 #[cfg(not(engine_loom))]
@@ -45,12 +52,16 @@ mod sync;
 #[allow(unsafe_code)]
 mod table;
 #[cfg(not(engine_loom))]
+mod tenant;
+#[cfg(not(engine_loom))]
 mod wheel;
 
 #[cfg(not(engine_loom))]
 pub use builder::Builder;
 #[cfg(not(engine_loom))]
 pub use cache::{Cache, Capacity, Iter, Maintained};
+#[cfg(not(engine_loom))]
+pub use charter::{AdmitError, Limits, LongTtl, TenantError, Whose};
 #[cfg(not(engine_loom))]
 pub use clock::{Clock, ManualClock, Nanos, SystemClock};
 #[cfg(not(engine_loom))]
@@ -62,10 +73,21 @@ pub use janitor::Janitor;
 #[cfg(not(engine_loom))]
 pub use key::{Key, KeyError, KeyParts, KeyWriter, MAX_KEY_BYTES, Part};
 #[cfg(not(engine_loom))]
+pub use limiter::{
+    Algorithm, Anchor, Cost, Dimension, LimitError, Limiter, LimiterBuildError, LimiterBuilder,
+    Reservation, Standing,
+};
+#[cfg(not(engine_loom))]
+pub use limits::{LimitExceeded, Metered, Rate, RateLimiter, Rates, Tab};
+#[cfg(not(engine_loom))]
 pub use lineage::ScopeError;
 #[cfg(not(engine_loom))]
 pub use scope::{OwnedScope, Scope};
 #[cfg(not(engine_loom))]
 pub use scope_parts::*;
 #[cfg(not(engine_loom))]
+pub use shares::ShareError;
+#[cfg(not(engine_loom))]
 pub use stats::{RemovalCause, Stats};
+#[cfg(not(engine_loom))]
+pub use tenant::{NamedCache, Tenant, Usage};

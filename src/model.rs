@@ -15,8 +15,14 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::table::{RetiredSegment, Shared, Table};
 
+mod limits;
+mod lineage;
+mod shares;
 mod words;
 
+pub use limits::{Slate, Tenant, TwoSteps};
+pub use lineage::{Family, Fault, View};
+pub use shares::{Pool, Shares};
 pub use words::{Budget, Deadline};
 
 /// Explores all interleavings of a model.
@@ -112,7 +118,7 @@ impl Reader<'_> {
         match self
             .pantry
             .shared
-            .find(hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes())
+            .find(hazard, KeyHash::from_bits(key), &probe(&key.to_le_bytes()))
         {
             Ok(Some(found)) => Answer::Hit(number(found.block)),
             Ok(None) => Answer::Miss,
@@ -123,10 +129,11 @@ impl Reader<'_> {
     /// Reads a value through a counted handle, after the hazard is gone.
     pub fn get(&self, key: u64) -> Answer {
         let mut hazard = self.record.hazard(0);
-        let found =
-            self.pantry
-                .shared
-                .find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
+        let found = self.pantry.shared.find(
+            &mut hazard,
+            KeyHash::from_bits(key),
+            &probe(&key.to_le_bytes()),
+        );
         let counted = match found {
             Ok(Some(found)) => found.block.acquire(),
             Ok(None) => return Answer::Miss,
@@ -139,10 +146,11 @@ impl Reader<'_> {
     /// As `get`, but counts when the hazard is gone already.
     pub fn get_too_late(&self, key: u64) -> Answer {
         let mut hazard = self.record.hazard(0);
-        let found =
-            self.pantry
-                .shared
-                .find(&mut hazard, KeyHash::from_bits(key), 0, &key.to_le_bytes());
+        let found = self.pantry.shared.find(
+            &mut hazard,
+            KeyHash::from_bits(key),
+            &probe(&key.to_le_bytes()),
+        );
         let raw = match found {
             Ok(Some(found)) => NonNull::new(found.block.as_ptr()).expect("a block is never null"),
             Ok(None) => return Answer::Miss,
@@ -184,8 +192,9 @@ unsafe impl Name for Quiet<'_> {
 impl Keeper {
     /// Links a value, or puts it in the place of another.
     pub fn insert(&mut self, key: u64, value: u64) {
+        let bytes = key.to_le_bytes();
         let parts = Parts {
-            probe: Probe::new(None, 0, &key.to_le_bytes()),
+            probe: probe(&bytes),
             idle: false,
         };
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
@@ -194,7 +203,7 @@ impl Keeper {
         };
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
-        match writer.find(hash, &Probe::new(None, 0, &key.to_le_bytes())) {
+        match writer.find(hash, &probe(&key.to_le_bytes())) {
             Some(loc) => self.blocks.push(writer.replace(loc, draft.into_block(), 0)),
             None => drop(
                 writer
@@ -209,7 +218,7 @@ impl Keeper {
         let hash = KeyHash::from_bits(key);
         let mut writer = self.table.writer(&self.pantry.shared);
         let loc = writer
-            .find(hash, &Probe::new(None, 0, &key.to_le_bytes()))
+            .find(hash, &probe(&key.to_le_bytes()))
             .expect("a model removes what is there");
         self.blocks.push(writer.unlink(loc, hash));
     }
@@ -354,4 +363,9 @@ impl Default for Peg {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What a key of a model is looked up by (M1).
+fn probe(bytes: &[u8]) -> Probe<'_> {
+    Probe::new(None, 0, bytes)
 }

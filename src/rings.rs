@@ -222,6 +222,16 @@ impl<O: Owners> Lists for Rings<O> {
             None => &mut self.records.linked_mut(at).links,
         }
     }
+
+    #[inline]
+    fn record(&self, token: Token) -> Links {
+        self.records.get(token).links
+    }
+
+    #[inline]
+    fn record_mut(&mut self, token: Token) -> &mut Links {
+        &mut self.records.get_mut(token).links
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::cache::{Cache, Inner, View, operations};
 use crate::entry::Value;
-use crate::key::{Key, KeyWriter, with_key};
+use crate::key::{Key, KeyRef, KeyWriter, Shape, with_key};
 use crate::lineage::{Kind, Local, Name, ScopeError};
 use crate::scope_parts::ScopeParts;
 use crate::sync::Arc;
@@ -76,22 +76,22 @@ impl<V: Value + ?Sized> Cache<V> {
 
 /// What scopes have besides the operations of the cache.
 macro_rules! scoped {
-    ($($view:tt)+) => {
-        impl<V: Value + ?Sized> $($view)+ {
+    ($nested:lifetime, impl<$($life:lifetime)?> $view:ty) => {
+        impl<$($life,)? V: Value + ?Sized> $view {
             /// Gives the scope of a name nested in this one; it ends when this one is invalidated.
             ///
             /// # Errors
             /// As [`Cache::scope`], and [`ScopeError::TooDeep`] beyond 16 levels.
-            pub fn scope<K: Key>(&self, name: K) -> Result<Scope<'_, V>, ScopeError> {
-                resolve(&self.inner, Some(&self.local), &name, Kind::Scope)
+            pub fn scope<K: Key>(&self, name: K) -> Result<Scope<$nested, V>, ScopeError> {
+                resolve(self.cache(), Some(&self.local), &name, Kind::Scope)
             }
 
             /// The same for a prefix that a user has chosen: see [`Cache::prefix`].
             ///
             /// # Errors
             /// As `scope`.
-            pub fn prefix<K: Key>(&self, name: K) -> Result<Scope<'_, V>, ScopeError> {
-                resolve(&self.inner, Some(&self.local), &name, Kind::Prefix)
+            pub fn prefix<K: Key>(&self, name: K) -> Result<Scope<$nested, V>, ScopeError> {
+                resolve(self.cache(), Some(&self.local), &name, Kind::Prefix)
             }
 
             /// Ends all entries of this scope and of those nested in it.
@@ -110,7 +110,7 @@ macro_rules! scoped {
             }
         }
 
-        impl<V: Value + ?Sized> fmt::Debug for $($view)+ {
+        impl<$($life,)? V: Value + ?Sized> fmt::Debug for $view {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct("Scope")
                     .field("len", &self.len())
@@ -120,18 +120,49 @@ macro_rules! scoped {
     };
 }
 
-scoped!(Scope<'_, V>);
-scoped!(OwnedScope<V>);
+scoped!('c, impl<'c> Scope<'c, V>);
+scoped!('_, impl<> OwnedScope<V>);
 operations!(Scope<'_, V>);
 operations!(OwnedScope<V>);
 
-impl<V: Value + ?Sized> Scope<'_, V> {
+impl<V: Value + ?Sized> fmt::Display for Scope<'_, V> {
+    /// Renders the path for people: the parts of all names, joined by `__`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(life) = self.local.generation(self.inner.store.registry()) else {
+            return f.write_str("(deleted)");
+        };
+        for (step, name) in life.path().into_iter().enumerate() {
+            if step > 0 {
+                f.write_str("__")?;
+            }
+            KeyRef::from_stored(Shape::from_bits(name.shape), name.bytes).fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'c, V: Value + ?Sized> Scope<'c, V> {
+    /// What a nested scope borrows: the cache, and not this view of it.
+    fn cache(&self) -> &'c Arc<Inner<V>> {
+        self.inner
+    }
+
+    pub(crate) fn new(inner: &'c Arc<Inner<V>>, local: Arc<Local>) -> Self {
+        Self { inner, local }
+    }
+
     /// Gives the same view without the borrow: it keeps the cache alive.
     pub fn into_owned(self) -> OwnedScope<V> {
         OwnedScope {
             inner: Arc::clone(self.inner),
             local: self.local,
         }
+    }
+}
+
+impl<V: Value + ?Sized> OwnedScope<V> {
+    fn cache(&self) -> &Arc<Inner<V>> {
+        &self.inner
     }
 }
 

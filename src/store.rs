@@ -22,10 +22,11 @@ use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::Registry;
 use crate::notes::Notes;
+use crate::shares::Shares;
 use crate::stats::{RemovalCause, Stats};
 use crate::stripe::{Env, Lifetime, Stripe};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::sync::{CachePadded, Mutex, MutexGuard};
+use crate::sync::{Arc, CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Shared};
 
 pub use free::Maintained;
@@ -54,6 +55,7 @@ struct Cell {
     back: CachePadded<Mutex<Stripe>>,
     /// Whose turn it is to tell the listener.
     telling: Mutex<()>,
+    index: usize,
     /// Batches that threads are freeing at this moment.
     in_flight: AtomicU32,
     /// Memory for the next blocks of this stripe, charged as its garbage. Locked alone, or under the stripe's lock.
@@ -83,6 +85,7 @@ pub(crate) struct Store {
     bytes: CachePadded<Budget>,
     entries: CachePadded<Budget>,
     registry: Registry,
+    shares: Arc<Shares>,
     panics: AtomicU64,
 }
 
@@ -111,6 +114,7 @@ impl Store {
                     }),
                     back: CachePadded::new(Mutex::new(stripe)),
                     telling: Mutex::new(()),
+                    index,
                     in_flight: AtomicU32::new(0),
                     husks: Mutex::new(Husks::default()),
                 }
@@ -133,6 +137,7 @@ impl Store {
             bytes: CachePadded::new(Budget::new(max_bytes, n_stripes)),
             entries: CachePadded::new(Budget::new(max_entries, n_stripes)),
             registry: Registry::new(),
+            shares: Arc::new(Shares::new(max_bytes, n_stripes)),
             panics: AtomicU64::new(0),
         }
     }
@@ -145,6 +150,14 @@ impl Store {
     #[inline(always)]
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    pub(crate) fn time(&self) -> &TimeSource {
+        &self.time
+    }
+
+    pub(crate) fn shares(&self) -> &Arc<Shares> {
+        &self.shares
     }
 
     pub(crate) fn lifetime(&self) -> Lifetime {
@@ -267,6 +280,9 @@ impl Store {
             bytes: &self.bytes,
             entries: &self.entries,
             registry: &self.registry,
+            shares: &self.shares,
+            index: cell.index,
+            n_stripes: self.cells.len() as u64,
             chunk_bytes: self.chunk_bytes,
             chunk_entries: self.chunk_entries,
             has_listener: self.listener.is_some(),

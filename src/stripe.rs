@@ -11,27 +11,31 @@
 
 mod change;
 mod evict;
+mod exchange;
+mod pools;
 mod room;
 mod scopes;
 mod time;
 
 use std::collections::VecDeque;
 
-use crate::budget::{Account, Budget};
-use crate::clock::TimeSource;
+use crate::budget::Account;
 use crate::entry::{Block, BlockRef, Draft, Probe};
-use crate::hash::{Hasher64, KeyHash};
-use crate::lineage::{Generation, Registry};
+use crate::hash::KeyHash;
+use crate::lineage::Generation;
 use crate::members::Members;
-use crate::notes::{Notes, Tails};
+use crate::notes::Tails;
 use crate::policy::{Meta, Policy};
+use crate::shares::PoolId;
 use crate::stats::{Counts, RemovalCause, Stats};
 use crate::sync::Arc;
-use crate::sync::atomic::AtomicU32;
 use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
 use evict::Pool;
+pub(crate) use exchange::{Batch, Claims, ENTRY_SHARE, Env, Put, cost};
+use pools::Room;
+pub(crate) use pools::pool_of;
 use room::Funding;
 pub(crate) use scopes::Home;
 pub(crate) use time::Lifetime;
@@ -40,6 +44,8 @@ pub(crate) use time::Lifetime;
 const EXPIRE_PER_WRITE: usize = 4;
 /// The same of entries whose scope has ended.
 const SWEEP_PER_WRITE: usize = 4;
+/// Entries of a pool among which its victim is chosen.
+const EVICT_POOL_OF: usize = 8;
 /// Victims that one hold of the lock takes out at most.
 const EVICT_PER_HOLD: usize = 64;
 /// Entries that a write takes out beyond its need while the cache is above a lowered bound.
@@ -48,73 +54,18 @@ const SHRINK_PER_WRITE: usize = 4;
 const BATCH: usize = 256;
 /// Writes from one look at the readers' notes to the next: a ring holds more than they leave meanwhile.
 const NOTES_EVERY: u64 = 4;
-/// What each entry is charged for ghosts and sketch, beside its block. See `Stripe::structure_bytes`.
-pub(crate) const ENTRY_SHARE: u64 = 16;
 /// What the policy takes however few entries there are; a cache's fixed part isn't charged.
 const POLICY_FIXED: u64 = 24 << 10;
 /// Rings of buckets pass within this many ticks, which is half of what the stored tick can tell.
 const SWEEP_TICKS: u64 = 64;
-
-/// What a stripe needs from outside its lock.
-pub(crate) struct Env<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) tick: &'a AtomicU32,
-    pub(crate) notes: &'a Notes,
-    pub(crate) hasher: &'a Hasher64,
-    pub(crate) time: &'a TimeSource,
-    pub(crate) bytes: &'a Budget,
-    pub(crate) entries: &'a Budget,
-    pub(crate) registry: &'a Registry,
-    pub(crate) chunk_bytes: u64,
-    /// Entries that a stripe claims at a time while there is plenty, and may keep claimed for its next inserts.
-    pub(crate) chunk_entries: u64,
-    pub(crate) has_listener: bool,
-}
-
-impl Env<'_> {
-    fn hash_of(&self, block: BlockRef<'_>) -> KeyHash {
-        block.probe().hash(self.hasher)
-    }
-}
-
-/// What left, until no reader can name it.
-#[derive(Default)]
-pub(crate) struct Batch {
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) segments: Vec<RetiredSegment>,
-}
-
-impl Batch {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.segments.is_empty()
-    }
-}
-
-/// Claims that stand for nothing yet.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Claims {
-    pub(crate) bytes: u64,
-    pub(crate) entries: u64,
-}
-
-/// How a `put` ended.
-pub(crate) enum Put {
-    /// Linked; a count of what it replaced.
-    Done(Option<Block>),
-    /// Not enough room in this hold of the lock; nothing but evictions was done.
-    Short { draft: Draft, progress: bool },
-}
-
-/// What is charged for an entry while it is linked or waits to be freed.
-pub(crate) fn cost(block: BlockRef<'_>) -> u64 {
-    block.charge_bytes() + ENTRY_SHARE
-}
 
 /// See the module.
 pub(crate) struct Stripe {
     table: Table,
     wheel: Wheel,
     members: Members<Arc<Generation>>,
+    /// Of the live bytes, those that are charged to a pool.
+    pooled_bytes: u64,
     policy: Policy,
     /// The wheel's memory without any deadline.
     wheel_fixed: usize,
@@ -143,6 +94,7 @@ impl Stripe {
             table,
             wheel: Wheel::new(),
             members: Members::new(seed),
+            pooled_bytes: 0,
             policy: Policy::new(seed, weighted),
             wheel_fixed: Wheel::new().memory_bytes(),
             policy_bytes: 0,
@@ -214,9 +166,19 @@ impl Stripe {
         }
         let mut n_evicted = 0;
         let growth_bytes = loop {
-            match self.fund(env, hash, &draft, present.is_none(), lifetime) {
-                Funding::Done { growth_bytes } => break growth_bytes,
-                Funding::Evict if n_evicted < EVICT_PER_HOLD && self.evict(env, present, now) => {
+            let room = match self.fund(env, hash, &draft, present.is_none(), lifetime) {
+                Funding::Done { growth_bytes } => match self.fund_pool(env, &draft, present, now) {
+                    Ok(()) => break growth_bytes,
+                    Err(room) => room,
+                },
+                Funding::Evict if n_evicted < EVICT_PER_HOLD => {
+                    let (pool, needed) = (pool_of(draft.as_ref()), cost(draft.as_ref()));
+                    self.give_way(env, pool, needed, present, now)
+                }
+                Funding::Evict | Funding::Wait => Room::None,
+            };
+            match room {
+                Room::Made if n_evicted < EVICT_PER_HOLD => {
                     progress = true;
                     n_evicted += 1;
                     if present.is_some() {
@@ -225,7 +187,18 @@ impl Stripe {
                         present = self.table.writer(env.shared).find(hash, &probe);
                     }
                 }
-                Funding::Evict | Funding::Wait => return Put::Short { draft, progress },
+                Room::Made | Room::None | Room::Elsewhere(_) => {
+                    progress |= room == Room::Made;
+                    let giver = match room {
+                        Room::Elsewhere(pool) => Some(pool),
+                        Room::Made | Room::None => None,
+                    };
+                    return Put::Short {
+                        draft,
+                        progress,
+                        giver,
+                    };
+                }
             }
         };
         let (deadline, idle) = lifetime.deadlines(now);
@@ -244,7 +217,7 @@ impl Stripe {
         self.claim_structure(env);
         if env.bytes.excess() > 0 || env.entries.excess() > 0 {
             // The bound was lowered: each write gives a little more than it takes.
-            self.make_room(env, SHRINK_PER_WRITE);
+            self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT);
             self.trim_all(env);
         }
         Put::Done(replaced)
@@ -362,6 +335,7 @@ impl Stripe {
         let batch = Batch {
             blocks,
             segments: std::mem::take(&mut self.pending.segments),
+            lives: std::mem::take(&mut self.pending.lives),
         };
         (batch, std::mem::take(&mut self.told))
     }

@@ -17,7 +17,8 @@
 //!   T3 the overflow count of a bucket is at least the number of entries of the segment that passed it
 //!   T4 a segment that left the directory keeps its pointers: so who finds an entry checks, after naming it,
 //!   that the segment is still the directory's; and who finds none checks the same
-//!   T5 directories are freed with the table only; together they are at most twice the largest
+//!   T5 directories are freed with the table only; together they are at most twice the largest. Before a segment is changed by
+//!   way of a new directory, all roots of the old one are closed: null
 //!   T6 readers change a word's metadata by one compare-and-swap of the whole word, under their hazard
 //! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
 
@@ -105,20 +106,26 @@ pub(crate) struct Raced;
 /// An entry that a reader found, kept alive by its hazard.
 pub(crate) struct Found<'h> {
     pub(crate) block: BlockRef<'h>,
+    pub(crate) link: Link<'h>,
+}
+
+/// Where an entry was found, and the word that was there. Two words, so that it travels in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Link<'h> {
     slot: &'h AtomicPtr<Header>,
     word: *mut Header,
 }
 
-impl Found<'_> {
+impl Link<'_> {
     /// The metadata as they were when the entry was found.
     #[inline(always)]
-    pub(crate) fn meta(&self) -> u32 {
+    pub(crate) fn meta(self) -> u32 {
         meta_of(self.word)
     }
 
     /// Changes the metadata if the word is still what was found; tried once (T6). True if it was changed.
     #[inline]
-    pub(crate) fn try_set_meta(&self, meta: u32) -> bool {
+    pub(crate) fn try_set_meta(self, meta: u32) -> bool {
         let word = pack(address_of(self.word), meta);
         // Relaxed: the pointer stays the same, and a read-modify-write continues the release sequence of its linking.
         self.slot
@@ -141,7 +148,7 @@ impl Shared {
         let way = self.way(hash);
         let (segment, mask) = split_root(way.tagged);
         hazard.name_segment(segment);
-        if !self.is_current(&way) {
+        if way.is_closed() || !way.is_current() {
             return Err(Raced);
         }
         // SAFETY: the segment is named, and was in the directory after that (R1).
@@ -168,14 +175,15 @@ impl Shared {
                 hazard.name_entry(address);
                 // SeqCst: after the naming; pairs with the swap that unlinks. The directory is looked at after it (T4).
                 let again = slot.load(Ordering::SeqCst);
-                if address_of(again) != address || !self.is_current(&way) {
+                if address_of(again) != address || !way.is_current() {
                     return Err(Raced);
                 }
                 word = again;
                 // SAFETY: not null; linked in a current segment after it was named, so R1 keeps it for the hazard.
                 let block = unsafe { BlockRef::new(NonNull::new_unchecked(address)) };
                 if block.is(probe) {
-                    return Ok(Some(Found { block, slot, word }));
+                    let link = Link { slot, word };
+                    return Ok(Some(Found { block, link }));
                 }
             }
             index = (index + 1) & mask;
@@ -183,7 +191,7 @@ impl Shared {
                 break;
             }
         }
-        if self.is_current(&way) {
+        if way.is_current() {
             Ok(None)
         } else {
             Err(Raced)
@@ -211,7 +219,7 @@ impl Shared {
         let way = self.way(hash);
         let (segment, mask) = split_root(way.tagged);
         hazard.name_segment(segment);
-        if !self.is_current(&way) {
+        if way.is_closed() || !way.is_current() {
             return;
         }
         // SAFETY: the segment is named, and was in the directory after that (R1).
@@ -242,7 +250,6 @@ impl Shared {
         let root = unsafe { roots.roots.get_unchecked(index) };
         // Acquire: pairs with the release in `grow`, so that the segment is seen whole.
         Way {
-            directory,
             root,
             tagged: root.load(Ordering::Acquire),
         }
@@ -257,21 +264,27 @@ impl Shared {
     fn position(&self, hash: KeyHash) -> Position {
         hash.position(self.skip_bits)
     }
-
-    /// Whether the root still names the same segment, and the directory that it stands in is still the latest (T4).
-    #[inline(always)]
-    fn is_current(&self, way: &Way<'_>) -> bool {
-        // SeqCst: after the naming of a hazard; pairs with the stores in `grow` that replace roots and directories.
-        way.root.load(Ordering::SeqCst) == way.tagged
-            && self.directory.load(Ordering::SeqCst) == way.directory
-    }
 }
 
 /// How a reader came to a segment.
 struct Way<'a> {
-    directory: *mut Directory,
     root: &'a AtomicPtr<Segment>,
     tagged: *mut Segment,
+}
+
+impl Way<'_> {
+    /// Whether the root was that of a directory that has a successor.
+    #[inline(always)]
+    fn is_closed(&self) -> bool {
+        self.tagged.is_null()
+    }
+
+    /// Whether the root still names the same segment (T4). Those of a directory that has a successor name none (T5).
+    #[inline(always)]
+    fn is_current(&self) -> bool {
+        // SeqCst: after the naming of a hazard; pairs with the stores in `grow` that replace and close roots.
+        self.root.load(Ordering::SeqCst) == self.tagged
+    }
 }
 
 /// Where in the matched word a tag was found: the high bit of each byte that equals the pattern's.

@@ -9,6 +9,13 @@ use std::sync::Arc;
 use larder::model::{Answer, Budget, Deadline, Flaw, Keeper, Pantry, Peg, check};
 use loom::thread;
 
+#[path = "loom/limits.rs"]
+mod limits;
+#[path = "loom/lineage.rs"]
+mod lineage;
+#[path = "loom/shares.rs"]
+mod shares;
+
 /// A key with this directory bit at the top, tag and bucket; see `hash`.
 const fn key(top: u64, tag: u64, bucket: u64) -> u64 {
     top << 63 | tag << 6 | bucket

@@ -11,7 +11,7 @@ mod peers;
 
 use crate::keys::Key;
 
-pub use engine::Larder;
+pub use engine::{Held, Larder};
 pub use peers::{Floor, Foyer, Moka, QuickCache, QuickTtl, SccCache, SccMap};
 
 /// One thread's access to a cache. The receiver is mutable for the sake of the floor, which no two threads share; the others

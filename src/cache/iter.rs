@@ -3,7 +3,7 @@
 use std::fmt;
 use std::vec;
 
-use super::{Cache, View};
+use super::{Cache, Inner, View};
 use crate::clock::Nanos;
 use crate::entry::{Entry, Value};
 use crate::lineage::{Local, PlaceWord};
@@ -20,7 +20,7 @@ pub struct Iter<V: Value + ?Sized> {
 
 /// How far a walk has come.
 pub(crate) enum Walk {
-    /// Over the whole cache.
+    /// Over the whole cache, the entries of its scopes included.
     All(Option<Place>),
     /// Over one life of a scope.
     Scope(PlaceWord, MemberWalk),
@@ -37,8 +37,12 @@ impl Walk {
         match self {
             Walk::All(place) => *place = store.collect((*place)?, &mut blocks),
             Walk::Scope(word, walk) => {
-                // What was invalidated meanwhile is gone.
-                if view.place() != Some(*word) || !store.collect_members(*word, walk, &mut blocks) {
+                if view.place() != Some(*word) {
+                    // What was invalidated meanwhile is gone.
+                    store.end_walk(walk);
+                    return None;
+                }
+                if !store.collect_members(*word, walk, &mut blocks) {
                     return None;
                 }
             }
@@ -49,8 +53,9 @@ impl Walk {
 }
 
 impl<V: Value + ?Sized> View<'_, V> {
-    pub(crate) fn iter(self) -> Iter<V> {
-        let inner = Arc::clone(self.inner);
+    /// `inner` is what the view is of.
+    pub(crate) fn iter(self, inner: &Arc<Inner<V>>) -> Iter<V> {
+        let inner = Arc::clone(inner);
         Iter {
             cache: Cache { inner },
             local: self.local().cloned(),
@@ -61,7 +66,11 @@ impl<V: Value + ?Sized> View<'_, V> {
 
     pub(super) fn walk(self) -> Walk {
         match self.place() {
-            None => Walk::All(Some(Place::default())),
+            None => {
+                // A walk over everything asks no entry for its scope; so what has ended goes first.
+                self.inner.store.sweep();
+                Walk::All(Some(Place::default()))
+            }
             Some(word) => Walk::Scope(word, MemberWalk::default()),
         }
     }

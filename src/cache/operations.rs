@@ -142,7 +142,7 @@ macro_rules! operations {
             ///
             /// Cost: the lock of a stripe for each segment of at most 448 entries, of which it holds handles for a while.
             pub fn iter(&self) -> $crate::Iter<V> {
-                self.view().iter()
+                self.view().iter(&self.inner)
             }
 
             /// Keeps the entries that `predicate` wants, and takes the others out; how many those were. The predicate runs
@@ -150,7 +150,7 @@ macro_rules! operations {
             ///
             /// Cost: visits every entry; the locks are held for a segment (at most 448 entries) at a time.
             pub fn retain(&self, predicate: impl FnMut(&$crate::Entry<V>) -> bool) -> usize {
-                self.view().retain(predicate)
+                self.view().retain(self.iter(), predicate)
             }
 
             /// Takes out everything that was there when the call began.

@@ -22,7 +22,7 @@ const MANY: usize = 32;
 
 /// See the module.
 pub(crate) struct View<'a, V: Value + ?Sized> {
-    pub(super) inner: &'a Arc<Inner<V>>,
+    pub(super) inner: &'a Inner<V>,
     local: Option<&'a Arc<Local>>,
 }
 
@@ -36,18 +36,22 @@ impl<V: Value + ?Sized> Copy for View<'_, V> {}
 
 impl<'a, V: Value + ?Sized> View<'a, V> {
     #[inline(always)]
-    pub(crate) fn new(inner: &'a Arc<Inner<V>>, local: Option<&'a Arc<Local>>) -> Self {
+    pub(crate) fn new(inner: &'a Inner<V>, local: Option<&'a Arc<Local>>) -> Self {
         Self { inner, local }
     }
 
     #[inline(always)]
     pub(crate) fn get<K: Key + ?Sized>(self, key: &K, is_use: bool) -> Option<Entry<V>> {
-        self.look(key, is_use, |block, left| self.entry(block.acquire(), left))
+        let store = &self.inner.store;
+        self.look(key, is_use, |block, left| {
+            store.entry(block.acquire(), left)
+        })
     }
 
     #[inline(always)]
     pub(crate) fn read<K: Key + ?Sized, R>(self, key: &K, f: impl FnOnce(&V) -> R) -> Option<R> {
-        self.look(key, true, |block, _| f(self.inner.store.value(block)))
+        let store = &self.inner.store;
+        self.look(key, true, |block, _| f(store.value(block)))
     }
 
     #[inline(always)]
@@ -80,7 +84,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             found.extend(keys.iter().map(|key| {
                 let entry = with_key(key, |key| {
                     let hash = *hashes.next()?;
-                    store.look(hash, &at(place, key), true, |block, left| {
+                    store.look(hash, at(place, key), true, |block, left| {
                         self.entry(block.acquire(), left)
                     })
                 });
@@ -115,7 +119,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let store = &self.inner.store;
-        store.look(probe.hash(store.hasher()), &probe, is_use, f)
+        store.look(probe.hash(store.hasher()), probe, is_use, f)
     }
 
     /// Where the caller stands at this moment (V1).

@@ -3,8 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
+use super::iter::Iter;
 use super::view::{View, at};
-use crate::entry::{Block, Draft, Entry, Parts, Plan, Source, Value};
+use crate::charter::Charter;
+use crate::entry::{Block, Draft, Entry, Parts, Plan, Source, Stored, Value};
 use crate::error::{InsertError, Refusal, TtlError};
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
@@ -14,7 +16,7 @@ use crate::stripe::Lifetime;
 /// How often a predicate is asked about one entry after the other of the same key.
 const REMOVE_IF_TRIES: usize = 64;
 
-impl<V: Value + ?Sized> View<'_, V> {
+impl<'a, V: Value + ?Sized> View<'a, V> {
     /// With the default time to live where none is given.
     pub(crate) fn insert<K, S>(
         self,
@@ -33,7 +35,13 @@ impl<V: Value + ?Sized> View<'_, V> {
             });
         }
         let mut lifetime = self.inner.store.lifetime();
-        lifetime.ttl = ttl.or(lifetime.ttl);
+        match self.time_to_live(ttl, lifetime.ttl) {
+            Ok(ttl) => lifetime.ttl = ttl,
+            Err(error) => {
+                let refusal = error.into();
+                return Err(InsertError { refusal, value });
+            }
+        }
         self.insert_for(key, value, lifetime)
     }
 
@@ -76,6 +84,10 @@ impl<V: Value + ?Sized> View<'_, V> {
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
             return Err(TtlError::Zero);
         }
+        let ttl = match self.charter() {
+            None => ttl,
+            Some(charter) => charter.bound_ttl(ttl, ttl.is_some())?,
+        };
         let store = &self.inner.store;
         let place = self.place();
         let done = with_key(key, |key| {
@@ -85,11 +97,15 @@ impl<V: Value + ?Sized> View<'_, V> {
         Ok(done.unwrap_or(false))
     }
 
-    pub(crate) fn retain(self, mut predicate: impl FnMut(&Entry<V>) -> bool) -> usize {
+    pub(crate) fn retain(
+        self,
+        entries: Iter<V>,
+        mut predicate: impl FnMut(&Entry<V>) -> bool,
+    ) -> usize {
+        let store = &self.inner.store;
         let mut n_removed = 0;
-        for entry in self.iter() {
+        for entry in entries {
             if !predicate(&entry) {
-                let store = &self.inner.store;
                 let gone = store.remove_block(entry.block(), RemovalCause::Removed);
                 n_removed += usize::from(gone);
             }
@@ -106,6 +122,26 @@ impl<V: Value + ?Sized> View<'_, V> {
                     .remove_block(entry.block(), RemovalCause::Invalidated);
             }
         }
+    }
+
+    /// The time to live of an entry that asks for `ttl`, in the cache's own terms and those of who the scope belongs to.
+    fn time_to_live(
+        self,
+        ttl: Option<Duration>,
+        default: Option<Duration>,
+    ) -> Result<Option<Duration>, TtlError> {
+        match self.charter() {
+            None => Ok(ttl.or(default)),
+            Some(charter) => {
+                let wanted = ttl.or_else(|| charter.default_ttl()).or(default);
+                charter.bound_ttl(wanted, ttl.is_some())
+            }
+        }
+    }
+
+    /// The terms of the tenant or named cache that the scope belongs to.
+    fn charter(self) -> Option<&'a Charter> {
+        Charter::of(self.local()?.owner()?)
     }
 
     /// A handle to an entry that has just left.
@@ -157,6 +193,14 @@ impl<V: Value + ?Sized> View<'_, V> {
             let refusal = Refusal::Closed;
             return Err(InsertError { refusal, value });
         }
+        if let Some(charter) = self.charter() {
+            let key_bytes = key.bytes().len() as u64;
+            let value_bytes = <V as Stored>::size_bytes(value.n_elements()).unwrap_or(usize::MAX);
+            let item_bytes = key_bytes.saturating_add(value_bytes as u64);
+            if let Err(refusal) = charter.check_sizes(key_bytes, item_bytes) {
+                return Err(InsertError { refusal, value });
+            }
+        }
         let probe = at(place, key);
         let hash = probe.hash(store.hasher());
         store.prefetch_write(hash);
@@ -201,10 +245,13 @@ impl<V: Value + ?Sized> View<'_, V> {
         }
         match store.insert(hash, draft, lifetime, home, reservation) {
             Ok(replaced) => Ok(replaced.map(|block| self.last(block))),
-            Err((refusal, draft)) => Err(InsertError {
-                refusal,
-                value: draft.undo::<V, S>(kept),
-            }),
+            Err((refusal, draft)) => {
+                // Who is deleted meanwhile has no room.
+                let is_closed = self.place() == Some(PlaceWord::NOWHERE);
+                let refusal = if is_closed { Refusal::Closed } else { refusal };
+                let value = draft.undo::<V, S>(kept);
+                Err(InsertError { refusal, value })
+            }
         }
     }
 }

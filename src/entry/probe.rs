@@ -101,3 +101,26 @@ impl<'a> Probe<'a> {
         self.key
     }
 }
+
+/// Whether two strings of one length are equal; in line, since most keys are shorter than a call is long.
+#[inline(always)]
+pub(super) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    fn words<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
+        let mut rest = (a, b);
+        // The last word overlaps the one before it.
+        let last = a.last_chunk::<N>()? == b.last_chunk::<N>()?;
+        while rest.0.len() > N {
+            if rest.0.first_chunk::<N>()? != rest.1.first_chunk::<N>()? {
+                return Some(false);
+            }
+            rest = (&rest.0[N..], rest.1.get(N..)?);
+        }
+        Some(last)
+    }
+    if a.len() > 64 {
+        return a == b;
+    }
+    words::<16>(a, b)
+        .or_else(|| words::<4>(a, b))
+        .unwrap_or_else(|| a == b)
+}

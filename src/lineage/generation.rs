@@ -1,6 +1,7 @@
 //! One life of a scope, and the tenant or named cache that it belongs to.
 
-use std::iter;
+use std::any::Any;
+use std::{fmt, iter};
 
 use super::registry::Roll;
 use super::{Kind, Name, PlaceWord};
@@ -11,18 +12,38 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 ///
 /// Whoever creates a tenant or a named cache makes one; when it is closed, every scope under it has ended and none
 /// begins again. A new one of the same name is another owner.
-#[derive(Debug)]
 pub(crate) struct Owner {
     pool: u32,
     is_closed: AtomicBool,
+    /// What those above make of it.
+    charter: Option<Charter>,
 }
 
+type Charter = Box<dyn Any + Send + Sync>;
+
 impl Owner {
+    /// An owner of whom nothing but the pool is known.
+    #[cfg(any(test, engine_loom))]
     pub(crate) fn new(pool: u32) -> Arc<Self> {
         Arc::new(Self {
             pool,
             is_closed: AtomicBool::new(false),
+            charter: None,
         })
+    }
+
+    pub(crate) fn with_charter<C: Any + Send + Sync>(pool: u32, charter: C) -> Arc<Self> {
+        Arc::new(Self {
+            pool,
+            is_closed: AtomicBool::new(false),
+            charter: Some(Box::new(charter)),
+        })
+    }
+
+    /// What it was made with.
+    #[inline]
+    pub(crate) fn charter<C: Any>(&self) -> Option<&C> {
+        self.charter.as_ref()?.downcast_ref()
     }
 
     /// The pool that is charged for what is written below.
@@ -38,6 +59,15 @@ impl Owner {
     pub(super) fn close(&self) -> bool {
         // Relaxed: the epoch that is counted up next tells it.
         !self.is_closed.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owner")
+            .field("pool", &self.pool)
+            .field("is_closed", &self.is_closed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,6 +173,11 @@ impl Generation {
 
     pub(super) fn owner(&self) -> Option<&Arc<Owner>> {
         self.owner.as_ref()
+    }
+
+    /// The tenant or named cache that the scope belongs to, the nearest one.
+    pub(super) fn nearest_owner(&self) -> Option<&Arc<Owner>> {
+        self.line().find_map(|life| life.owner.as_ref())
     }
 
     /// This life and those above it.

@@ -5,7 +5,7 @@
 //! # Invariants   L4 of the module above, by this order: the epoch is read, then the path is found live, then the word is
 //!   stored, then the epoch
 
-use super::{Epoch, Generation, PlaceWord, Registry, ScopeError};
+use super::{Epoch, Generation, Owner, PlaceWord, Registry, ScopeError};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
 
@@ -18,6 +18,8 @@ pub(crate) struct Local {
     epoch: AtomicU64,
     word: AtomicU64,
     current: Mutex<Arc<Generation>>,
+    /// The same through all lives of the path.
+    owner: Option<Arc<Owner>>,
 }
 
 impl Local {
@@ -27,6 +29,7 @@ impl Local {
             serial,
             epoch: AtomicU64::new(epoch.0),
             word: AtomicU64::new(life.word().bits()),
+            owner: life.nearest_owner().cloned(),
             current: Mutex::new(life),
         }
     }
@@ -34,6 +37,12 @@ impl Local {
     /// Tells this view from all others of the process.
     pub(super) fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// The tenant or named cache that the scope belongs to, the nearest one.
+    #[inline]
+    pub(crate) fn owner(&self) -> Option<&Arc<Owner>> {
+        self.owner.as_ref()
     }
 
     /// The word of the scope's present life; [`PlaceWord::NOWHERE`] if its tenant or named cache was closed.
@@ -78,11 +87,6 @@ impl Local {
     pub(crate) fn generation_of(&self, word: PlaceWord) -> Option<Arc<Generation>> {
         let current = self.current.lock();
         (current.word() == word && current.is_live()).then(|| Arc::clone(&current))
-    }
-
-    /// Why the scope is nowhere.
-    pub(crate) fn refusal(&self) -> ScopeError {
-        refusal(&self.current.lock())
     }
 
     /// Brings word and epoch up to date, under the view's lock.

@@ -81,6 +81,18 @@ impl Registry {
         Ok(local)
     }
 
+    /// The view of a name, if this thread has asked for it lately.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn known(&self, parent: Option<&Local>, name: Name<'_>) -> Option<Arc<Local>> {
+        let above = parent.map_or(self.serial, Local::serial);
+        threads::find(threads::Asked {
+            above,
+            name,
+            owner: None,
+            hash: self.roll.hash(above, name),
+        })
+    }
+
     /// As `local`, without the thread's table.
     pub(crate) fn local_anew(
         &self,

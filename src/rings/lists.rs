@@ -44,6 +44,18 @@ pub(crate) trait Lists {
     /// The same, to be changed.
     fn links_mut(&mut self, at: Link) -> &mut Links;
 
+    /// The links of a record.
+    #[inline]
+    fn record(&self, token: Token) -> Links {
+        self.links(token.into())
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    fn record_mut(&mut self, token: Token) -> &mut Links {
+        self.links_mut(token.into())
+    }
+
     /// The first record of a list.
     #[inline]
     fn front(&self, list: ListId) -> Option<Token> {
@@ -53,7 +65,7 @@ pub(crate) trait Lists {
     /// The record behind one; none at the end of its list.
     #[inline]
     fn after(&self, token: Token) -> Option<Token> {
-        self.links(token.into()).next()
+        self.record(token).next()
     }
 
     /// Links a record that is in no list at the end of one.
@@ -63,7 +75,7 @@ pub(crate) trait Lists {
         let ends = self.links_mut(own);
         let prev = std::mem::replace(&mut ends.prev, token.into());
         self.links_mut(prev).next = token.into();
-        *self.links_mut(token.into()) = Links { prev, next: own };
+        *self.record_mut(token) = Links { prev, next: own };
     }
 
     /// Links a record that is in no list at the beginning of one.
@@ -73,13 +85,13 @@ pub(crate) trait Lists {
         let ends = self.links_mut(own);
         let next = std::mem::replace(&mut ends.next, token.into());
         self.links_mut(next).prev = token.into();
-        *self.links_mut(token.into()) = Links { prev: own, next };
+        *self.record_mut(token) = Links { prev: own, next };
     }
 
     /// Closes the gap that a record leaves, and names its list if that is empty then. The record's links stay.
     #[inline]
     fn detach(&mut self, token: Token) -> Option<ListId> {
-        let Links { prev, next } = self.links(token.into());
+        let Links { prev, next } = self.record(token);
         debug_assert_ne!(prev, Link::FREE, "R2: a freed token");
         self.links_mut(prev).next = next;
         self.links_mut(next).prev = prev;

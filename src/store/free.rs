@@ -6,7 +6,9 @@ use std::ptr;
 
 use super::{Cell, Store};
 use crate::entry::{Block, Husk, Husks};
+use crate::error::BuildError;
 use crate::reclaim::DOMAIN;
+use crate::shares::{PoolId, ShareError};
 use crate::stripe::{Batch, Stripe, cost};
 use crate::sync::atomic::Ordering;
 
@@ -101,6 +103,7 @@ impl Store {
     /// Frees what no reader names. Whether anything was freed.
     pub(super) fn reclaim(&self, cell: &Cell, flight: Flight<'_>) -> bool {
         let Flight { batch, in_flight } = flight;
+        drop(batch.lives);
         let named = DOMAIN.look();
         let mut stuck = Batch::default();
         let mut husks = Husks::default();
@@ -270,7 +273,7 @@ impl Store {
         stripe.trim_all(&env);
         if above(self) && steps < budget {
             let before = stripe.len();
-            stripe.make_room(&env, (budget - steps) / 2);
+            stripe.make_room(&env, (budget - steps) / 2, PoolId::ROOT);
             steps += before - stripe.len();
             stripe.trim_all(&env);
         }
@@ -283,19 +286,27 @@ impl Store {
     }
 
     /// Sets the bounds; what is above them leaves with the following writes, and with maintenance.
-    pub(crate) fn set_bounds(&self, max_bytes: Option<u64>, max_entries: Option<u64>) -> bool {
+    pub(crate) fn set_bounds(
+        &self,
+        max_bytes: Option<u64>,
+        max_entries: Option<u64>,
+    ) -> Result<(), BuildError> {
         if self.bounded != (max_bytes.is_some(), max_entries.is_some()) {
-            return false;
+            return Err(BuildError::OtherBound);
         }
         // One change at a time, since each is of several words.
         let _turn = self.resizing.lock();
         if let Some(max) = max_bytes {
+            if let Err(ShareError::AboveCapacity { guaranteed, .. }) = self.shares.set_capacity(max)
+            {
+                return Err(BuildError::BelowGuarantees { guaranteed });
+            }
             self.bytes.set_max(max);
         }
         if let Some(max) = max_entries {
             self.entries.set_max(max);
         }
-        true
+        Ok(())
     }
 
     /// The bytes that are charged. Summed up from all claims, less those for what comes next: the sum of what stripes

@@ -10,12 +10,17 @@ use crate::sync::Arc;
 
 /// Entries that are named in one hold of a stripe's lock.
 const WALK_PER_HOLD: usize = 128;
+/// Scopes that are looked at, and entries that are taken out, in one hold for a walk over everything.
+const SWEEP_PER_HOLD: usize = 64;
 
 /// How far a walk over one scope has come. To be ended with [`Store::end_walk`].
 #[derive(Default)]
 pub(crate) struct MemberWalk {
     stripe: usize,
     id: Option<WalkId>,
+    /// Entries that may still be named in this stripe: as many as there were when the walk began there. They are named in
+    /// the order of joining, so that a walk ends though others join meanwhile.
+    n_left: usize,
     /// The versions of what was named in this stripe, in case that the stripe forgets the walk.
     named: HashSet<u64>,
 }
@@ -34,9 +39,19 @@ impl Store {
         let mut blocks = Vec::new();
         let walked = {
             let mut stripe = cell.back.lock();
-            walk.id = walk.id.or_else(|| stripe.begin_walk(word));
+            if walk.id.is_none() {
+                walk.id = stripe.begin_walk(word);
+                walk.n_left = stripe.holding(word).n_entries as usize;
+            }
+            let n_max = walk.n_left.min(WALK_PER_HOLD);
             match walk.id {
-                Some(id) => stripe.walk_on(&self.env(cell), id, WALK_PER_HOLD, &mut blocks),
+                Some(id) => match stripe.walk_on(&self.env(cell), id, n_max, &mut blocks) {
+                    Walked::More if walk.n_left == n_max => {
+                        stripe.end_walk(id);
+                        Walked::Done
+                    }
+                    walked => walked,
+                },
                 None => Walked::Done,
             }
         };
@@ -48,7 +63,7 @@ impl Store {
             }
         }
         match walked {
-            Walked::More => {}
+            Walked::More => walk.n_left -= WALK_PER_HOLD,
             Walked::Lost => walk.id = None,
             Walked::Done => {
                 walk.stripe += 1;
@@ -63,6 +78,22 @@ impl Store {
     pub(crate) fn end_walk(&self, walk: &mut MemberWalk) {
         if let Some(id) = walk.id.take() {
             self.cells[walk.stripe].back.lock().end_walk(id);
+        }
+    }
+
+    /// Takes out what is unreachable at this moment. What ends while this runs may be left.
+    pub(crate) fn sweep(&self) {
+        for cell in &self.cells {
+            // Each entry that is there stands for a scope to be looked at and an entry to be taken, at most.
+            let n_holds_max = 2 * (cell.back.lock().len() / SWEEP_PER_HOLD + 1);
+            for _ in 0..n_holds_max {
+                let mut stripe = cell.back.lock();
+                let swept = stripe.sweep(&self.env(cell), SWEEP_PER_HOLD);
+                self.finish(cell, stripe);
+                if swept.done {
+                    break;
+                }
+            }
         }
     }
 

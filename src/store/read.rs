@@ -9,7 +9,7 @@ use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note, Tick};
 use crate::reclaim;
 use crate::sync::atomic::Ordering;
-use crate::table::Found;
+use crate::table::{Found, Link};
 
 /// An idle deadline is moved when that gains more than this share of the time to idle.
 const IDLE_GAIN_SHARE: u32 = 16;
@@ -21,13 +21,13 @@ impl Store {
     pub(crate) fn look<R>(
         &self,
         hash: KeyHash,
-        probe: &Probe<'_>,
+        probe: Probe<'_>,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter_first()
-            && let Ok(found) = cell.front.table.find(&mut hazard, hash, probe)
+            && let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe)
         {
             return self.found(cell, found?, hash, is_use, f);
         }
@@ -40,14 +40,14 @@ impl Store {
     fn look_again<R>(
         &self,
         hash: KeyHash,
-        probe: &Probe<'_>,
+        probe: Probe<'_>,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter() {
             for _ in 0..RACES_MAX {
-                if let Ok(found) = cell.front.table.find(&mut hazard, hash, probe) {
+                if let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe) {
                     return self.found(cell, found?, hash, is_use, f);
                 }
             }
@@ -67,7 +67,7 @@ impl Store {
         let block = found.block;
         let left = self.time_left(block, is_use)?;
         if is_use {
-            note_use(&cell.front, found, hash);
+            note_use(&cell.front, &found, hash);
         }
         Some(f(block, left))
     }
@@ -77,12 +77,12 @@ impl Store {
     fn look_locked<R>(
         &self,
         hash: KeyHash,
-        probe: &Probe<'_>,
+        probe: Probe<'_>,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
     ) -> Option<R> {
         let cell = self.cell(hash);
-        let block = cell.back.lock().get(&self.env(cell), hash, probe)?;
+        let block = cell.back.lock().get(&self.env(cell), hash, &probe)?;
         let held = Held {
             store: self,
             block: Some(block),
@@ -165,21 +165,21 @@ impl Store {
 
 /// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.
 #[inline(always)]
-fn note_use(front: &Front, found: Found<'_>, hash: KeyHash) {
+fn note_use(front: &Front, found: &Found<'_>, hash: KeyHash) {
     let tick = Tick::from_bits(front.tick.load(Ordering::Relaxed));
-    if Meta::from_bits(found.meta()).tick() != tick {
-        note_use_slowly(front, found, hash, tick);
+    if Meta::from_bits(found.link.meta()).tick() != tick {
+        note_use_slowly(front, found.link, hash, tick);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn note_use_slowly(front: &Front, found: Found<'_>, hash: KeyHash, tick: Tick) {
-    let old = Meta::from_bits(found.meta());
+fn note_use_slowly(front: &Front, link: Link<'_>, hash: KeyHash, tick: Tick) {
+    let old = Meta::from_bits(link.meta());
     // Different from key to key and from tick to tick, which is all that chance is needed for here.
     let spice = (hash.bits() >> 17) as u32 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
     if let Some(new) = policy::touch(old, tick, spice)
-        && found.try_set_meta(new.bits())
+        && link.try_set_meta(new.bits())
     {
         front.notes.leave(
             reclaim::thread_number(),

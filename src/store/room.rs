@@ -4,7 +4,9 @@ use super::{Cell, Store};
 use crate::entry::{Block, Draft, Husk, Probe};
 use crate::error::Refusal;
 use crate::hash::KeyHash;
-use crate::stripe::{Claims, ENTRY_SHARE, Home, Lifetime, Put, Stripe, cost};
+use crate::lineage::PlaceWord;
+use crate::shares::{PoolId, Turn};
+use crate::stripe::{Claims, ENTRY_SHARE, Home, Lifetime, Put, Stripe, cost, pool_of};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -41,18 +43,19 @@ impl Store {
                 husk,
             });
         }
-        if let Some(refusal) = self.never_fits(needed) {
+        let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
+        if let Some(refusal) = self.never_fits(needed, claimer) {
             cell.back.lock().count_refused();
             return Err(refusal);
         }
-        let mut search = Search::new(needed);
+        let mut search = Search::new(needed, claimer);
         loop {
             let mut stripe = cell.back.lock();
             stripe.receive(std::mem::take(&mut search.gained));
             // An update that may still be refused spares the old value, until nothing else is left to give way.
             let spares = search.idle + 1 < IDLE_PASSES;
             let spared_key = spares.then_some((hash, probe));
-            let (claimed, progress) = stripe.claim(&self.env(cell), needed, spared_key);
+            let (claimed, progress) = stripe.claim(&self.env(cell), needed, spared_key, claimer);
             if !claimed {
                 search.gained = stripe.give(needed, 0);
             }
@@ -82,7 +85,7 @@ impl Store {
         reservation: Reservation<'_>,
     ) -> Result<Option<Block>, (Refusal, Draft)> {
         let cell = self.cell(hash);
-        if let Some(refusal) = self.never_fits(cost(draft.as_ref())) {
+        if let Some(refusal) = self.never_fits(cost(draft.as_ref()), pool_of(draft.as_ref())) {
             drop(reservation);
             cell.back.lock().count_refused();
             return Err((refusal, draft));
@@ -94,16 +97,25 @@ impl Store {
         self.finish(cell, stripe);
         match put {
             Put::Done(replaced) => Ok(replaced),
-            Put::Short { draft, .. } => self.insert_slowly(cell, hash, draft, lifetime, home),
+            Put::Short { draft, giver, .. } => {
+                self.insert_slowly(cell, hash, draft, lifetime, home, giver)
+            }
         }
     }
 
     /// Why an entry of this size can't be stored, however much is evicted.
-    fn never_fits(&self, bytes: u64) -> Option<Refusal> {
+    fn never_fits(&self, bytes: u64, pool: PoolId) -> Option<Refusal> {
         if self.entries.max() == 0 || self.bytes.max() == 0 {
             return Some(Refusal::NoCapacity);
         }
-        (bytes > self.bytes.largest()).then(|| self.too_large(bytes))
+        if bytes > self.bytes.largest() {
+            return Some(self.too_large(bytes));
+        }
+        if pool == PoolId::ROOT {
+            return None;
+        }
+        let bytes_max = self.shares.most(pool);
+        (bytes > bytes_max).then_some(Refusal::TooLarge { bytes, bytes_max })
     }
 
     /// Frees what was evicted, then takes from other stripes, until the draft fits or nothing helps.
@@ -115,8 +127,11 @@ impl Store {
         mut draft: Draft,
         lifetime: Lifetime,
         home: Option<Home<'_>>,
+        giver: Option<PoolId>,
     ) -> Result<Option<Block>, (Refusal, Draft)> {
-        let mut search = Search::new(cost(draft.as_ref()));
+        let claimer = pool_of(draft.as_ref());
+        let mut search = Search::new(cost(draft.as_ref()), claimer);
+        search.giver = giver;
         let mut progress = true;
         while self.search(cell, &mut search, progress) {
             let mut stripe = cell.back.lock();
@@ -134,7 +149,11 @@ impl Store {
                 Put::Short {
                     draft: back,
                     progress: more,
-                } => (draft, progress) = (back, more),
+                    giver,
+                } => {
+                    (draft, progress) = (back, more);
+                    search.giver = giver;
+                }
             }
         }
         Err((self.give_up(cell, search.gained), draft))
@@ -144,7 +163,13 @@ impl Store {
     /// nothing.
     fn search(&self, home: &Cell, search: &mut Search, progress: bool) -> bool {
         let freed = self.flush(home, true);
-        let gained = !freed && self.take_elsewhere(home, search);
+        if !progress && search.giver.is_none() {
+            search.giver = self.seek_giver(search);
+        }
+        let gained = match search.giver.take() {
+            Some(pool) if pool != PoolId::ROOT => self.take_of_pool(pool, search),
+            _ => !freed && self.take_elsewhere(home, search),
+        };
         search.pass += 1;
         if progress || freed || gained {
             search.idle = 0;
@@ -188,6 +213,39 @@ impl Store {
         self.drop_husks(cell) || freed
     }
 
+    /// Looks at all pools, outside the locks, for one that is to give way.
+    fn seek_giver(&self, search: &Search) -> Option<PoolId> {
+        if !self.shares.is_active() {
+            return None;
+        }
+        for _ in 0..self.shares.calls_a_round() {
+            match self.shares.gives_way(search.claimer, search.needed) {
+                Turn::Pool(pool) => return Some(pool),
+                Turn::Anyone => return None,
+                Turn::NotFound => {}
+            }
+        }
+        None
+    }
+
+    /// Evicts one entry of a pool in a stripe where it has any. Whether there was one.
+    fn take_of_pool(&self, pool: PoolId, search: &mut Search) -> bool {
+        let Some(index) = self
+            .shares
+            .next_stripe(pool, search.pass % self.cells.len())
+        else {
+            return false;
+        };
+        let cell = &self.cells[index];
+        let env = self.env(cell);
+        let mut stripe = cell.back.lock();
+        let any = stripe.evict_pool(&env, pool, self.time.coarse_now());
+        let given = stripe.give(search.needed.saturating_sub(search.gained.bytes), 0);
+        search.gained.bytes += given.bytes;
+        self.finish(cell, stripe);
+        any
+    }
+
     /// Evicts in other stripes, one at a time, for one insert. Whether that brought anything.
     fn take_elsewhere(&self, home: &Cell, search: &mut Search) -> bool {
         let n = self.cells.len();
@@ -206,7 +264,7 @@ impl Store {
                     cell.back.try_lock()
                 };
                 let Some(mut stripe) = stripe else { continue };
-                any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE);
+                any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, search.claimer);
                 let given = stripe.give(search.needed.saturating_sub(bytes), 1 - entries.min(1));
                 search.gained.bytes += given.bytes;
                 search.gained.entries += given.entries;
@@ -225,6 +283,10 @@ impl Store {
 /// The search of one insert for room.
 struct Search {
     needed: u64,
+    /// For whom.
+    claimer: PoolId,
+    /// Whose turn it is to give way.
+    giver: Option<PoolId>,
     gained: Claims,
     pass: usize,
     /// Passes in a row that brought nothing.
@@ -233,9 +295,11 @@ struct Search {
 }
 
 impl Search {
-    fn new(needed: u64) -> Search {
+    fn new(needed: u64, claimer: PoolId) -> Search {
         Search {
             needed,
+            claimer,
+            giver: None,
             gained: Claims::default(),
             pass: 0,
             idle: 0,

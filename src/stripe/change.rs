@@ -89,7 +89,7 @@ impl Stripe {
             self.spare_entries = keep;
         }
         self.unschedule(block.as_ref());
-        self.part_from_scope(block.as_ref());
+        self.part_from_scope(env, block.as_ref());
         self.part(env, block, cause);
     }
 

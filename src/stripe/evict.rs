@@ -1,8 +1,10 @@
 //! Whom to take when room is needed: expired first, then the policy's choice among a few.
 
-use super::{Env, Stripe};
+use super::{Env, Room, Stripe};
 use crate::clock::Nanos;
+use crate::entry::BlockRef;
 use crate::policy::{Meta, Ranker};
+use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
 
@@ -94,12 +96,16 @@ impl Pool {
 }
 
 impl Stripe {
-    /// Takes one entry out, expired ones first. False if there is none but `spared`, which is alive at `now`.
-    pub(super) fn evict(&mut self, env: &Env<'_>, spared: Option<Loc>, now: Nanos) -> bool {
-        let before = self.table.len();
-        self.expire(env, now, EXPIRE_PER_EVICTION);
-        self.sweep(env, EXPIRE_PER_EVICTION);
-        if self.table.len() < before {
+    /// Takes one entry out that `may_go`, or some that expired or were invalidated. False if there is none but `spared`, which is
+    /// alive at `now`.
+    pub(super) fn evict(
+        &mut self,
+        env: &Env<'_>,
+        spared: Option<Loc>,
+        now: Nanos,
+        may_go: impl Fn(BlockRef<'_>) -> bool + Copy,
+    ) -> bool {
+        if self.take_ended(env, now) {
             return true;
         }
         self.fit_policy();
@@ -107,7 +113,7 @@ impl Stripe {
         let mut last_resort = None;
         for attempt in 0..EMPTY_SAMPLES + WALK {
             // From the second eviction on, the best of the earlier samples is taken: it was asked for then.
-            let mut victim = self.choose(env, spared, &mut last_resort);
+            let mut victim = self.choose(env, spared, &mut last_resort, may_go);
             if attempt >= EMPTY_SAMPLES {
                 victim = victim.or(last_resort.map(|(_, loc)| loc));
             }
@@ -125,8 +131,16 @@ impl Stripe {
         false
     }
 
+    /// Takes out what expired or was invalidated, a few entries. Whether any left.
+    pub(super) fn take_ended(&mut self, env: &Env<'_>, now: Nanos) -> bool {
+        let before = self.table.len();
+        self.expire(env, now, EXPIRE_PER_EVICTION);
+        self.sweep(env, EXPIRE_PER_EVICTION);
+        self.table.len() < before
+    }
+
     /// Makes the policy's memory fit the number of entries, with room to move before it's done again.
-    fn fit_policy(&mut self) {
+    pub(super) fn fit_policy(&mut self) {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
         if capacity == 0 || len > 2 * capacity || 4 * len.max(16) < capacity {
             self.policy.resize(len.max(1));
@@ -177,6 +191,7 @@ impl Stripe {
         env: &Env<'_>,
         spared: Option<Loc>,
         last_resort: &mut Option<(u32, Loc)>,
+        may_go: impl Fn(BlockRef<'_>) -> bool,
     ) -> Option<Loc> {
         let grace = (self.table.len() as u32 / GRACE_SHARE).max(1);
         let inserts = self.inserts;
@@ -188,7 +203,7 @@ impl Stripe {
                 continue;
             };
             let age = inserts.wrapping_sub(block.stamp());
-            if Some(loc) == spared {
+            if Some(loc) == spared || !may_go(block) {
                 continue;
             }
             if age > grace && !block.has_handles() {
@@ -201,7 +216,7 @@ impl Stripe {
         None
     }
 
-    fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {
+    pub(super) fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else {
             return;
@@ -216,8 +231,8 @@ impl Stripe {
         }
     }
 
-    /// Takes out up to `n` entries for another stripe's sake. Whether any went.
-    pub(crate) fn make_room(&mut self, env: &Env<'_>, n: usize) -> bool {
+    /// Takes out up to `n` entries for an insert of `claimer`'s into another stripe. Whether any went.
+    pub(crate) fn make_room(&mut self, env: &Env<'_>, n: usize, claimer: PoolId) -> bool {
         let now = if self.wheel.len() > 0 {
             env.time.coarse_now()
         } else {
@@ -225,7 +240,8 @@ impl Stripe {
         };
         let mut any = false;
         for _ in 0..n {
-            if !self.bytes.can_exchange() || !self.evict(env, None, now) {
+            if !self.bytes.can_exchange() || self.give_way(env, claimer, 0, None, now) != Room::Made
+            {
                 break;
             }
             any = true;

@@ -1,10 +1,11 @@
 //! The stripe's account: what is claimed before it is used.
 
-use super::{Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, Lifetime, POLICY_FIXED, Stripe, cost};
+use super::{Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, Lifetime, POLICY_FIXED, Room, Stripe, cost};
 use crate::clock::Nanos;
 use crate::entry::{Draft, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
+use crate::shares::PoolId;
 
 /// What `fund` found.
 pub(super) enum Funding {
@@ -40,6 +41,7 @@ impl Stripe {
         env: &Env<'_>,
         amount: u64,
         spared_key: Option<(KeyHash, &Probe<'_>)>,
+        claimer: PoolId,
     ) -> (bool, bool) {
         self.follow_bounds(env);
         let now = if self.wheel.len() > 0 {
@@ -56,7 +58,7 @@ impl Stripe {
                 .and_then(|(hash, probe)| self.table.writer(env.shared).find(hash, probe));
             if n_evicted == EVICT_PER_HOLD
                 || !self.bytes.can_exchange()
-                || !self.evict(env, spared, now)
+                || self.give_way(env, claimer, amount, spared, now) != Room::Made
             {
                 return (false, n_evicted > 0);
             }

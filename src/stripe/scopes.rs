@@ -1,11 +1,12 @@
 //! The entries of scopes: filed with their like, and swept out when their scope has ended.
 
-use super::{Env, Stripe, cost};
+use super::{Env, Stripe, cost, pool_of};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::lineage::{Epoch, Generation, Local, PlaceWord};
 use crate::members::{Holding, ScopeIdx, WalkId, Walked};
 use crate::rings::Token;
+use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 use crate::sync::Arc;
 use crate::table::Loc;
@@ -34,7 +35,14 @@ impl Stripe {
     pub(super) fn enter(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, home: Home<'_>) {
         let generation = match self.admit(env, home) {
             Ok(generation) => generation,
-            Err(ScopeEnded) => return self.leave(env, loc, hash, RemovalCause::Invalidated),
+            Err(ScopeEnded) => {
+                let writer = self.table.writer(env.shared);
+                if let Some(claim) = writer.block(loc).map(cost) {
+                    env.shares
+                        .give_back(PoolId::from_bits(home.word.pool()), claim);
+                }
+                return self.leave(env, loc, hash, RemovalCause::Invalidated);
+            }
         };
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else {
@@ -44,6 +52,8 @@ impl Stripe {
             let make = || generation.expect("without a record, `admit` has given one");
             let joined = self.members.join(home.word, make, hash, cost(block));
             member.set_at((joined.token.bits(), joined.scope.bits()));
+            let (entry, pool) = (cost(block), pool_of(block));
+            self.count_in(env, entry, pool, joined.is_first_of_pool);
         }
     }
 
@@ -61,10 +71,11 @@ impl Stripe {
     }
 
     /// Takes an entry that was just unlinked out of its like.
-    pub(super) fn part_from_scope(&mut self, block: BlockRef<'_>) {
+    pub(super) fn part_from_scope(&mut self, env: &Env<'_>, block: BlockRef<'_>) {
         if let Some((token, scope)) = membership(block) {
-            // The generation's own lock is taken when it is the last one; no other lock is taken under that.
-            drop(self.members.leave(token, scope, cost(block)));
+            let left = self.members.leave(token, scope, cost(block));
+            self.count_out(env, cost(block), pool_of(block), left.is_last_of_pool);
+            self.pending.lives.extend(left.generation);
         }
     }
 
@@ -77,7 +88,9 @@ impl Stripe {
         if let (Some(new), Some(before)) = (block.member(), old.member()) {
             new.set_at(before.at());
             if let Some((_, scope)) = membership(old) {
-                self.members.resize(scope, cost(old), cost(block));
+                let (before, after, pool) = (cost(old), cost(block), pool_of(block));
+                self.members.resize(scope, before, after);
+                self.count_change(env, before, after, pool);
             }
         }
     }

@@ -174,7 +174,8 @@ impl Stripe {
             0
         };
         while loc.is_some() && !self.bytes.fund(env.bytes, growth_bytes, 0) && !forced {
-            if !self.bytes.can_exchange() || !self.evict(env, loc, env.time.coarse_now()) {
+            if !self.bytes.can_exchange() || !self.evict(env, loc, env.time.coarse_now(), |_| true)
+            {
                 return None;
             }
             // Expiry may have merged segments, and so moved the entry.

@@ -1,6 +1,6 @@
 //! Growth and shrinking, a segment at a time.
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::writer::directory_bytes;
 use super::{
@@ -220,8 +220,12 @@ impl Writer<'_> {
         let new = Directory::boxed(self.shared.skip_bits, depth, |index| {
             old.roots[index >> 1].load(Ordering::Relaxed)
         });
-        // SeqCst: release, so that it is seen whole; and in order with the loads in `is_current`.
-        self.shared.directory.store(new.as_ptr(), Ordering::SeqCst);
+        // Release: pairs with the acquire in `way`, so that it is seen whole.
+        self.shared.directory.store(new.as_ptr(), Ordering::Release);
+        for root in &old.roots {
+            // SeqCst: in order with the loads in `is_current`; what follows can change a segment (T5).
+            root.store(ptr::null_mut(), Ordering::SeqCst);
+        }
         self.table.directories.push(new);
         self.table.bytes += directory_bytes(depth);
     }

@@ -17,6 +17,7 @@ mod faults_keys;
 mod faults_memory;
 mod faults_readers;
 mod faults_time;
+mod limiter;
 mod machine;
 mod model;
 mod properties;

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use larder::Cache;
+use larder::{Cache, Limits, Scope};
 
 use super::Contender;
 use crate::keys::Key;
@@ -30,6 +30,47 @@ impl Larder {
             .default_ttl(ttl)
             .build();
         Self(cache.expect("a bound and a time to live are a valid configuration"))
+    }
+}
+
+/// A view of it that is held: the default cache of a tenant without limits.
+#[derive(Debug)]
+pub struct Held<'c>(Scope<'c, [u8]>);
+
+impl Larder {
+    /// The same entries are not there: a tenant has keys of its own.
+    pub fn held(&self) -> Held<'_> {
+        let tenant = self.0.create_tenant("tenant", Limits::default());
+        let tenant = tenant.expect("no other has this name");
+        let cache = tenant.default_cache();
+        Held(cache.expect("every tenant has one").scope())
+    }
+}
+
+impl Contender for &Held<'_> {
+    #[inline]
+    fn get(&mut self, key: &[u8]) -> Option<u8> {
+        self.0.get(key).map(|value| value[0])
+    }
+
+    #[inline]
+    fn read(&mut self, key: &[u8]) -> Option<u8> {
+        self.0.read(key, |value| value[0])
+    }
+
+    #[inline]
+    fn insert(&mut self, key: &[u8], value: &[u8]) {
+        let answer = self.0.insert(key, value);
+        assert!(answer.is_ok(), "an entry this small is never refused");
+    }
+
+    #[inline]
+    fn remove(&mut self, key: &[u8]) {
+        self.0.remove(key);
+    }
+
+    fn settled_len(&mut self) -> usize {
+        self.0.len()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::rings::Token;
 /// The heads of the chains.
 #[derive(Debug)]
 pub(super) struct Index {
+    #[expect(clippy::vec_box, reason = "growth copies pointers, not buckets")]
     chunks: Vec<Box<Buckets>>,
     n_buckets: usize,
     seed: u64,

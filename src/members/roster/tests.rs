@@ -195,3 +195,15 @@ fn memory_comes_back_though_one_record_stays() {
     assert!(pair.roster.memory_bytes() <= chunk + 4 * (24 + 8) * 2);
     assert!(full > 300 * chunk / 2);
 }
+
+#[test]
+fn growth_is_foretold_where_buckets_are_left_over() {
+    let mut pair = Pair::new();
+    // As many buckets as a chunk of them holds, and fewer records: the next record takes no bucket.
+    (0..64).for_each(|_| pair.insert());
+    pair.remove(5);
+    pair.insert();
+    pair.check();
+    (0..16).for_each(|_| pair.insert());
+    pair.check();
+}

@@ -9,23 +9,56 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Join { scope: u64, n: usize, bytes: u64 },
-    Leave { nth: usize, n: usize },
-    Resize { nth: usize, bytes: u64 },
-    Shrink { budget: usize },
-    Kill { scope: u64 },
-    Seek { steps: usize },
-    TakeDead { n: usize },
-    Victims { pool: u32, n: usize },
-    BeginWalk { scope: u64 },
-    GoOn { nth: usize, n: usize },
-    EndWalk { nth: usize },
+    Join {
+        scope: u64,
+        n: usize,
+        bytes: u64,
+    },
+    /// One entry for each of many scopes.
+    JoinEach {
+        scope: u64,
+        n: u64,
+    },
+    Leave {
+        nth: usize,
+        n: usize,
+    },
+    Resize {
+        nth: usize,
+        bytes: u64,
+    },
+    Shrink {
+        budget: usize,
+    },
+    Kill {
+        scope: u64,
+    },
+    Seek {
+        steps: usize,
+    },
+    TakeDead {
+        n: usize,
+    },
+    Victims {
+        pool: u32,
+        n: usize,
+    },
+    BeginWalk {
+        scope: u64,
+    },
+    GoOn {
+        nth: usize,
+        n: usize,
+    },
+    EndWalk {
+        nth: usize,
+    },
 }
 
-const N_SCOPES: u64 = 40;
-const N_POOLS: u32 = 3;
+const N_SCOPES: u64 = 90;
+const N_POOLS: u32 = 20;
 
-/// Scope 0 is charged to nobody, the others to three pools in turn.
+/// Each pool has several scopes.
 fn word(scope: u64) -> PlaceWord {
     PlaceWord::new(scope, scope as u32 % N_POOLS)
 }
@@ -37,13 +70,14 @@ fn any_op() -> impl Strategy<Value = Op> {
     let scope = || prop_oneof![2 => 0..4_u64, 1 => 0..N_SCOPES];
     prop_oneof![
         4 => (scope(), few(), 0..100_u64).prop_map(|(scope, n, bytes)| Op::Join { scope, n, bytes }),
+        1 => (0..N_SCOPES, 1..50_u64).prop_map(|(scope, n)| Op::JoinEach { scope, n }),
         3 => (any_nth(), few()).prop_map(|(nth, n)| Op::Leave { nth, n }),
         1 => (any_nth(), 0..100_u64).prop_map(|(nth, bytes)| Op::Resize { nth, bytes }),
         1 => (0..600_usize).prop_map(|budget| Op::Shrink { budget }),
         1 => scope().prop_map(|scope| Op::Kill { scope }),
         2 => (0..12_usize).prop_map(|steps| Op::Seek { steps }),
         1 => (1..60_usize).prop_map(|n| Op::TakeDead { n }),
-        2 => (0..N_POOLS + 1, 0..90_usize).prop_map(|(pool, n)| Op::Victims { pool, n }),
+        2 => (0..8_u32, 0..90_usize).prop_map(|(pool, n)| Op::Victims { pool, n }),
         1 => scope().prop_map(|scope| Op::BeginWalk { scope }),
         2 => (any_nth(), 0..90_usize).prop_map(|(nth, n)| Op::GoOn { nth, n }),
         1 => any_nth().prop_map(|nth| Op::EndWalk { nth }),
@@ -180,6 +214,18 @@ impl Pair {
         }
     }
 
+    fn take_dead(&mut self, n: usize) {
+        for _ in 0..n {
+            let Some(one) = self.members.next_dead() else {
+                assert_eq!(self.members.unreachable_bytes(), 0);
+                break;
+            };
+            let nth = self.nth_of(one);
+            assert!(self.dead.contains(&self.entries[nth].word));
+            self.leave(nth);
+        }
+    }
+
     fn go_on(&mut self, nth: usize, n: usize) {
         let mut named = Vec::new();
         let walked = self.members.walk_on(self.walks[nth].id, n, &mut named);
@@ -203,6 +249,11 @@ impl Pair {
         let (n_entries, n_walks) = (self.entries.len(), self.walks.len());
         match op {
             Op::Join { scope, n, bytes } => (0..n).for_each(|_| self.join(word(scope), bytes)),
+            Op::JoinEach { scope, n } => {
+                for step in 0..n {
+                    self.join(word((scope + step) % N_SCOPES), step);
+                }
+            }
             Op::Leave { nth, n } => {
                 for _ in 0..n.min(n_entries) {
                     self.leave(nth % self.entries.len());
@@ -219,17 +270,7 @@ impl Pair {
                 self.epoch += 1;
             }
             Op::Seek { steps } => self.seek(steps),
-            Op::TakeDead { n } => {
-                for _ in 0..n {
-                    let Some(one) = self.members.next_dead() else {
-                        assert_eq!(self.members.unreachable_bytes(), 0);
-                        break;
-                    };
-                    let nth = self.nth_of(one);
-                    assert!(self.dead.contains(&self.entries[nth].word));
-                    self.leave(nth);
-                }
-            }
+            Op::TakeDead { n } => self.take_dead(n),
             Op::Victims { pool, n } => {
                 let mut out = Vec::new();
                 self.members.victims(pool, n, &mut out);

@@ -194,3 +194,60 @@ fn the_oldest_of_too_many_walks_is_lost() {
     assert_eq!(members.walk_on(walks[2], 1, &mut named), Walked::Done);
     assert_eq!(named.len(), 1);
 }
+
+#[test]
+fn growth_of_a_new_scope_in_an_old_pool_is_foretold() {
+    let mut members = Members::new(1);
+    // Pools and scopes fill their chunks: the next of each takes a new one.
+    for (id, pool) in (0..16)
+        .map(|n| (n, n as u32))
+        .chain([(16, 3), (17, 99), (17, 99)])
+    {
+        let word = PlaceWord::new(id, pool);
+        let foretold = members.memory_bytes() + members.growth_bytes(word);
+        members.join(word, || id, hash(id), 1);
+        assert_eq!(members.memory_bytes(), foretold, "M5: scope {id}");
+        members.validate();
+    }
+}
+
+/// What stands in the last chunk of list records gets other tokens while a walk and a hand are just before it.
+#[test]
+fn walks_and_hands_follow_what_is_moved() {
+    let mut members = Members::new(1);
+    let word = PlaceWord::new(8, 2);
+    let mut joined: Vec<_> = (0..4 * 256)
+        .map(|id| members.join(word, || 0, hash(id), 1).token)
+        .collect();
+    let scope = members.join(word, || 0, hash(4 * 256), 1);
+    members.leave(scope.token, scope.scope, 1);
+    let walk = members.begin_walk(word).unwrap();
+    let (mut named, mut victims) = (Vec::new(), Vec::new());
+    let in_last = 3 * 256 + 10;
+    members.walk_on(walk, in_last, &mut named);
+    members.victims(2, in_last, &mut victims);
+    for token in joined.drain(..3 * 256) {
+        members.leave(token, scope.scope, 1);
+    }
+    let mut n_moved = 0;
+    members.shrink(1000, |hash, from, to| {
+        let nth = hash.bits() as usize - 3 * 256;
+        assert_eq!(std::mem::replace(&mut joined[nth], to), from);
+        n_moved += 1;
+        scope.scope
+    });
+    assert!(n_moved > 200, "those of the last chunk have moved");
+    members.validate();
+    assert_eq!(members.walk_on(walk, 1000, &mut named), Walked::Done);
+    members.victims(2, 256, &mut victims);
+    let expected: Vec<_> = (0..4 * 256).collect();
+    let hashes =
+        |all: &[(KeyHash, Token)]| all.iter().map(|(hash, _)| hash.bits()).collect::<Vec<_>>();
+    assert_eq!(hashes(&named), expected, "M4");
+    assert_eq!(hashes(&victims[..4 * 256]), expected, "M3");
+    assert!(
+        victims[in_last..]
+            .iter()
+            .all(|(_, token)| joined.contains(token))
+    );
+}

@@ -216,10 +216,10 @@ fn metadata_and_address_share_a_word() {
         )
         .unwrap()
         .unwrap();
-    assert_eq!(found.meta(), 0xa_bcde);
-    assert!(found.try_set_meta(9));
+    assert_eq!(found.link.meta(), 0xa_bcde);
+    assert!(found.link.try_set_meta(9));
     assert!(
-        !found.try_set_meta(10),
+        !found.link.try_set_meta(10),
         "it is no longer what was found (T6)"
     );
     let mut writer = garden.table.writer(&garden.shared);

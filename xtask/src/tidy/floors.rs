@@ -51,14 +51,28 @@ pub(crate) const DOOR: &str = "sync";
 
 const FLOORS: [(u8, &[&str]); 8] = [
     (0, &["sync", "clock", "error", "hash"]),
-    (1, &["key", "entry", "reclaim", "rings", "gcra", "notes"]),
+    (
+        1,
+        &[
+            "key",
+            "entry",
+            "reclaim",
+            "rings",
+            "gcra",
+            "notes",
+            "lineage",
+            "scope_parts",
+        ],
+    ),
     (
         2,
-        &["table", "wheel", "policy", "budget", "limits", "stats"],
+        &[
+            "table", "wheel", "policy", "budget", "limits", "stats", "members", "shares",
+        ],
     ),
-    (3, &["stripe"]),
+    (3, &["stripe", "charter"]),
     (4, &["store"]),
-    (5, &["cache", "flight"]),
+    (5, &["cache", "flight", "limiter"]),
     (
         6,
         &["scope", "tenant", "builder", "janitor", "snapshot", "model"],

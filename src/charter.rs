@@ -1,0 +1,314 @@
+//! What a tenant, or a named cache of one, may do: sizes, times to live, rates.
+//!
+//! # Idea         a charter hangs on the owner that a scope's lives carry, so whoever holds a view has it at hand and nothing is looked
+//!   up. A named cache's charter names its tenant's, and both hold
+//! # Costs        an insert: a few loads; an admission: that of the rates
+//! # Invariants   R1 the terms are of one moment each, not all of one: a change at run time is in force for calls that begin after it
+//! # Not here     memory shares (module `shares`), names (module `tenant`)
+
+mod directory;
+mod error;
+
+use std::time::Duration;
+
+pub(crate) use self::directory::Directory;
+pub use self::error::{AdmitError, TenantError};
+use crate::clock::TimeSource;
+use crate::error::{Refusal, TtlError};
+use crate::limits::{LimitExceeded, Limits as Meter, Rates};
+use crate::lineage::Owner;
+use crate::shares::{PoolId, Shares};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex};
+
+/// What a tenant, or a named cache of a tenant, is given and may take. The default is no limit and no guarantee.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use larder::{Limits, Rate, Rates};
+///
+/// let limits = Limits {
+///     guaranteed_bytes: 16 << 20,
+///     max_bytes: Some(64 << 20),
+///     rates: Rates {
+///         operations: Some(Rate::per_second(10_000)),
+///         ..Rates::UNLIMITED
+///     },
+///     ttl_max: Some(Duration::from_secs(86_400)),
+///     ..Limits::default()
+/// };
+/// assert_eq!(limits.item_bytes_max, None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Charged bytes that nobody else's inserts take away. The guarantees of all tenants fit the cache's capacity, those of a
+    /// tenant's named caches its own guarantee. What isn't used is lent.
+    pub guaranteed_bytes: u64,
+    /// Charged bytes that are never exceeded; an insert beyond evicts the tenant's own entries.
+    pub max_bytes: Option<u64>,
+    /// What `admit` lets pass.
+    pub rates: Rates,
+    /// The largest sum of a key's and a value's bytes.
+    pub item_bytes_max: Option<u64>,
+    /// The longest key, in encoded bytes.
+    pub key_bytes_max: Option<u64>,
+    /// The time to live where an insert names none; without it, that of the tenant, then of the cache.
+    pub default_ttl: Option<Duration>,
+    /// The longest time to live. An entry can't be without one then.
+    pub ttl_max: Option<Duration>,
+    /// What happens to a time to live above `ttl_max`.
+    pub long_ttl: LongTtl,
+    /// The number of named caches; of no meaning for a named cache.
+    pub caches_max: Option<usize>,
+}
+
+/// What happens to a time to live above the maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LongTtl {
+    /// The insert is refused.
+    #[default]
+    Reject,
+    /// The maximum is taken instead.
+    Clamp,
+}
+
+impl Limits {
+    /// What contradicts itself.
+    pub(crate) fn check(&self) -> Result<(), TtlError> {
+        let times = [self.default_ttl, self.ttl_max];
+        if times.into_iter().flatten().any(|ttl| ttl.is_zero()) {
+            return Err(TtlError::Zero);
+        }
+        match (self.default_ttl, self.ttl_max) {
+            (Some(ttl), Some(ttl_max)) if ttl > ttl_max => Err(TtlError::TooLong { ttl_max }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.max_bytes.unwrap_or(u64::MAX)
+    }
+}
+
+/// Whose limit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The tenant's.
+    Tenant,
+    /// The named cache's.
+    Cache,
+}
+
+/// See the module.
+pub(crate) struct Charter {
+    pool: PoolId,
+    /// Of which the charter is a holder.
+    shares: Arc<Shares>,
+    /// Of a named cache: its tenant.
+    above: Option<Arc<Owner>>,
+    limits: Mutex<Limits>,
+    meter: Meter,
+    /// Of a tenant: its named caches.
+    caches: Directory,
+    item_bytes_max: AtomicU64,
+    key_bytes_max: AtomicU64,
+    default_ttl: AtomicU64,
+    ttl_max: AtomicU64,
+    clamps: AtomicBool,
+}
+
+/// No limit, no time.
+const NONE: u64 = u64::MAX;
+
+impl Charter {
+    /// Of a pool of these shares that nobody else knows yet.
+    pub(crate) fn new(
+        pool: PoolId,
+        shares: &Arc<Shares>,
+        above: Option<Arc<Owner>>,
+        limits: Limits,
+    ) -> Charter {
+        shares.hold(pool);
+        let charter = Charter {
+            pool,
+            shares: Arc::clone(shares),
+            above,
+            limits: Mutex::new(limits),
+            meter: Meter::new(&limits.rates),
+            caches: Directory::default(),
+            item_bytes_max: AtomicU64::new(NONE),
+            key_bytes_max: AtomicU64::new(NONE),
+            default_ttl: AtomicU64::new(NONE),
+            ttl_max: AtomicU64::new(NONE),
+            clamps: AtomicBool::new(false),
+        };
+        charter.set_terms(&limits);
+        charter
+    }
+
+    /// The charter of an owner that tenants made.
+    pub(crate) fn of(owner: &Owner) -> Option<&Charter> {
+        owner.charter()
+    }
+
+    pub(crate) fn pool(&self) -> PoolId {
+        self.pool
+    }
+
+    pub(crate) fn caches(&self) -> &Directory {
+        &self.caches
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        *self.limits.lock()
+    }
+
+    /// Follows a change. `apply` has the memory shares follow, and may refuse.
+    pub(crate) fn set<E>(
+        &self,
+        limits: Limits,
+        time: &TimeSource,
+        apply: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut present = self.limits.lock();
+        apply()?;
+        *present = limits;
+        self.set_terms(&limits);
+        self.meter.set(time, &limits.rates);
+        Ok(())
+    }
+
+    fn set_terms(&self, limits: &Limits) {
+        let ns = |ttl: Option<Duration>| {
+            ttl.map_or(NONE, |ttl| {
+                u64::try_from(ttl.as_nanos()).unwrap_or(NONE - 1)
+            })
+        };
+        let set = |word: &AtomicU64, to| word.store(to, Ordering::Relaxed);
+        set(&self.item_bytes_max, limits.item_bytes_max.unwrap_or(NONE));
+        set(&self.key_bytes_max, limits.key_bytes_max.unwrap_or(NONE));
+        set(&self.default_ttl, ns(limits.default_ttl));
+        set(&self.ttl_max, ns(limits.ttl_max));
+        self.clamps
+            .store(limits.long_ttl == LongTtl::Clamp, Ordering::Relaxed);
+    }
+
+    /// Whether an entry of these sizes may be stored, by this charter and the one above.
+    pub(crate) fn check_sizes(&self, key_bytes: u64, item_bytes: u64) -> Result<(), Refusal> {
+        for charter in self.and_above() {
+            let key_bytes_max = charter.key_bytes_max.load(Ordering::Relaxed);
+            if key_bytes > key_bytes_max {
+                return Err(Refusal::KeyTooLong {
+                    key_bytes,
+                    key_bytes_max,
+                });
+            }
+            let item_bytes_max = charter.item_bytes_max.load(Ordering::Relaxed);
+            if item_bytes > item_bytes_max {
+                return Err(Refusal::ItemTooLarge {
+                    item_bytes,
+                    item_bytes_max,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The time to live of an entry that asks for none.
+    pub(crate) fn default_ttl(&self) -> Option<Duration> {
+        self.and_above()
+            .find_map(|charter| duration_of(&charter.default_ttl))
+    }
+
+    /// The time to live that an entry gets, by this charter and the one above. What is for ever, or not `asked` for by the call, is
+    /// cut to the longest that is allowed.
+    pub(crate) fn bound_ttl(
+        &self,
+        ttl: Option<Duration>,
+        asked: bool,
+    ) -> Result<Option<Duration>, TtlError> {
+        let mut ttl = ttl;
+        for charter in self.and_above() {
+            let Some(ttl_max) = duration_of(&charter.ttl_max) else {
+                continue;
+            };
+            let clamps = !asked || charter.clamps.load(Ordering::Relaxed);
+            match ttl {
+                Some(wanted) if wanted <= ttl_max => {}
+                Some(_) if !clamps => return Err(TtlError::TooLong { ttl_max }),
+                _ => ttl = Some(ttl_max),
+            }
+        }
+        Ok(ttl)
+    }
+
+    /// Admits operations and bytes by both charters, or by none.
+    pub(crate) fn admit(
+        &self,
+        time: &TimeSource,
+        operations: u64,
+        bytes: u64,
+    ) -> Result<(), (Whose, LimitExceeded)> {
+        let Some(above) = self.above() else {
+            let own = self.meter.admit(time, operations, bytes);
+            return own.map_err(|refusal| (Whose::Tenant, refusal));
+        };
+        let refused_here = |refusal| (Whose::Cache, refusal);
+        let refused_above = |refusal| (Whose::Tenant, refusal);
+        if self.meter.is_open() {
+            return above
+                .meter
+                .admit(time, operations, bytes)
+                .map_err(refused_above);
+        }
+        if above.meter.is_open() {
+            return self
+                .meter
+                .admit(time, operations, bytes)
+                .map_err(refused_here);
+        }
+        // What the cache admits stands for nothing until the tenant has admitted it too.
+        let tab = self
+            .meter
+            .open_tab(time, operations, bytes)
+            .map_err(refused_here)?;
+        let answer = above.meter.admit(time, operations, bytes);
+        let counts = if answer.is_ok() {
+            (operations, bytes)
+        } else {
+            (0, 0)
+        };
+        self.meter.close_tab(time, tab, counts.0, counts.1);
+        answer.map_err(refused_above)
+    }
+
+    /// Counts bytes that turned out to be read, as debt where they don't fit.
+    pub(crate) fn charge(&self, time: &TimeSource, bytes: u64) {
+        for charter in self.and_above() {
+            charter.meter.charge(time, bytes);
+        }
+    }
+
+    fn above(&self) -> Option<&Charter> {
+        Charter::of(self.above.as_deref()?)
+    }
+
+    fn and_above(&self) -> impl Iterator<Item = &Charter> {
+        std::iter::once(self).chain(self.above())
+    }
+}
+
+impl Drop for Charter {
+    fn drop(&mut self) {
+        self.shares.let_go(self.pool);
+    }
+}
+
+fn duration_of(word: &AtomicU64) -> Option<Duration> {
+    let ns = word.load(Ordering::Relaxed);
+    (ns != NONE).then(|| Duration::from_nanos(ns))
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests;

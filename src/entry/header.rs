@@ -1,0 +1,156 @@
+//! What a block consists of: the words before its key, and where each part lies.
+
+use std::alloc::Layout;
+use std::mem::size_of;
+
+use super::BLOCK_ALIGN;
+use super::deadline::Deadline;
+use super::probe::{IDLE, Kind, PLACED};
+use super::value::Stored;
+use crate::sync::Life;
+use crate::sync::atomic::{AtomicU32, Ordering};
+
+/// What stands before the key in each block.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(super) refs: AtomicU32,
+    pub(super) kind: Kind,
+    pub(super) deadline: Deadline,
+    pub(super) version: u64,
+    pub(super) value_len: u32,
+    pub(super) token: AtomicU32,
+    pub(super) charge_bytes: u32,
+    pub(super) stamp: u32,
+    pub(super) life: Life,
+}
+
+impl Header {
+    /// The hard deadline.
+    #[inline]
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+
+    /// The record in the timing wheel; zero for none.
+    pub(crate) fn token(&self) -> u32 {
+        self.token.load(Ordering::Relaxed)
+    }
+
+    /// Notes the record in the timing wheel. The caller holds the stripe's lock.
+    pub(crate) fn set_token(&self, token: u32) {
+        self.token.store(token, Ordering::Relaxed);
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The low bits of the stripe's count of inserts when this entry came.
+    pub(crate) fn stamp(&self) -> u32 {
+        self.stamp
+    }
+
+    /// What the entry is charged: its block as the allocator rounds it, and what the weigher added.
+    pub(crate) fn charge_bytes(&self) -> u64 {
+        u64::from(self.charge_bytes) * CHARGE_UNIT
+    }
+
+    /// Whether more than the cache itself holds the entry at this moment.
+    pub(crate) fn has_handles(&self) -> bool {
+        self.refs.load(Ordering::Relaxed) > 1
+    }
+
+    #[inline]
+    pub(crate) fn shape(&self) -> u8 {
+        self.kind.shape()
+    }
+
+    #[inline]
+    pub(crate) fn has_idle(&self) -> bool {
+        self.kind.has(IDLE)
+    }
+
+    pub(super) fn key_offset(&self) -> usize {
+        key_offset(self.kind.flags())
+    }
+}
+
+/// Charges are kept in units of this many bytes, which every block's size is a multiple of.
+pub(crate) const CHARGE_UNIT: u64 = 16;
+
+/// What an entry that belongs to a place carries besides.
+#[repr(C)]
+pub(crate) struct Member {
+    pub(super) place: u64,
+    token: AtomicU32,
+    index: AtomicU32,
+}
+
+impl Member {
+    pub(super) fn new(place: u64) -> Member {
+        Member {
+            place,
+            token: AtomicU32::new(0),
+            index: AtomicU32::new(0),
+        }
+    }
+
+    /// Where the stripe keeps the entry: its record, and that of its place. The caller holds the stripe's lock.
+    pub(crate) fn at(&self) -> (u32, u32) {
+        let load = |word: &AtomicU32| word.load(Ordering::Relaxed);
+        (load(&self.token), load(&self.index))
+    }
+
+    /// Notes both. The caller holds the stripe's lock.
+    pub(crate) fn set_at(&self, (token, index): (u32, u32)) {
+        self.token.store(token, Ordering::Relaxed);
+        self.index.store(index, Ordering::Relaxed);
+    }
+}
+
+/// The flags' values are such that each counts the words of 8 bytes that it adds.
+#[inline(always)]
+pub(super) fn key_offset(flags: u8) -> usize {
+    if cfg!(engine_loom) {
+        // The model checker's words are larger, and stand one behind the other.
+        let size = |flag: u8, size: usize| if flags & flag != 0 { size } else { 0 };
+        return size_of::<Header>()
+            + size(PLACED, size_of::<Member>())
+            + size(IDLE, size_of::<Deadline>());
+    }
+    const { assert!(cfg!(engine_loom) || size_of::<Deadline>() == 8 * IDLE as usize) };
+    const { assert!(cfg!(engine_loom) || size_of::<Member>() == 8 * PLACED as usize) };
+    size_of::<Header>() + usize::from(flags & (IDLE | PLACED)) * 8
+}
+
+/// The idle word comes after what a member carries, which look-ups need.
+#[inline(always)]
+pub(super) fn idle_offset(flags: u8) -> usize {
+    key_offset(flags & PLACED)
+}
+
+/// The layout of a whole block and where its value begins; `None` where the sizes overflow.
+pub(super) fn block_layout<V: Stored + ?Sized>(
+    flags: u8,
+    key_len: usize,
+    value_len: usize,
+) -> Option<(Layout, usize)> {
+    if key_len > usize::from(u16::MAX) {
+        return None;
+    }
+    // Header, key and padding are far from overflow; the value's length is checked with the sum.
+    let value_offset = (key_offset(flags) + key_len).next_multiple_of(V::ALIGN);
+    let size = V::size_bytes(value_len)?.checked_add(value_offset)?;
+    let align = if V::ALIGN > BLOCK_ALIGN {
+        V::ALIGN
+    } else {
+        BLOCK_ALIGN
+    };
+    Some((Layout::from_size_align(size, align).ok()?, value_offset))
+}
+
+/// What the allocator takes from the system for a block of this size: rounded up to 16 with 8 bytes of its own, as
+/// glibc's does; 32 at least.
+pub(crate) fn allocated_bytes(size: usize) -> u64 {
+    ((size as u64 + 8 + 15) & !15).max(32)
+}

@@ -1,0 +1,150 @@
+//! Leases: what threads may still admit without visiting the desk.
+//!
+//! # Idea         a cell's word holds what is left of its lease, operations in its upper half and bytes in its lower; threads take
+//!   from it, the desk fills it and calls it in
+//!
+//! ```text
+//! 63        32 31         0
+//! | operations |   bytes  |     0: no lease, or used up
+//! ```
+//!
+//! # Costs        taking: one compare-and-swap on a line that mostly one thread writes
+//! # Invariants   LC1 the desk fills only cells that it has called in, one desk at a time; LC2 each token of a lease is taken by
+//!   one thread or called in, once; LC3 a cost that doesn't fit changes nothing
+//! # Not here     how large leases are, when they end
+
+use crate::sync::CachePadded;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// The most that one half of a word can hold.
+pub(crate) const HALF_MAX: u64 = u32::MAX as u64;
+
+/// The most cells of a tenant.
+pub(crate) const CELLS_MAX: usize = 32;
+
+/// What came of taking a cost from a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The lease doesn't hold it, or is over.
+    No,
+    /// At the first attempt.
+    Alone,
+    /// Another thread was at the cell as well.
+    Raced,
+}
+
+/// One lease.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    left: AtomicU64,
+    /// What it was filled with, for the desk alone.
+    lent: AtomicU64,
+}
+
+impl Cell {
+    pub(crate) fn new() -> Cell {
+        Cell {
+            left: AtomicU64::new(0),
+            lent: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a cost from the lease, if it has that much left and is still in force.
+    #[inline(always)]
+    pub(crate) fn take(&self, [ops, bytes]: [u64; 2], is_in_force: impl FnOnce() -> bool) -> Taken {
+        let mut left = self.left.load(Ordering::Relaxed);
+        if !holds(left, ops, bytes) || !is_in_force() {
+            return Taken::No;
+        }
+        let mut taken = Taken::Alone;
+        while holds(left, ops, bytes) {
+            // Relaxed: all that matters is the order of this word's values (LC2), and a lease guards no memory.
+            match self.left.compare_exchange_weak(
+                left,
+                left - (ops << 32 | bytes),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return taken,
+                Err(other) => left = other,
+            }
+            taken = Taken::Raced;
+        }
+        Taken::No
+    }
+
+    /// Takes in two steps, which is what the model's failing twin does.
+    #[cfg(engine_loom)]
+    pub(crate) fn take_in_two_steps(&self, [ops, bytes]: [u64; 2]) -> Taken {
+        let left = self.left.load(Ordering::Relaxed);
+        if !holds(left, ops, bytes) {
+            return Taken::No;
+        }
+        self.left
+            .store(left - (ops << 32 | bytes), Ordering::Relaxed);
+        Taken::Alone
+    }
+
+    /// Fills a cell that was called in; both halves are at most [`HALF_MAX`].
+    pub(crate) fn lend(&self, [ops, bytes]: [u64; 2]) {
+        debug_assert!(ops <= HALF_MAX);
+        debug_assert!(bytes <= HALF_MAX);
+        debug_assert_eq!(self.left.load(Ordering::Relaxed), 0, "LC1");
+        self.lent.store(ops << 32 | bytes, Ordering::Relaxed);
+        self.left.store(ops << 32 | bytes, Ordering::Relaxed);
+    }
+
+    /// Calls a lease in: what was left of it, and whether any of it was used.
+    pub(crate) fn call_in(&self) -> ([u64; 2], bool) {
+        // A word that is empty stays so until the desk, which is us, fills it.
+        let left = if self.left.load(Ordering::Relaxed) == 0 {
+            0
+        } else {
+            self.left.swap(0, Ordering::Relaxed)
+        };
+        let was_used = left != self.lent.load(Ordering::Relaxed);
+        ([left >> 32, left & HALF_MAX], was_used)
+    }
+
+    /// Calls in in two steps, which is what the model's failing twin does.
+    #[cfg(engine_loom)]
+    pub(crate) fn call_in_in_two_steps(&self) -> ([u64; 2], bool) {
+        let left = self.left.load(Ordering::Relaxed);
+        self.left.store(0, Ordering::Relaxed);
+        ([left >> 32, left & HALF_MAX], true)
+    }
+}
+
+/// The cells of one tenant, each on a line of its own.
+#[derive(Debug)]
+pub(crate) struct Cells(Box<[CachePadded<Cell>]>);
+
+impl Cells {
+    /// `n_cells` is a power of two, at most [`CELLS_MAX`].
+    pub(crate) fn new(n_cells: usize) -> Cells {
+        debug_assert!(n_cells.is_power_of_two());
+        debug_assert!(n_cells <= CELLS_MAX);
+        Cells(
+            (0..n_cells)
+                .map(|_| CachePadded::new(Cell::new()))
+                .collect(),
+        )
+    }
+
+    /// The number of a thread's cell.
+    #[inline]
+    pub(crate) fn index_of(&self, thread: u32) -> usize {
+        thread as usize & (self.0.len() - 1)
+    }
+
+    /// A cell by its number.
+    #[inline]
+    pub(crate) fn get(&self, idx: usize) -> Option<&Cell> {
+        self.0.get(idx).map(|cell| &**cell)
+    }
+}
+
+#[inline(always)]
+fn holds(left: u64, ops: u64, bytes: u64) -> bool {
+    ops <= left >> 32 && bytes <= left & HALF_MAX
+}

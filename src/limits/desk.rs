@@ -1,0 +1,308 @@
+//! What a tenant's lock protects: the meter, and who holds leases.
+//!
+//! # Idea         one visitor at a time; it calls in its own lease, all leases when the period is over or somebody would be refused,
+//!   and then the meter decides. On its way out it may leave a lease, at home for all threads or, when they crowd there, in
+//!   its own cell
+//! # Costs        the meter's arithmetic; calling in: one atomic operation a lease
+//! # Invariants   LD1 the meter settles only when no lease is out; LD2 while a tenant is tight there are no leases, and the
+//!   board shows the meter
+//! # Not here     the lock, clocks
+
+use super::board::Board;
+use super::cells::{Cell, Cells, HALF_MAX};
+use crate::gcra::{Hold, METER_WORDS, Meter, Pace, Wait};
+use crate::sync::atomic::{AtomicU8, Ordering};
+
+/// The longest period. What is used in it is taken as used at its end (LI4).
+const PERIOD_MAX_NS: u64 = 32_000_000;
+
+/// A period is at most this part of what the smaller burst takes to fill.
+const PERIOD_PART: u64 = 16;
+
+/// Periods that are at least this long, a few ticks of the kernel, are watched by the coarse clock.
+const COARSE_PERIOD_NS: u64 = 16_000_000;
+
+/// In a shorter period a lease isn't worth its making.
+const LEASE_PERIOD_MIN_NS: u64 = 10_000;
+
+/// A lease in a thread's own cell is this part of what is left; one at home is all of it.
+const LEASE_PART: u64 = 4;
+
+/// A lease holds at least so many costs like the visitor's.
+const LEASE_COSTS_MIN: u64 = 8;
+
+/// A tenant at its limit is taken as being off it when this part of each burst is there again.
+const LOOSE_PART: u128 = 8;
+
+/// A visit so soon after the last period makes a lease worth it.
+const BUSY_NS: u64 = 3 * PERIOD_MAX_NS;
+
+/// The number of the home among the leases, above those of all cells.
+const HOME: usize = super::cells::CELLS_MAX;
+
+/// What a tenant's lock protects.
+#[derive(Debug)]
+pub(super) struct Desk {
+    meter: Meter,
+    /// The leases that are out, a bit each, and those that were used since `counted_since`.
+    lent: u64,
+    used: u64,
+    counted_since: u64,
+    period_ns: u64,
+    is_coarse: bool,
+    is_tight: bool,
+    is_spread: bool,
+    /// Whether the running visit came soon after the last one.
+    is_busy: bool,
+    /// How often the rates were set.
+    era: u32,
+    /// All units that holds have given back, wrapping.
+    returned: [u128; 2],
+}
+
+/// A hold, and what the desk needs to end it.
+#[derive(Debug)]
+pub(super) struct DeskHold {
+    hold: Hold,
+    era: u32,
+    returned: [u128; 2],
+}
+
+impl DeskHold {
+    /// Whether ending it by that use would change nothing.
+    pub(super) fn is(&self, used: [u64; 2]) -> bool {
+        self.hold.is(used)
+    }
+}
+
+/// What a visitor works on besides the desk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) home: &'a Cell,
+    pub(super) cells: Option<&'a Cells>,
+    pub(super) board: &'a Board<METER_WORDS>,
+    pub(super) lag_ns: u64,
+    /// The visitor's cell; [`HOME`] before there are cells.
+    pub(super) idx: usize,
+    /// Races in this period.
+    pub(super) n_races: &'a AtomicU8,
+    /// Whether there were so many, and cells for it, that leases should be spread.
+    pub(super) is_crowded: bool,
+}
+
+impl<'a> Surroundings<'a> {
+    fn cell(&self, idx: usize) -> Option<&'a Cell> {
+        if idx == HOME {
+            return Some(self.home);
+        }
+        self.cells.and_then(|cells| cells.get(idx))
+    }
+}
+
+impl Desk {
+    pub(super) fn new(paces: [Pace; 2]) -> Desk {
+        let mut desk = Desk {
+            meter: Meter::new(paces, 0),
+            lent: 0,
+            used: 0,
+            counted_since: 0,
+            period_ns: 0,
+            is_coarse: false,
+            is_tight: false,
+            is_spread: false,
+            is_busy: false,
+            era: 0,
+            returned: [0; 2],
+        };
+        desk.measure();
+        desk
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_leases(&self) -> bool {
+        self.lent != 0
+    }
+
+    pub(super) fn is_tight(&self) -> bool {
+        self.is_tight
+    }
+
+    pub(super) fn is_spread(&self) -> bool {
+        self.is_spread
+    }
+
+    pub(super) fn is_coarse(&self) -> bool {
+        self.is_coarse
+    }
+
+    pub(super) fn paces(&self) -> [Pace; 2] {
+        self.meter.paces()
+    }
+
+    /// Admits by an exact reading, or says why not.
+    pub(super) fn admit(
+        &mut self,
+        now: u64,
+        cost: [u64; 2],
+        with: Surroundings<'_>,
+    ) -> Result<(), (usize, Wait)> {
+        self.begin(now, with);
+        if self.lent != 0 {
+            if self.meter.try_give(now, cost) {
+                return Ok(());
+            }
+            self.call_in_all(now, with);
+        }
+        let answer = self.meter.try_take(cost);
+        self.show(with, answer.is_err());
+        answer
+    }
+
+    /// Counts a cost whether it fits or not.
+    pub(super) fn charge(&mut self, now: u64, cost: [u64; 2], with: Surroundings<'_>) {
+        if self.admit(now, cost, with).is_err() {
+            let is_in_debt = self.meter.charge(cost);
+            self.show(with, is_in_debt);
+        }
+    }
+
+    /// Admits for the moment.
+    pub(super) fn hold(
+        &mut self,
+        now: u64,
+        cost: [u64; 2],
+        with: Surroundings<'_>,
+    ) -> Result<DeskHold, (usize, Wait)> {
+        self.call_in_all(now, with);
+        let answer = self.meter.hold(cost);
+        self.show(with, answer.is_err());
+        Ok(DeskHold {
+            hold: answer?,
+            era: self.era,
+            returned: self.returned,
+        })
+    }
+
+    /// Ends a hold by what was used of it.
+    pub(super) fn end_hold(
+        &mut self,
+        now: u64,
+        hold: &DeskHold,
+        used: [u64; 2],
+        with: Surroundings<'_>,
+    ) {
+        self.call_in_all(now, with);
+        if hold.era != self.era {
+            // Its levels are in units that are gone: what was held counts as used.
+            let is_in_debt = self.meter.charge(hold.hold.beyond(used));
+            self.show(with, is_in_debt);
+            return;
+        }
+        let since = [0, 1].map(|at| self.returned[at].wrapping_sub(hold.returned[at]));
+        let (back, is_in_debt) = self.meter.end_hold(&hold.hold, used, since);
+        self.returned = [0, 1].map(|at| self.returned[at].wrapping_add(back[at]));
+        self.show(with, is_in_debt);
+    }
+
+    /// Changes the rates; what is used stays used.
+    pub(super) fn set_paces(&mut self, now: u64, paces: [Pace; 2], with: Surroundings<'_>) {
+        self.call_in_all(now, with);
+        self.meter.set_paces(paces);
+        self.era = self.era.wrapping_add(1);
+        self.is_tight = false;
+        with.board.retire();
+        self.measure();
+    }
+
+    /// Lends what is left, or a part of it to the visitor alone; the end of the lease, if there is one.
+    pub(super) fn lend(&mut self, now: u64, cost: [u64; 2], with: Surroundings<'_>) -> Option<u64> {
+        let is_worth_it = self.is_busy && !self.is_tight && self.period_ns >= LEASE_PERIOD_MIN_NS;
+        if !is_worth_it || with.lag_ns == 0 {
+            return None;
+        }
+        let (idx, part) = if self.is_spread {
+            (with.idx, LEASE_PART)
+        } else {
+            (HOME, 1)
+        };
+        let cell = with.cell(idx).filter(|_| self.lent & 1 << idx == 0)?;
+        let lease = self
+            .meter
+            .spare(now)
+            .map(|spare| (spare / part).min(HALF_MAX));
+        let enough = [cost[0].max(1), cost[1]].map(|cost| cost.saturating_mul(LEASE_COSTS_MIN));
+        if lease[0] < enough[0] || lease[1] < enough[1] {
+            return None;
+        }
+        self.meter.lend(lease);
+        cell.lend(lease);
+        self.lent |= 1 << idx;
+        Some(self.period_end())
+    }
+
+    /// What each visit begins with.
+    fn begin(&mut self, now: u64, with: Surroundings<'_>) {
+        let is_running = now < self.period_end();
+        self.is_busy = now < self.period_end().saturating_add(BUSY_NS);
+        if now.saturating_sub(self.counted_since) >= PERIOD_MAX_NS {
+            self.call_in_all(now, with);
+            let is_shared = self.is_spread && self.used.count_ones() > 1;
+            self.is_spread = with.is_crowded || is_shared;
+            self.used = 0;
+            with.n_races.store(0, Ordering::Relaxed);
+            self.counted_since = now;
+            return;
+        }
+        self.call_in(1 << HOME | 1 << with.idx, with);
+        if self.lent == 0 || !is_running {
+            self.call_in_all(now, with);
+        }
+    }
+
+    fn call_in_all(&mut self, now: u64, with: Surroundings<'_>) {
+        self.call_in(u64::MAX, with);
+        self.meter
+            .settle(now, self.period_ns.saturating_add(with.lag_ns));
+    }
+
+    /// Calls in some of the leases.
+    fn call_in(&mut self, leases: u64, with: Surroundings<'_>) {
+        let mut due = self.lent & leases;
+        self.lent &= !leases;
+        while due != 0 {
+            let idx = due.trailing_zeros() as usize;
+            due &= due - 1;
+            // Cells stay as long as the tenant, so what was lent from one is found.
+            let Some(cell) = with.cell(idx) else { continue };
+            let (left, was_used) = cell.call_in();
+            self.meter.put_back(left);
+            self.used |= u64::from(was_used) << idx;
+        }
+    }
+
+    /// Begins and ends being tight, and keeps the board (LD2). The meter is settled.
+    fn show(&mut self, with: Surroundings<'_>, is_short: bool) {
+        if is_short {
+            self.is_tight = true;
+        } else if !self.is_tight {
+            return;
+        } else if self.meter.has_part(self.meter.settled_at(), LOOSE_PART) {
+            self.is_tight = false;
+            with.board.retire();
+            return;
+        }
+        with.board.show(&self.meter.to_words());
+    }
+
+    fn period_end(&self) -> u64 {
+        self.meter.settled_at().saturating_add(self.period_ns)
+    }
+
+    /// Follows new paces.
+    fn measure(&mut self) {
+        let [ops, bytes] = self.meter.paces();
+        let fill_ns = ops.fill_ns().min(bytes.fill_ns());
+        self.period_ns = (fill_ns / PERIOD_PART).min(PERIOD_MAX_NS);
+        self.is_coarse = self.period_ns >= COARSE_PERIOD_NS;
+    }
+}

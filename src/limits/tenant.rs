@@ -1,0 +1,328 @@
+//! One tenant's rates: cells before the desk, the board beside it.
+//!
+//! # Idea         the quick ways are here, what the lock protects is in `desk`
+//! # Costs        see the module above
+//! # Invariants   LT1 a user's clock is not read under the lock; LT2 the flags change under the lock; who reads them stale takes
+//!   a longer way to the same answer
+//! # Not here     arithmetic
+
+use super::board::Board;
+use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
+use super::desk::{Desk, DeskHold, Surroundings};
+use super::rates::{LimitExceeded, Rates};
+use super::watch::Watch;
+use crate::gcra::{METER_WORDS, Meter};
+use crate::reclaim::thread_number;
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, OnceLock};
+
+/// Neither dimension is limited.
+const OPEN: u8 = 1;
+/// Bytes aren't limited.
+const FREE_BYTES: u8 = 2;
+/// The tenant is at its limit: the board shows the meter.
+const TIGHT: u8 = 4;
+/// Leases are in the threads' own cells.
+const SPREAD: u8 = 8;
+
+/// Races at home, or for the lock, in one period that make a tenant spread its leases.
+const CROWD: u8 = 16;
+
+/// In the end of leases: they're watched by the exact clock.
+const BY_EXACT: u64 = 1;
+
+/// One tenant's rates, for many threads at once.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    front: Front,
+    desk: Mutex<Desk>,
+    board: Board<METER_WORDS>,
+}
+
+/// What an admission from a lease looks at, together.
+#[derive(Debug)]
+struct Front {
+    flags: AtomicU8,
+    /// Races at home in this period; some may be lost.
+    n_races: AtomicU8,
+    /// When the leases of this period end; the lowest bit: by the exact clock.
+    lease_end: AtomicU64,
+    /// The lease of all threads, while they don't crowd.
+    home: Cell,
+    /// Made when threads crowd for the first time.
+    cells: OnceLock<Cells>,
+}
+
+/// What was admitted for the moment, until it is known what it comes to.
+#[derive(Debug)]
+#[must_use = "what is held counts as used until the tab is closed"]
+pub(crate) struct OpenTab(Option<DeskHold>);
+
+impl Limits {
+    pub(crate) fn new(rates: &Rates) -> Limits {
+        let desk = Desk::new(rates.paces());
+        Limits {
+            front: Front {
+                flags: AtomicU8::new(flags(&desk)),
+                n_races: AtomicU8::new(0),
+                lease_end: AtomicU64::new(0),
+                home: Cell::new(),
+                cells: OnceLock::new(),
+            },
+            desk: Mutex::new(desk),
+            board: Board::new(),
+        }
+    }
+
+    /// Whether nothing is limited.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.flags() & OPEN != 0
+    }
+
+    /// Admits a request, or says how long it has to wait (LI2, LI3).
+    #[inline]
+    pub(crate) fn admit(
+        &self,
+        watch: &impl Watch,
+        ops: u64,
+        bytes: u64,
+    ) -> Result<(), LimitExceeded> {
+        let flags = self.flags();
+        if flags & OPEN != 0 || self.take(flags, watch, [ops, bytes], thread_number) {
+            return Ok(());
+        }
+        self.admit_at_desk(watch, [ops, bytes], thread_number())
+    }
+
+    /// Counts bytes that turned out to be read. What doesn't fit is debt, of at most one more burst; nothing is admitted
+    /// before it is gone.
+    #[inline]
+    pub(crate) fn charge(&self, watch: &impl Watch, bytes: u64) {
+        let flags = self.flags();
+        if flags & FREE_BYTES != 0 || self.take(flags, watch, [0, bytes], thread_number) {
+            return;
+        }
+        self.charge_at_desk(watch, bytes, thread_number());
+    }
+
+    /// Admits a request whose cost will be known later. Always goes to the desk, and calls all leases in.
+    pub(crate) fn open_tab(
+        &self,
+        watch: &impl Watch,
+        ops: u64,
+        bytes: u64,
+    ) -> Result<OpenTab, LimitExceeded> {
+        if self.flags() & OPEN != 0 {
+            return Ok(OpenTab(None));
+        }
+        let now = watch.exact();
+        let mut desk = self.enter();
+        let answer = desk.hold(now, [ops, bytes], self.surroundings(watch, 0));
+        self.leave(desk);
+        answer
+            .map(|hold| OpenTab(Some(hold)))
+            .map_err(LimitExceeded::new)
+    }
+
+    /// Ends a tab: what is above what was admitted becomes debt, what is below is given back, but for what would have
+    /// come back by itself meanwhile. If rates were set in between, nothing is given back.
+    pub(crate) fn close_tab(&self, watch: &impl Watch, tab: OpenTab, ops: u64, bytes: u64) {
+        let Some(hold) = tab.0.filter(|hold| !hold.is([ops, bytes])) else {
+            return;
+        };
+        let now = watch.exact();
+        let mut desk = self.enter();
+        desk.end_hold(now, &hold, [ops, bytes], self.surroundings(watch, 0));
+        self.leave(desk);
+    }
+
+    /// Sets other rates. What is used stays used, up to the new burst.
+    pub(crate) fn set(&self, watch: &impl Watch, rates: &Rates) {
+        let now = watch.exact();
+        let mut desk = self.enter();
+        desk.set_paces(now, rates.paces(), self.surroundings(watch, 0));
+        self.leave(desk);
+    }
+
+    /// Takes a cost from the lease at home or the thread's own.
+    #[inline(always)]
+    fn take(
+        &self,
+        flags: u8,
+        watch: &impl Watch,
+        cost: [u64; 2],
+        thread: impl FnOnce() -> u32,
+    ) -> bool {
+        if flags & TIGHT != 0 || cost[0] > HALF_MAX || cost[1] > HALF_MAX {
+            return false;
+        }
+        let is_in_force = || {
+            // Acquire: pairs with the release in `lend`. Who sees the end of a new period sees that the old one's leases
+            // were called in, so that no token of theirs is taken by the new end.
+            let end = self.front.lease_end.load(Ordering::Acquire);
+            let now = if end & BY_EXACT == 0 {
+                watch.coarse()
+            } else {
+                watch.exact()
+            };
+            now < end
+        };
+        if flags & SPREAD == 0 {
+            let taken = self.front.home.take(cost, is_in_force);
+            if taken == Taken::Raced {
+                self.note_race();
+            }
+            return taken != Taken::No;
+        }
+        let Some(cells) = self.front.cells.get() else {
+            return false;
+        };
+        cells
+            .get(cells.index_of(thread()))
+            .is_some_and(|cell| cell.take(cost, is_in_force) != Taken::No)
+    }
+
+    #[cold]
+    fn note_race(&self) {
+        let n_races = self.front.n_races.load(Ordering::Relaxed);
+        self.front
+            .n_races
+            .store(n_races.saturating_add(1), Ordering::Relaxed);
+    }
+
+    #[inline(never)]
+    fn admit_at_desk(
+        &self,
+        watch: &impl Watch,
+        cost: [u64; 2],
+        thread: u32,
+    ) -> Result<(), LimitExceeded> {
+        let now = watch.exact();
+        if self.flags() & TIGHT != 0
+            && let Some(words) = self.board.read()
+            && let Some(refusal) = Meter::from_words(words).refusal(now, cost)
+        {
+            return Err(LimitExceeded::new(refusal));
+        }
+        let mut desk = self.enter();
+        let with = self.surroundings(watch, thread);
+        let answer = desk.admit(now, cost, with);
+        if answer.is_ok() {
+            self.lend(now, cost, with, &mut desk);
+        }
+        self.leave(desk);
+        answer.map_err(LimitExceeded::new)
+    }
+
+    #[inline(never)]
+    fn charge_at_desk(&self, watch: &impl Watch, bytes: u64, thread: u32) {
+        let now = watch.exact();
+        let mut desk = self.enter();
+        let with = self.surroundings(watch, thread);
+        desk.charge(now, [0, bytes], with);
+        self.lend(now, [0, bytes], with, &mut desk);
+        self.leave(desk);
+    }
+
+    fn lend(&self, now: u64, cost: [u64; 2], with: Surroundings<'_>, desk: &mut Desk) {
+        if let Some(end) = desk.lend(now, cost, with) {
+            let end = if desk.is_coarse() {
+                end & !BY_EXACT
+            } else {
+                end | BY_EXACT
+            };
+            // Release: pairs with the acquire in `take`.
+            self.front.lease_end.store(end, Ordering::Release);
+        }
+    }
+
+    fn surroundings(&self, watch: &impl Watch, thread: u32) -> Surroundings<'_> {
+        let n_races = &self.front.n_races;
+        let is_crowded = n_races.load(Ordering::Relaxed) >= CROWD;
+        let cells = if is_crowded {
+            Some(self.front.cells.get_or_init(|| Cells::new(n_cells())))
+        } else {
+            self.front.cells.get()
+        };
+        Surroundings {
+            home: &self.front.home,
+            cells,
+            board: &self.board,
+            lag_ns: watch.lag_ns(),
+            idx: cells.map_or(CELLS_MAX, |cells| cells.index_of(thread)),
+            n_races,
+            is_crowded,
+        }
+    }
+
+    /// As `admit`, by a thread of this number.
+    #[cfg(test)]
+    pub(super) fn admit_as(
+        &self,
+        watch: &impl Watch,
+        cost: [u64; 2],
+        thread: u32,
+    ) -> Result<(), LimitExceeded> {
+        let flags = self.flags();
+        if flags & OPEN != 0 || self.take(flags, watch, cost, || thread) {
+            return Ok(());
+        }
+        self.admit_at_desk(watch, cost, thread)
+    }
+
+    /// As many races as make a tenant spread.
+    #[cfg(test)]
+    pub(super) fn crowd(&self) {
+        self.front.n_races.store(CROWD, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_cells(&self) -> bool {
+        self.front.cells.get().is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn lock_for_tests(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock()
+    }
+
+    #[inline]
+    fn flags(&self) -> u8 {
+        self.front.flags.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn enter(&self) -> MutexGuard<'_, Desk> {
+        self.desk.try_lock().unwrap_or_else(|| {
+            self.note_race();
+            self.desk.lock()
+        })
+    }
+
+    #[inline]
+    fn leave(&self, desk: MutexGuard<'_, Desk>) {
+        let flags = flags(&desk);
+        if flags != self.flags() {
+            self.front.flags.store(flags, Ordering::Relaxed);
+        }
+    }
+}
+
+fn flags(desk: &Desk) -> u8 {
+    let [ops, bytes] = desk.paces().map(|pace| pace.is_unlimited());
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    flag(ops && bytes, OPEN)
+        | flag(bytes, FREE_BYTES)
+        | flag(desk.is_tight(), TIGHT)
+        | flag(desk.is_spread(), SPREAD)
+}
+
+/// Twice as many as cores, so that few threads share one.
+fn n_cells() -> usize {
+    static N_CELLS: OnceLock<usize> = OnceLock::new();
+    *N_CELLS.get_or_init(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        (2 * cores).next_power_of_two().clamp(4, CELLS_MAX)
+    })
+}

@@ -1,0 +1,80 @@
+//! What goes into a stripe's lock and comes out of it.
+
+use crate::budget::Budget;
+use crate::clock::TimeSource;
+use crate::entry::{Block, BlockRef, Draft};
+use crate::hash::{Hasher64, KeyHash};
+use crate::lineage::{Generation, Registry};
+use crate::notes::Notes;
+use crate::shares::{PoolId, Shares};
+use crate::sync::Arc;
+use crate::sync::atomic::AtomicU32;
+use crate::table::{RetiredSegment, Shared};
+
+/// What a stripe needs from outside its lock.
+pub(crate) struct Env<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) tick: &'a AtomicU32,
+    pub(crate) notes: &'a Notes,
+    pub(crate) hasher: &'a Hasher64,
+    pub(crate) time: &'a TimeSource,
+    pub(crate) bytes: &'a Budget,
+    pub(crate) entries: &'a Budget,
+    pub(crate) registry: &'a Registry,
+    pub(crate) shares: &'a Shares,
+    /// Which stripe it is, of how many.
+    pub(crate) index: usize,
+    pub(crate) n_stripes: u64,
+    pub(crate) chunk_bytes: u64,
+    /// Entries that a stripe claims at a time while there is plenty, and may keep claimed for its next inserts.
+    pub(crate) chunk_entries: u64,
+    pub(crate) has_listener: bool,
+}
+
+impl Env<'_> {
+    pub(super) fn hash_of(&self, block: BlockRef<'_>) -> KeyHash {
+        block.probe().hash(self.hasher)
+    }
+}
+
+/// What left, until no reader can name it.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) segments: Vec<RetiredSegment>,
+    /// Of scopes that have no more entries here; their end takes a lock of the registry's.
+    pub(crate) lives: Vec<Arc<Generation>>,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.segments.is_empty() && self.lives.is_empty()
+    }
+}
+
+/// Claims that stand for nothing yet.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Claims {
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+}
+
+/// How a `put` ended.
+pub(crate) enum Put {
+    /// Linked; a count of what it replaced.
+    Done(Option<Block>),
+    /// Not enough room in this hold of the lock; nothing but evictions was done. `giver` is who is to give way elsewhere.
+    Short {
+        draft: Draft,
+        progress: bool,
+        giver: Option<PoolId>,
+    },
+}
+
+/// What is charged for an entry while it is linked or waits to be freed.
+pub(crate) fn cost(block: BlockRef<'_>) -> u64 {
+    block.charge_bytes() + ENTRY_SHARE
+}
+
+/// What each entry is charged for ghosts and sketch, beside its block. See `Stripe::structure_bytes`.
+pub(crate) const ENTRY_SHARE: u64 = 16;

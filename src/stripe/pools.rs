@@ -1,0 +1,165 @@
+//! Memory shares in one stripe: claims for entries, and victims of the pool whose turn it is to give way.
+
+use super::{EVICT_POOL_OF, Env, Stripe, cost};
+use crate::clock::Nanos;
+use crate::entry::{BlockRef, Draft};
+use crate::lineage::PlaceWord;
+use crate::policy::Meta;
+use crate::shares::{PoolId, Turn};
+use crate::table::Loc;
+
+/// How an attempt to make room in this stripe ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Something left.
+    Made,
+    /// It is for this pool to give way, and it has nothing here that could leave.
+    Elsewhere(PoolId),
+    /// Nothing here could leave.
+    None,
+}
+
+impl Stripe {
+    /// Makes room for a claimer that the cache is full for: takes one entry out, of the pool whose turn it is.
+    pub(super) fn give_way(
+        &mut self,
+        env: &Env<'_>,
+        claimer: PoolId,
+        bytes: u64,
+        spared: Option<Loc>,
+        now: Nanos,
+    ) -> Room {
+        let made = |any| if any { Room::Made } else { Room::None };
+        if !env.shares.is_active() {
+            return made(self.evict(env, spared, now, |_| true));
+        }
+        // What belongs to nobody isn't counted at each write: what is here stands for what is elsewhere.
+        let of_nobody = self.bytes.live().saturating_sub(self.pooled_bytes);
+        env.shares
+            .note_root(of_nobody.saturating_mul(env.n_stripes));
+        match env.shares.gives_way(claimer, bytes) {
+            Turn::Anyone => made(self.evict(env, spared, now, |_| true)),
+            Turn::Pool(PoolId::ROOT) => {
+                if self.evict(env, spared, now, |block| pool_of(block) == PoolId::ROOT) {
+                    Room::Made
+                } else {
+                    Room::Elsewhere(PoolId::ROOT)
+                }
+            }
+            Turn::Pool(pool) => self.evict_of(env, pool, spared, now),
+            Turn::NotFound => {
+                let may_go = |block: BlockRef<'_>| env.shares.may_give_way(pool_of(block), claimer);
+                made(self.evict(env, spared, now, may_go))
+            }
+        }
+    }
+
+    /// Takes out one entry of a pool: expired and invalidated ones first, then the lowest in rank of the next few.
+    pub(crate) fn evict_pool(&mut self, env: &Env<'_>, pool: PoolId, now: Nanos) -> bool {
+        self.evict_of(env, pool, None, now) == Room::Made
+    }
+
+    fn evict_of(&mut self, env: &Env<'_>, pool: PoolId, spared: Option<Loc>, now: Nanos) -> Room {
+        if self.take_ended(env, now) {
+            return Room::Made;
+        }
+        let mut named = Vec::with_capacity(EVICT_POOL_OF);
+        self.members.victims(pool.bits(), EVICT_POOL_OF, &mut named);
+        let writer = self.table.writer(env.shared);
+        let ranker = self.policy.ranker();
+        let victim = named
+            .into_iter()
+            .filter_map(|(hash, token)| {
+                let loc = writer.find_member(hash, token.bits())?;
+                let block = writer.block(loc).filter(|_| Some(loc) != spared)?;
+                let rank = ranker.rank(Meta::from_bits(writer.meta(loc)));
+                // Whoever is held leaves last: its memory doesn't come back.
+                Some((block.has_handles(), rank.unwrap_or(u32::MAX), loc))
+            })
+            .min_by_key(|&(is_held, rank, _)| (is_held, rank));
+        match victim {
+            Some((_, _, loc)) => {
+                self.fit_policy();
+                self.evict_at(env, loc);
+                Room::Made
+            }
+            None => Room::Elsewhere(pool),
+        }
+    }
+
+    /// Claims what a draft adds to its pool; if that or its parent is full, makes room among its own.
+    pub(super) fn fund_pool(
+        &mut self,
+        env: &Env<'_>,
+        draft: &Draft,
+        present: Option<Loc>,
+        now: Nanos,
+    ) -> Result<(), Room> {
+        let draft = draft.as_ref();
+        let pool = pool_of(draft);
+        if pool == PoolId::ROOT {
+            return Ok(());
+        }
+        let before = present
+            .and_then(|loc| self.table.writer(env.shared).block(loc).map(cost))
+            .unwrap_or(0);
+        let grown = cost(draft).saturating_sub(before);
+        let Err(over) = env.shares.claim(pool, grown) else {
+            return Ok(());
+        };
+        match env.shares.gives_way_within(over.pool, pool, grown) {
+            Turn::Pool(giver) => Err(self.evict_of(env, giver, present, now)),
+            Turn::Anyone | Turn::NotFound => Err(Room::None),
+        }
+    }
+
+    /// An entry of a pool has come, whose bytes are claimed.
+    pub(super) fn count_in(
+        &mut self,
+        env: &Env<'_>,
+        block_cost: u64,
+        pool: PoolId,
+        is_first: bool,
+    ) {
+        if pool != PoolId::ROOT {
+            self.pooled_bytes += block_cost;
+            env.shares.add_entries(pool, 1);
+            if is_first {
+                env.shares.mark_stripe(pool, env.index, true);
+            }
+        }
+    }
+
+    /// An entry of a pool has gone; its claim goes with it.
+    pub(super) fn count_out(
+        &mut self,
+        env: &Env<'_>,
+        block_cost: u64,
+        pool: PoolId,
+        is_last: bool,
+    ) {
+        if pool != PoolId::ROOT {
+            self.pooled_bytes -= block_cost;
+            env.shares.sub_entries(pool, 1);
+            if is_last {
+                env.shares.mark_stripe(pool, env.index, false);
+            }
+            env.shares.give_back(pool, block_cost);
+        }
+    }
+
+    /// An entry of a pool was replaced: what it takes less is given back; what it takes more was claimed.
+    pub(super) fn count_change(&mut self, env: &Env<'_>, before: u64, after: u64, pool: PoolId) {
+        if pool != PoolId::ROOT {
+            self.pooled_bytes = self.pooled_bytes + after - before;
+            if before > after {
+                env.shares.give_back(pool, before - after);
+            }
+        }
+    }
+}
+
+/// Who is charged for an entry.
+pub(crate) fn pool_of(block: BlockRef<'_>) -> PoolId {
+    PoolId::from_bits(PlaceWord::from_bits(block.place()).pool())
+}

@@ -1,0 +1,361 @@
+//! Tenants and their named caches: who shares a cache, with what of its own.
+//!
+//! # Idea         a tenant is a scope with a pool of memory and a charter; a named cache is one more below it. Deleting closes the owner, so
+//!   that every view of it is nowhere for good, and what it held is swept like any scope that has ended
+//! # Costs        asking for a tenant or a named cache: the probe of the thread's table, after the first time. What changes them takes
+//!   the lock of the directory. A tenant without entries takes less than a kilobyte
+//! # Invariants   T1 a name is in the directory from its making to its deletion; T2 an owner's pool lives as long as the owner, and its
+//!   number is given again when its bytes are gone
+//! # Not here     how memory shares and rates work: modules `shares`, `limits`
+
+mod named;
+
+use std::fmt;
+
+pub use self::named::NamedCache;
+use crate::cache::{Cache, Inner};
+use crate::charter::{AdmitError, Charter, Limits, TenantError};
+use crate::entry::Value;
+use crate::limiter::Cost;
+use crate::lineage::{Kind, Local, Name, Owner, ScopeError};
+use crate::scope::Scope;
+use crate::shares::PoolId;
+use crate::sync::Arc;
+
+/// One of those who share a cache: with named caches of its own, a share of the memory, and rates.
+///
+/// Made by [`Cache::create_tenant`], found by [`Cache::tenant`]. Asking for it with each request writes nothing that other
+/// threads write.
+///
+/// # Examples
+/// ```
+/// use larder::{Cache, Cost, Limits, Rate, Rates};
+///
+/// let cache: Cache<str> = Cache::builder().max_bytes(64 << 20).build()?;
+/// let acme = cache.create_tenant("acme", Limits {
+///     guaranteed_bytes: 8 << 20,
+///     rates: Rates { operations: Some(Rate::per_second(1000).burst(2)), ..Rates::UNLIMITED },
+///     ..Limits::default()
+/// })?;
+/// acme.admit(Cost::calls(1))?.insert("motd", "hello")?;
+/// assert_eq!(acme.admit(Cost::calls(1))?.get("motd").as_deref(), Some("hello"));
+///
+/// let sessions = acme.create_cache("sessions", Limits::default())?;
+/// sessions.insert("motd", "another")?;
+/// assert_eq!(acme.default_cache()?.get("motd").as_deref(), Some("hello"));
+/// sessions.flush();
+/// assert!(sessions.get("motd").is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Tenant<'c, V: Value + ?Sized> {
+    inner: &'c Arc<Inner<V>>,
+    local: Arc<Local>,
+}
+
+impl<V: Value + ?Sized> Cache<V> {
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    /// [`TenantError`]: the name is blank, too long or taken; the limits contradict each other, or more would be guaranteed than
+    /// the cache holds.
+    ///
+    /// Cost: a lock that other administration takes too.
+    pub fn create_tenant(&self, name: &str, limits: Limits) -> Result<Tenant<'_, V>, TenantError> {
+        let inner = self.inner();
+        check_name(name)?;
+        limits.check()?;
+        let shares = inner.store.shares();
+        let owner = inner.directory.create(name, None, || {
+            let pool = shares.add(None, limits.guaranteed_bytes, limits.max_bytes())?;
+            let charter = Charter::new(pool, shares, None, limits);
+            Ok(Owner::with_charter(pool.bits(), charter))
+        })?;
+        let local = view_of(inner, None, tenant_name(name), &owner)?;
+        Ok(Tenant { inner, local })
+    }
+
+    /// Finds a tenant.
+    ///
+    /// # Errors
+    /// [`TenantError::NoSuchTenant`].
+    pub fn tenant(&self, name: &str) -> Result<Tenant<'_, V>, TenantError> {
+        let inner = self.inner();
+        let local = known(inner, None, tenant_name(name));
+        let local = local.map_or_else(
+            || {
+                let owner = inner.directory.find(name);
+                let owner = owner.ok_or(TenantError::NoSuchTenant)?;
+                view_of(inner, None, tenant_name(name), &owner)
+            },
+            Ok,
+        )?;
+        Ok(Tenant { inner, local })
+    }
+
+    /// Deletes a tenant with all its named caches. At return no operation that begins finds anything of it, and its views
+    /// refuse what is written. False if there is none of that name.
+    pub fn delete_tenant(&self, name: &str) -> bool {
+        let inner = self.inner();
+        let Some(owner) = inner.directory.take(name) else {
+            return false;
+        };
+        // What is made below from now on finds its tenant closed, and takes itself back.
+        inner.store.registry().close(&owner);
+        for cache in Charter::of(&owner)
+            .into_iter()
+            .flat_map(|charter| charter.caches().take_all())
+        {
+            inner.end(&cache);
+        }
+        inner.end(&owner);
+        true
+    }
+
+    /// The tenants and their limits, sorted by name.
+    pub fn tenants(&self) -> Vec<(String, Limits)> {
+        self.inner().directory.list()
+    }
+}
+
+impl<'c, V: Value + ?Sized> Tenant<'c, V> {
+    /// Admits an operation of that cost by the tenant's rates, and gives the scope to act on: that of the default cache.
+    ///
+    /// What is read is not known before: ask for the calls, and [`charge`](Self::charge) the bytes afterwards.
+    ///
+    /// # Errors
+    /// [`AdmitError`]: which limit, and when the same would pass.
+    pub fn admit(&self, cost: impl Into<Cost>) -> Result<Scope<'c, V>, AdmitError> {
+        let cache = self.default_cache().map_err(|_| AdmitError::Closed)?;
+        cache.admit(cost)
+    }
+
+    /// Counts bytes that were read. Where the rate has no room for them they are debt: nothing is admitted before it is gone.
+    /// Debt is at most one more burst.
+    pub fn charge(&self, bytes: u64) {
+        if let Some(charter) = charter_of(&self.local) {
+            charter.charge(self.inner.store.time(), bytes);
+        }
+    }
+
+    /// The cache that every tenant has. It can't be deleted, and isn't listed.
+    ///
+    /// # Errors
+    /// [`TenantError::NoSuchTenant`] if the tenant was deleted meanwhile.
+    pub fn default_cache(&self) -> Result<NamedCache<'c, V>, TenantError> {
+        // The names that users give are strings; this is the number zero.
+        let name = Name {
+            kind: Kind::Cache,
+            shape: 1,
+            bytes: &[0; 8],
+        };
+        let registry = self.inner.store.registry();
+        let local = registry.local(Some(&self.local), name, None)?;
+        let inner = self.inner;
+        Ok(NamedCache { inner, local })
+    }
+
+    /// Makes a named cache with limits of its own, which hold beside the tenant's.
+    ///
+    /// # Errors
+    /// [`TenantError`]: the name is blank, too long or taken; there are as many as the tenant may have; the limits contradict each other,
+    /// or guarantee more than the tenant is guaranteed; the tenant was deleted.
+    pub fn create_cache(
+        &self,
+        name: &str,
+        limits: Limits,
+    ) -> Result<NamedCache<'c, V>, TenantError> {
+        check_name(name)?;
+        limits.check()?;
+        let charter = self.made()?;
+        let caches = charter.caches();
+        let above = self.local.owner().ok_or(TenantError::NoSuchTenant)?;
+        let shares = self.inner.store.shares();
+        let owner = caches.create(name, charter.limits().caches_max, || {
+            let parent = Some(charter.pool());
+            let pool = shares.add(parent, limits.guaranteed_bytes, limits.max_bytes())?;
+            let charter = Charter::new(pool, shares, Some(Arc::clone(above)), limits);
+            Ok(Owner::with_charter(pool.bits(), charter))
+        })?;
+        let local = view_of(self.inner, Some(&self.local), cache_name(name), &owner);
+        if local.is_err() || above.is_closed() {
+            // The tenant was deleted meanwhile, and may not have met this cache.
+            if caches.take_this(name, &owner) {
+                self.inner.end(&owner);
+            }
+            return Err(TenantError::NoSuchTenant);
+        }
+        let inner = self.inner;
+        Ok(NamedCache {
+            inner,
+            local: local?,
+        })
+    }
+
+    /// Finds a named cache.
+    ///
+    /// # Errors
+    /// [`TenantError::NoSuchCache`], [`TenantError::NoSuchTenant`]. Nothing is made.
+    pub fn cache(&self, name: &str) -> Result<NamedCache<'c, V>, TenantError> {
+        let inner = self.inner;
+        if let Some(local) = known(inner, Some(&self.local), cache_name(name)) {
+            return Ok(NamedCache { inner, local });
+        }
+        let owner = self.made()?.caches().find(name);
+        let owner = owner.ok_or(TenantError::NoSuchCache)?;
+        let local = view_of(inner, Some(&self.local), cache_name(name), &owner)?;
+        Ok(NamedCache { inner, local })
+    }
+
+    /// Deletes a named cache: as [`Cache::delete_tenant`]. False if there is none of that name.
+    pub fn delete_cache(&self, name: &str) -> bool {
+        let owner = self
+            .made()
+            .ok()
+            .and_then(|charter| charter.caches().take(name));
+        owner.is_some_and(|owner| {
+            self.inner.end(&owner);
+            true
+        })
+    }
+
+    /// The named caches and their limits, sorted by name.
+    pub fn caches(&self) -> Vec<(String, Limits)> {
+        let list = |charter: &Charter| charter.caches().list();
+        self.made().map(list).unwrap_or_default()
+    }
+
+    /// Ends all entries of the tenant, in all its caches, in O(1). Caches and limits stay.
+    pub fn flush(&self) {
+        self.inner.store.invalidate(&self.local);
+    }
+
+    /// The limits.
+    ///
+    /// # Errors
+    /// [`TenantError::NoSuchTenant`] if it was deleted.
+    pub fn limits(&self) -> Result<Limits, TenantError> {
+        Ok(self.made()?.limits())
+    }
+
+    /// Changes the limits, for what begins after the call. Memory above a lowered maximum goes with the tenant's next inserts.
+    ///
+    /// # Errors
+    /// As [`Cache::create_tenant`], and `NoSuchTenant`; nothing has changed then.
+    pub fn set_limits(&self, limits: Limits) -> Result<(), TenantError> {
+        self.inner.set_limits(self.made()?, limits)
+    }
+
+    /// The bytes that are charged to the tenant, and the number of its entries, those of all its caches included.
+    pub fn usage(&self) -> Usage {
+        charter_of(&self.local).map_or(Usage::default(), |charter| {
+            Usage::of(self.inner, charter.pool())
+        })
+    }
+
+    fn made(&self) -> Result<&Charter, TenantError> {
+        let owner = self.local.owner().filter(|owner| !owner.is_closed());
+        owner
+            .and_then(|owner| Charter::of(owner))
+            .ok_or(TenantError::NoSuchTenant)
+    }
+}
+
+/// What a tenant or a named cache takes at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Entries, those included whose deadline has passed or whose scope has ended, until they are swept.
+    pub entries: u64,
+    /// What they are charged.
+    pub bytes: u64,
+}
+
+impl Usage {
+    fn of<V: Value + ?Sized>(inner: &Inner<V>, pool: PoolId) -> Usage {
+        let shares = inner.store.shares();
+        Usage {
+            entries: shares.n_entries(pool),
+            bytes: shares.used(pool),
+        }
+    }
+}
+
+impl<V: Value + ?Sized> Inner<V> {
+    fn set_limits(&self, charter: &Charter, limits: Limits) -> Result<(), TenantError> {
+        limits.check()?;
+        charter.set(limits, self.store.time(), || {
+            let shares = self.store.shares();
+            shares.set(charter.pool(), limits.guaranteed_bytes, limits.max_bytes())?;
+            Ok(())
+        })
+    }
+
+    /// Ends an owner that is no longer in its directory.
+    fn end(&self, owner: &Owner) {
+        self.store.registry().close(owner);
+        // Its number comes back when its bytes are swept; it has no children any more.
+        let removed = self.store.shares().remove(PoolId::from_bits(owner.pool()));
+        debug_assert!(removed.is_ok(), "T2: {removed:?}");
+    }
+}
+
+fn tenant_name(name: &str) -> Name<'_> {
+    Name {
+        kind: Kind::Tenant,
+        shape: 0,
+        bytes: name.as_bytes(),
+    }
+}
+
+fn cache_name(name: &str) -> Name<'_> {
+    Name {
+        kind: Kind::Cache,
+        ..tenant_name(name)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), TenantError> {
+    if name.trim().is_empty() {
+        return Err(TenantError::Name(ScopeError::Empty));
+    }
+    Ok(())
+}
+
+/// A view that this thread has made before, unless it is of what was deleted since.
+fn known<V: Value + ?Sized>(
+    inner: &Inner<V>,
+    above: Option<&Local>,
+    name: Name<'_>,
+) -> Option<Arc<Local>> {
+    let local = inner.store.registry().known(above, name)?;
+    let is_open = local.owner().is_some_and(|owner| !owner.is_closed());
+    is_open.then_some(local)
+}
+
+fn view_of<V: Value + ?Sized>(
+    inner: &Inner<V>,
+    above: Option<&Local>,
+    name: Name<'_>,
+    owner: &Arc<Owner>,
+) -> Result<Arc<Local>, TenantError> {
+    Ok(inner.store.registry().local(above, name, Some(owner))?)
+}
+
+fn charter_of(local: &Local) -> Option<&Charter> {
+    Charter::of(local.owner()?)
+}
+
+impl<V: Value + ?Sized> Clone for Tenant<'_, V> {
+    fn clone(&self) -> Self {
+        let (inner, local) = (self.inner, Arc::clone(&self.local));
+        Self { inner, local }
+    }
+}
+
+impl<V: Value + ?Sized> fmt::Debug for Tenant<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant")
+            .field("usage", &self.usage())
+            .finish_non_exhaustive()
+    }
+}
