@@ -278,5 +278,6 @@ impl Account {
     }
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

@@ -310,5 +310,6 @@ fn duration_of(word: &AtomicU64) -> Option<Duration> {
     (ns != NONE).then(|| Duration::from_nanos(ns))
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

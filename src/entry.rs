@@ -271,5 +271,6 @@ impl<'a> BlockRef<'a> {
     }
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

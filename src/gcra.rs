@@ -281,5 +281,6 @@ fn narrow(wide: u128) -> u64 {
     u64::try_from(wide).unwrap_or(u64::MAX)
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

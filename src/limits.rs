@@ -59,5 +59,6 @@ pub use self::rates::{LimitExceeded, Metered, Rate, Rates};
 #[cfg(not(engine_loom))]
 pub(crate) use self::tenant::{Limits, OpenTab};
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

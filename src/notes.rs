@@ -73,5 +73,6 @@ impl Notes {
     }
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

@@ -22,6 +22,7 @@
 //!   T6 readers change a word's metadata by one compare-and-swap of the whole word, under their hazard
 //! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
 
+mod found;
 mod grow;
 mod sample;
 mod writer;
@@ -37,6 +38,7 @@ use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::prefetch;
 use crate::sync::{Life, dealloc};
 
+pub(crate) use found::{Found, Link};
 pub(crate) use sample::Cursor;
 pub(crate) use writer::{Crowded, Loc, Table, Writer};
 
@@ -102,37 +104,6 @@ pub(crate) struct Shared {
 /// The reader lost a race: what it looked at was replaced meanwhile.
 #[derive(Debug)]
 pub(crate) struct Raced;
-
-/// An entry that a reader found, kept alive by its hazard.
-pub(crate) struct Found<'h> {
-    pub(crate) block: BlockRef<'h>,
-    pub(crate) link: Link<'h>,
-}
-
-/// Where an entry was found, and the word that was there. Two words, so that it travels in registers.
-#[derive(Clone, Copy)]
-pub(crate) struct Link<'h> {
-    slot: &'h AtomicPtr<Header>,
-    word: *mut Header,
-}
-
-impl Link<'_> {
-    /// The metadata as they were when the entry was found.
-    #[inline(always)]
-    pub(crate) fn meta(self) -> u32 {
-        meta_of(self.word)
-    }
-
-    /// Changes the metadata if the word is still what was found; tried once (T6). True if it was changed.
-    #[inline]
-    pub(crate) fn try_set_meta(self, meta: u32) -> bool {
-        let word = pack(address_of(self.word), meta);
-        // Relaxed: the pointer stays the same, and a read-modify-write continues the release sequence of its linking.
-        self.slot
-            .compare_exchange(self.word, word, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-    }
-}
 
 impl Shared {
     /// Finds the entry of a key and names it in the hazard.
@@ -404,5 +375,6 @@ impl RetiredSegment {
     }
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

@@ -22,7 +22,7 @@ macro_rules! operations {
             ///
             /// Cost: no lock; two cache lines besides those of the thread, of which one count is written.
             #[inline]
-            pub fn get<K: $crate::Key>(&self, key: K) -> Option<$crate::Entry<V>> {
+            pub fn get<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
                 self.view().get(&key, true)
             }
 
@@ -41,13 +41,13 @@ macro_rules! operations {
             ///
             /// Cost: as `get`, without the count.
             #[inline]
-            pub fn read<K: $crate::Key, R>(&self, key: K, f: impl FnOnce(&V) -> R) -> Option<R> {
+            pub fn read<K: $crate::key::Key, R>(&self, key: K, f: impl FnOnce(&V) -> R) -> Option<R> {
                 self.view().read(&key, f)
             }
 
             /// As [`get`](Self::get), but is no use of the entry: neither idle time nor policy learn of it.
             #[inline]
-            pub fn peek<K: $crate::Key>(&self, key: K) -> Option<$crate::Entry<V>> {
+            pub fn peek<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
                 self.view().get(&key, false)
             }
 
@@ -56,18 +56,18 @@ macro_rules! operations {
             /// The answers stand in the order of the keys; each key is looked up by itself, not all at one moment.
             ///
             /// Cost: for large caches about a third of as many `get`s; one allocation for the answer.
-            pub fn get_many<K: $crate::Key>(&self, keys: &[K]) -> Vec<Option<$crate::Entry<V>>> {
+            pub fn get_many<K: $crate::key::Key>(&self, keys: &[K]) -> Vec<Option<$crate::entry::Entry<V>>> {
                 self.view().get_many(keys)
             }
 
             /// Whether a live entry of this key is there; no use of it.
             #[inline]
-            pub fn contains_key<K: $crate::Key>(&self, key: K) -> bool {
+            pub fn contains_key<K: $crate::key::Key>(&self, key: K) -> bool {
                 self.view().contains_key(&key)
             }
 
             /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
-            pub fn ttl<K: $crate::Key>(&self, key: K) -> Option<Option<std::time::Duration>> {
+            pub fn ttl<K: $crate::key::Key>(&self, key: K) -> Option<Option<std::time::Duration>> {
                 self.view().ttl(&key)
             }
 
@@ -85,10 +85,10 @@ macro_rules! operations {
             /// With what a weigher panics with, or `as_ref` of the source; nothing is stored then.
             ///
             /// Cost: one allocation, and the lock of one stripe.
-            pub fn insert<K, S>(&self, key: K, value: S) -> Result<Option<$crate::Entry<V>>, $crate::InsertError<S>>
+            pub fn insert<K, S>(&self, key: K, value: S) -> Result<Option<$crate::entry::Entry<V>>, $crate::error::InsertError<S>>
             where
-                K: $crate::Key,
-                S: $crate::Source<V>,
+                K: $crate::key::Key,
+                S: $crate::entry::Source<V>,
             {
                 self.view().insert(&key, value, None)
             }
@@ -103,27 +103,27 @@ macro_rules! operations {
                 key: K,
                 value: S,
                 ttl: std::time::Duration,
-            ) -> Result<Option<$crate::Entry<V>>, $crate::InsertError<S>>
+            ) -> Result<Option<$crate::entry::Entry<V>>, $crate::error::InsertError<S>>
             where
-                K: $crate::Key,
-                S: $crate::Source<V>,
+                K: $crate::key::Key,
+                S: $crate::entry::Source<V>,
             {
                 self.view().insert(&key, value, Some(ttl))
             }
 
             /// Takes the entry of a key out, and gives it back if it was alive.
-            pub fn remove<K: $crate::Key>(&self, key: K) -> Option<$crate::Entry<V>> {
+            pub fn remove<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
                 self.view().remove(&key)
             }
 
             /// Takes the entry of a key out if `predicate` says so, and gives it back. The predicate runs without a lock, on the
             /// very entry that is then removed. It is asked again if another one took its place meanwhile, up to 64 times; then,
             /// or if it replaces the entry itself each time, nothing is removed.
-            pub fn remove_if<K: $crate::Key>(
+            pub fn remove_if<K: $crate::key::Key>(
                 &self,
                 key: K,
-                predicate: impl FnMut(&$crate::Entry<V>) -> bool,
-            ) -> Option<$crate::Entry<V>> {
+                predicate: impl FnMut(&$crate::entry::Entry<V>) -> bool,
+            ) -> Option<$crate::entry::Entry<V>> {
                 self.view().remove_if(&key, predicate)
             }
 
@@ -131,7 +131,7 @@ macro_rules! operations {
             ///
             /// # Errors
             /// [`TtlError::Zero`](crate::TtlError::Zero): a time to live of zero; remove the entry instead.
-            pub fn set_ttl<K: $crate::Key>(&self, key: K, ttl: Option<std::time::Duration>) -> Result<bool, $crate::TtlError> {
+            pub fn set_ttl<K: $crate::key::Key>(&self, key: K, ttl: Option<std::time::Duration>) -> Result<bool, $crate::error::TtlError> {
                 self.view().set_ttl(&key, ttl)
             }
 
@@ -141,7 +141,7 @@ macro_rules! operations {
             /// meanwhile may or may not be seen.
             ///
             /// Cost: the lock of a stripe for each segment of at most 448 entries, of which it holds handles for a while.
-            pub fn iter(&self) -> $crate::Iter<V> {
+            pub fn iter(&self) -> $crate::cache::Iter<V> {
                 self.view().iter(&self.inner)
             }
 
@@ -149,7 +149,7 @@ macro_rules! operations {
             /// without a lock.
             ///
             /// Cost: visits every entry; the locks are held for a segment (at most 448 entries) at a time.
-            pub fn retain(&self, predicate: impl FnMut(&$crate::Entry<V>) -> bool) -> usize {
+            pub fn retain(&self, predicate: impl FnMut(&$crate::entry::Entry<V>) -> bool) -> usize {
                 self.view().retain(self.iter(), predicate)
             }
 

@@ -285,5 +285,6 @@ impl Meter {
     }
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

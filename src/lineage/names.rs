@@ -117,5 +117,6 @@ fn trim<T>(items: &mut Vec<T>) {
     }
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

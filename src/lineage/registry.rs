@@ -315,7 +315,8 @@ fn new_serial() -> u64 {
     0
 }
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 impl Registry {
     pub(super) fn names(&self, hash: u64) -> MutexGuard<'_, Names<Weak<Generation>>> {
         self.roll.names(hash)

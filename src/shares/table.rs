@@ -125,7 +125,8 @@ const FIRST_LEN: u32 = 1 << FIRST_LOG2;
 /// So many that the last one ends where the numbers do.
 const N_CHUNKS: usize = (POOL_BITS - FIRST_LOG2) as usize + 1;
 
-#[cfg(all(test, not(engine_loom)))]
+#[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests {
     use super::super::POOL_MAX;
     use super::*;

@@ -217,15 +217,22 @@ fn short_periods_of_a_crowd_end_in_time() {
     // A burst that fills in 10 ms, used at half the rate by four threads.
     let hand = Hand::at(SECOND);
     let limits = Limits::new(&ops(Rate::per_second(1_000_000).burst(10_000)));
-    for n in 0..200_000_u64 {
-        if n % 1000 == 0 {
-            limits.crowd();
+    let ask = |n_times: u64| {
+        for n in 0..n_times {
+            hand.advance(2000);
+            limits.admit_as(&hand, [1, 0], (n % 4) as u32).unwrap();
         }
-        hand.advance(2000);
-        let answer = limits.admit_as(&hand, [1, 0], (n % 4) as u32);
-        answer.unwrap_or_else(|refusal| panic!("{n}: {refusal:?}"));
-    }
+        assert!(limits.lock_for_tests().has_leases());
+    };
+    ask(1000);
+    limits.crowd();
+    ask(40_000);
     assert!(limits.lock_for_tests().is_spread());
+
+    hand.advance(SECOND);
+    ask(4000);
+    // An ideal bucket is full at this moment; this one forgets what is older than a period.
+    limits.admit_as(&hand, [9000, 0], 0).unwrap();
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(crate) const ROOT: &str = "lib";
 /// The one door to locks, atomics, barriers and the system's time.
 pub(crate) const DOOR: &str = "sync";
 
-const FLOORS: [(u8, &[&str]); 8] = [
+const FLOORS: [(u8, &[&str]); 9] = [
     (0, &["sync", "clock", "error", "hash"]),
     (
         1,
@@ -73,11 +73,9 @@ const FLOORS: [(u8, &[&str]); 8] = [
     (3, &["stripe", "charter"]),
     (4, &["store"]),
     (5, &["cache", "flight", "limiter"]),
-    (
-        6,
-        &["scope", "tenant", "builder", "janitor", "snapshot", "model"],
-    ),
-    (7, &[ROOT]),
+    (6, &["scope", "builder", "janitor", "snapshot", "model"]),
+    (7, &["tenant"]),
+    (8, &[ROOT]),
 ];
 
 // `model` is what the model checker drives the others through; it exists under its cfg alone.
