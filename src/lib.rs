@@ -13,6 +13,8 @@ mod clock;
 #[allow(unsafe_code)]
 mod entry;
 mod error;
+#[cfg(not(engine_loom))]
+mod expiry;
 mod gcra;
 mod hash;
 #[cfg(not(engine_loom))]
@@ -69,13 +71,15 @@ pub use entry::{Entry, Source, Value};
 #[cfg(not(engine_loom))]
 pub use error::{BuildError, InsertError, Refusal, TtlError};
 #[cfg(not(engine_loom))]
+pub use expiry::{Expiry, ExpiryError};
+#[cfg(not(engine_loom))]
 pub use janitor::Janitor;
 #[cfg(not(engine_loom))]
 pub use key::{Key, KeyError, KeyParts, KeyWriter, MAX_KEY_BYTES, Part};
 #[cfg(not(engine_loom))]
 pub use limiter::{
-    Algorithm, Anchor, Cost, Dimension, LimitError, Limiter, LimiterBuildError, LimiterBuilder,
-    Reservation, Standing,
+    Algorithm, Anchor, Cost, LimitError, Limiter, LimiterBuildError, LimiterBuilder, Reservation,
+    Standing,
 };
 #[cfg(not(engine_loom))]
 pub use limits::{LimitExceeded, Metered, Rate, RateLimiter, Rates, Tab};

@@ -111,6 +111,26 @@ macro_rules! operations {
                 self.view().insert(&key, value, Some(ttl))
             }
 
+            /// As [`insert`](Self::insert), with a deadline of the wall clock, such as an [`Expiry`](crate::Expiry) gives. Setting the wall
+            /// clock later doesn't move it.
+            ///
+            /// A deadline that has passed stores nothing, and takes the older value out: it comes back as what was replaced.
+            ///
+            /// # Errors
+            /// As `insert`.
+            pub fn insert_until<K, S>(
+                &self,
+                key: K,
+                value: S,
+                deadline: std::time::SystemTime,
+            ) -> Result<Option<$crate::entry::Entry<V>>, $crate::error::InsertError<S>>
+            where
+                K: $crate::key::Key,
+                S: $crate::entry::Source<V>,
+            {
+                self.view().insert_until(&key, value, deadline)
+            }
+
             /// Takes the entry of a key out, and gives it back if it was alive.
             pub fn remove<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
                 self.view().remove(&key)

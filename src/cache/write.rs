@@ -1,7 +1,7 @@
 //! Operations that change the cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::iter::Iter;
 use super::view::{View, at};
@@ -12,6 +12,7 @@ use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::stats::RemovalCause;
 use crate::stripe::Lifetime;
+use crate::sync::time::wall;
 
 /// How often a predicate is asked about one entry after the other of the same key.
 const REMOVE_IF_TRIES: usize = 64;
@@ -43,6 +44,22 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             }
         }
         self.insert_for(key, value, lifetime)
+    }
+
+    pub(crate) fn insert_until<K, S>(
+        self,
+        key: &K,
+        value: S,
+        deadline: SystemTime,
+    ) -> Result<Option<Entry<V>>, InsertError<S>>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        match deadline.duration_since(wall()) {
+            Ok(ttl) if !ttl.is_zero() => self.insert(key, value, Some(ttl)),
+            _ => Ok(self.remove(key)),
+        }
     }
 
     pub(crate) fn remove<K: Key + ?Sized>(self, key: &K) -> Option<Entry<V>> {

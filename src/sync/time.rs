@@ -3,6 +3,12 @@
 //! Both count from the same origin, and the coarse one is the exact one as it stood at the kernel's last timer tick
 //! (1 to 10 ms ago), so it is never ahead.
 
+/// The wall clock, which may be set at any time: for deadlines that are written as dates, and for nothing else.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn wall() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
 /// Nanoseconds of the exact monotonic clock.
 #[inline]
 pub(crate) fn monotonic_ns() -> u64 {

@@ -62,6 +62,7 @@ const FLOORS: [(u8, &[&str]); 9] = [
             "notes",
             "lineage",
             "scope_parts",
+            "expiry",
         ],
     ),
     (
