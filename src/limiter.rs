@@ -35,7 +35,7 @@ mod window;
 
 use std::fmt;
 
-pub use self::answer::{Cost, Dimension, LimitError, LimiterBuildError, Standing};
+pub use self::answer::{Cost, LimitError, LimiterBuildError, Standing};
 pub use self::builder::{Algorithm, Anchor, LimiterBuilder};
 use self::keyed::Operations;
 pub use self::reservation::Reservation;

@@ -25,7 +25,7 @@ use crate::notes::Notes;
 use crate::shares::Shares;
 use crate::stats::{RemovalCause, Stats};
 use crate::stripe::{Env, Lifetime, Stripe};
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Shared};
 
@@ -60,6 +60,8 @@ struct Cell {
     in_flight: AtomicU32,
     /// Memory for the next blocks of this stripe, charged as its garbage. Locked alone, or under the stripe's lock.
     husks: Mutex<Husks>,
+    /// Changed under the lock of `husks`; who reads it late takes a block from the allocator.
+    has_husks: AtomicBool,
 }
 
 /// What readers of a stripe look at; written when the directory doubles or the tick moves.
@@ -117,6 +119,7 @@ impl Store {
                     index,
                     in_flight: AtomicU32::new(0),
                     husks: Mutex::new(Husks::default()),
+                    has_husks: AtomicBool::new(false),
                 }
             })
             .collect();

@@ -69,6 +69,8 @@ pub(crate) struct Stripe {
     policy: Policy,
     /// The wheel's memory without any deadline.
     wheel_fixed: usize,
+    /// Whether table, wheel, members or policy may have grown since their memory was claimed.
+    has_grown: bool,
     /// The policy's memory, which changes when it is fitted to another number of entries.
     policy_bytes: u64,
     tails: Tails,
@@ -98,6 +100,7 @@ impl Stripe {
             policy: Policy::new(seed, weighted),
             wheel_fixed: Wheel::new().memory_bytes(),
             policy_bytes: 0,
+            has_grown: true,
             tails,
             bytes: Account::default(),
             spare_entries: 0,
@@ -214,7 +217,9 @@ impl Stripe {
             }
         };
         self.learn(env);
-        self.claim_structure(env);
+        if self.has_grown {
+            self.claim_structure(env);
+        }
         if env.bytes.excess() > 0 || env.entries.excess() > 0 {
             // The bound was lowered: each write gives a little more than it takes.
             self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT);

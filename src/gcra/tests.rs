@@ -13,11 +13,12 @@ use super::{BURST_MAX, Bucket, Pace, Wait};
 const SECOND: u64 = 1_000_000_000;
 
 fn pace(n_tokens: u64, period_ns: u64, burst: u64) -> Pace {
-    Pace::new(n_tokens, NonZeroU64::new(period_ns).unwrap(), burst)
+    let period_ns = NonZeroU64::new(period_ns).expect("a period above zero");
+    Pace::new(n_tokens, period_ns, burst)
 }
 
 fn ns(wait: Wait) -> u64 {
-    u64::try_from(wait.duration().unwrap().as_nanos()).unwrap()
+    wait.duration().expect("a wait that ends").as_nanos() as u64
 }
 
 /// Whether `n_tokens` are at most burst + rate x length; by fractions that fit the machine.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::error::KeyError;
+use crate::limits::Metered;
 
 /// What one request takes from its key's limit.
 ///
@@ -85,25 +86,6 @@ impl Standing {
     }
 }
 
-/// What a limit counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Dimension {
-    /// Calls.
-    Calls,
-    /// Bytes.
-    Bytes,
-}
-
-impl fmt::Display for Dimension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Calls => "calls",
-            Self::Bytes => "bytes",
-        })
-    }
-}
-
 /// Why a request was refused. Nothing was counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -113,7 +95,7 @@ pub enum LimitError {
     /// There is no room at present.
     Exhausted {
         /// What there is no room for.
-        which: Dimension,
+        which: Metered,
         /// The time after which the same request passes, to the nanosecond, unless others take the room first; what is
         /// reserved may be given back earlier. `None` if that time never comes.
         retry_after: Option<Duration>,
@@ -121,7 +103,7 @@ pub enum LimitError {
     /// The request costs more than a key that was never used has room for, so it never passes.
     TooLarge {
         /// What it costs too much of.
-        which: Dimension,
+        which: Metered,
         /// What it costs.
         cost: u64,
         /// The highest cost that passes.
@@ -190,7 +172,7 @@ pub enum LimiterBuildError {
     /// A fixed window bounds neither calls nor bytes.
     NoLimit,
     /// A limit of zero calls, zero bytes or a burst of zero, which nothing would ever pass.
-    ZeroLimit(Dimension),
+    ZeroLimit(Metered),
     /// The period is one that the algorithm doesn't take.
     Period {
         /// The period that was asked for.

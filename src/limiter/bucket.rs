@@ -7,10 +7,11 @@
 
 use std::num::NonZeroU64;
 
-use super::answer::{Cost, Dimension, LimitError};
+use super::answer::{Cost, LimitError};
 use super::rule::{Remaining, Rule, check_max, exhausted};
 use crate::clock::Nanos;
 use crate::gcra::{BURST_MAX, Bucket, Pace, Wait};
+use crate::limits::Metered;
 
 /// At most a burst at once, and a rate in the long run.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ impl TokenBucket {
 
 #[cold]
 fn refused(wait: Wait) -> LimitError {
-    exhausted(Dimension::Calls, wait.duration())
+    exhausted(Metered::Operations, wait.duration())
 }
 
 impl Rule for TokenBucket {
@@ -44,7 +45,7 @@ impl Rule for TokenBucket {
 
     #[inline]
     fn check_size(&self, cost: Cost) -> Result<(), LimitError> {
-        check_max(Dimension::Calls, cost.calls, self.burst)
+        check_max(Metered::Operations, cost.calls, self.burst)
     }
 
     #[inline]

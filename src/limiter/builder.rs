@@ -9,13 +9,14 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::Limiter;
-use super::answer::{Dimension, LimiterBuildError};
+use super::answer::LimiterBuildError;
 use super::bucket::TokenBucket;
 use super::keyed::{Keyed, Operations};
 use super::rule::Rule;
 use super::window::{Fixed, Sliding};
 use crate::clock::{Clock, Nanos, TimeSource};
 use crate::hash::Hasher64;
+use crate::limits::Metered;
 use crate::sync::Arc;
 
 /// How a limiter counts.
@@ -188,7 +189,7 @@ impl LimiterBuilder {
                 period,
                 burst,
             } => {
-                check_limit(burst, Dimension::Calls)?;
+                check_limit(burst, Metered::Operations)?;
                 let period_ns = NonZeroU64::new(nanos_of(period, LONG_PERIOD_MAX)?)
                     .filter(|_| calls > 0)
                     .ok_or(LimiterBuildError::ZeroRate)?;
@@ -196,7 +197,7 @@ impl LimiterBuilder {
             }
             Algorithm::SlidingWindow { calls, period } => {
                 let period_ns = nanos_of(period, SLIDING_PERIOD_MAX)?;
-                check_limit(calls, Dimension::Calls)?;
+                check_limit(calls, Metered::Operations)?;
                 if period_ns == 0 {
                     return Err(period_error(period, SLIDING_PERIOD_MAX));
                 }
@@ -212,8 +213,8 @@ impl LimiterBuilder {
                 if calls.is_none() && bytes.is_none() {
                     return Err(LimiterBuildError::NoLimit);
                 }
-                check_limit(calls.unwrap_or(u64::MAX), Dimension::Calls)?;
-                check_limit(bytes.unwrap_or(u64::MAX), Dimension::Bytes)?;
+                check_limit(calls.unwrap_or(u64::MAX), Metered::Operations)?;
+                check_limit(bytes.unwrap_or(u64::MAX), Metered::Bytes)?;
                 let phase_ns = anchor.phase_ns(period_ns);
                 self.keyed(Fixed::new(calls, bytes, period_ns, phase_ns), stripes)
             }
@@ -235,7 +236,7 @@ impl LimiterBuilder {
     }
 }
 
-fn check_limit(limit: u64, which: Dimension) -> Result<(), LimiterBuildError> {
+fn check_limit(limit: u64, which: Metered) -> Result<(), LimiterBuildError> {
     if limit == 0 {
         return Err(LimiterBuildError::ZeroLimit(which));
     }

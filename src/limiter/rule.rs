@@ -20,8 +20,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use super::answer::{Cost, Dimension, LimitError};
+use super::answer::{Cost, LimitError};
 use crate::clock::Nanos;
+use crate::limits::Metered;
 
 /// What remains of a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,13 +85,13 @@ pub(super) trait Rule: Debug + Send + Sync + 'static {
 
 /// Refuses for the time being.
 #[cold]
-pub(super) fn exhausted(which: Dimension, retry_after: Option<Duration>) -> LimitError {
+pub(super) fn exhausted(which: Metered, retry_after: Option<Duration>) -> LimitError {
     LimitError::Exhausted { which, retry_after }
 }
 
 /// Refuses for good if a cost is above what passes at most.
 #[inline]
-pub(super) fn check_max(which: Dimension, cost: u64, cost_max: u64) -> Result<(), LimitError> {
+pub(super) fn check_max(which: Metered, cost: u64, cost_max: u64) -> Result<(), LimitError> {
     if cost <= cost_max {
         return Ok(());
     }

@@ -25,9 +25,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::answer::{Cost, Dimension, LimitError};
+use super::answer::{Cost, LimitError};
 use super::rule::{Remaining, Rule, check_max, exhausted};
 use crate::clock::Nanos;
+use crate::limits::Metered;
 
 /// At most so many calls in every interval of a period's length.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +119,7 @@ impl Rule for Sliding {
 
     #[inline]
     fn check_size(&self, cost: Cost) -> Result<(), LimitError> {
-        check_max(Dimension::Calls, cost.calls, self.calls)
+        check_max(Metered::Operations, cost.calls, self.calls)
     }
 
     #[inline]
@@ -130,7 +131,7 @@ impl Rule for Sliding {
             return Ok(());
         }
         let wait = self.wait_for(log, log.n_used - n_used_max, now);
-        Err(exhausted(Dimension::Calls, Some(wait)))
+        Err(exhausted(Metered::Operations, Some(wait)))
     }
 
     #[inline]
@@ -268,17 +269,21 @@ impl Rule for Fixed {
 
     #[inline]
     fn check_size(&self, cost: Cost) -> Result<(), LimitError> {
-        check_max(Dimension::Calls, cost.calls, self.calls.unwrap_or(u64::MAX))?;
-        check_max(Dimension::Bytes, cost.bytes, self.bytes.unwrap_or(u64::MAX))
+        check_max(
+            Metered::Operations,
+            cost.calls,
+            self.calls.unwrap_or(u64::MAX),
+        )?;
+        check_max(Metered::Bytes, cost.bytes, self.bytes.unwrap_or(u64::MAX))
     }
 
     #[inline]
     fn room(&self, tally: &mut Tally, cost: Cost, now: Nanos) -> Result<(), LimitError> {
         self.settle(tally, now);
         let which = if !fits(cost.calls, tally.calls, self.calls) {
-            Dimension::Calls
+            Metered::Operations
         } else if !fits(cost.bytes, tally.bytes, self.bytes) {
-            Dimension::Bytes
+            Metered::Bytes
         } else {
             return Ok(());
         };

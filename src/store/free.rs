@@ -160,12 +160,17 @@ impl Store {
             husks.push(husk);
         }
         std::mem::swap(&mut *kept, husks);
+        cell.has_husks.store(kept.len() > 0, Ordering::Relaxed);
         added
     }
 
     /// Frees the memory that is kept for a stripe's next blocks. Whether there was any.
     pub(super) fn drop_husks(&self, cell: &Cell) -> bool {
-        let husks = std::mem::take(&mut *cell.husks.lock());
+        let husks = {
+            let mut kept = cell.husks.lock();
+            cell.has_husks.store(false, Ordering::Relaxed);
+            std::mem::take(&mut *kept)
+        };
         let bytes = husks.bytes();
         drop(husks);
         if bytes > 0 {

@@ -7,6 +7,7 @@ use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{PoolId, Turn};
 use crate::stripe::{Claims, ENTRY_SHARE, Home, Lifetime, Put, Stripe, cost, pool_of};
+use crate::sync::atomic::Ordering;
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -33,7 +34,7 @@ impl Store {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
         let cell = self.cell(hash);
         if needed <= (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN) {
-            let husk = cell.husks.lock().pop();
+            let husk = cell.pop_husk();
             let reused = husk.as_ref().map_or(0, Husk::bytes);
             return Ok(Reservation {
                 store: self,
@@ -277,6 +278,22 @@ impl Store {
             }
         }
         any
+    }
+}
+
+impl Cell {
+    /// Memory for the stripe's next block, if any is kept.
+    #[inline]
+    fn pop_husk(&self) -> Option<Husk> {
+        if !self.has_husks.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut husks = self.husks.lock();
+        let husk = husks.pop();
+        if husks.len() == 0 {
+            self.has_husks.store(false, Ordering::Relaxed);
+        }
+        husk
     }
 }
 

@@ -113,6 +113,7 @@ impl Stripe {
     /// Merges segments that have become nearly empty, a pair at a time.
     pub(super) fn shrink(&mut self, env: &Env<'_>, hash: KeyHash) {
         let before = self.pending.segments.len();
+        self.has_grown = true;
         let mut writer = self.table.writer(env.shared);
         if writer.shrink(
             hash,

@@ -143,6 +143,7 @@ impl Stripe {
     pub(super) fn fit_policy(&mut self) {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
         if capacity == 0 || len > 2 * capacity || 4 * len.max(16) < capacity {
+            self.has_grown = true;
             self.policy.resize(len.max(1));
             self.policy_bytes = self.policy.memory_bytes() as u64;
         }

@@ -75,6 +75,7 @@ impl Stripe {
     }
 
     pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {
+        self.has_grown = false;
         let structure = self.structure_bytes();
         if structure != self.bytes.structure() {
             self.bytes.set_structure(structure, env.bytes);
@@ -109,7 +110,8 @@ impl Stripe {
         } else {
             0
         };
-        let mut needed = cost(draft.as_ref()) + growth_bytes;
+        let entry = cost(draft.as_ref());
+        let mut needed = entry + growth_bytes;
         let place = PlaceWord::from_bits(draft.as_ref().place());
         if is_new && place != PlaceWord::ROOT {
             needed += self.members.growth_bytes(place) as u64;
@@ -117,6 +119,7 @@ impl Stripe {
         if lifetime.is_timed() {
             needed += self.wheel.growth_bytes() as u64;
         }
+        self.has_grown |= needed > entry;
         if self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
             Funding::Done { growth_bytes }
         } else {

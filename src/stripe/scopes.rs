@@ -37,9 +37,10 @@ impl Stripe {
             Ok(generation) => generation,
             Err(ScopeEnded) => {
                 let writer = self.table.writer(env.shared);
-                if let Some(claim) = writer.block(loc).map(cost) {
-                    env.shares
-                        .give_back(PoolId::from_bits(home.word.pool()), claim);
+                let pool = PoolId::from_bits(home.word.pool());
+                // What belongs to nobody was claimed by nobody.
+                if let Some(block) = writer.block(loc).filter(|_| pool != PoolId::ROOT) {
+                    env.shares.give_back(pool, cost(block));
                 }
                 return self.leave(env, loc, hash, RemovalCause::Invalidated);
             }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{
-    Algorithm, Anchor, Clock, Cost, Dimension, LimitError, Limiter, ManualClock, Nanos, SystemClock,
+    Algorithm, Anchor, Clock, Cost, LimitError, Limiter, ManualClock, Metered, Nanos, SystemClock,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -271,7 +271,7 @@ fn e85_a_period_of_zero_is_for_ever() {
     clock.advance(Duration::from_secs(86_400 * 365 * 100));
     maintain_fully(&limiter);
     let refused = LimitError::Exhausted {
-        which: Dimension::Calls,
+        which: Metered::Operations,
         retry_after: None,
     };
     assert_eq!(limiter.check("key", 1), Err(refused));
@@ -295,15 +295,15 @@ fn z133_calls_and_bytes_count_together_or_not_at_all() {
     };
     assert_eq!(
         which(limiter.check("key", cost(1, 101))),
-        Some(Dimension::Bytes)
+        Some(Metered::Bytes)
     );
     assert_eq!(
         which(limiter.check("key", cost(3, 1))),
-        Some(Dimension::Calls)
+        Some(Metered::Operations)
     );
     assert_eq!(
         which(limiter.check("key", cost(1, 1001))),
-        Some(Dimension::Bytes)
+        Some(Metered::Bytes)
     );
     let standing = limiter.check("key", cost(2, 100)).unwrap();
     assert_eq!((standing.remaining, standing.remaining_bytes), (0, Some(0)));

@@ -6,7 +6,8 @@ use super::super::{Bucket, Pace, Wait};
 use super::Meter;
 
 fn pace(n_tokens: u64, period_ns: u64, burst: u64) -> Pace {
-    Pace::new(n_tokens, NonZeroU64::new(period_ns).unwrap(), burst)
+    let period_ns = NonZeroU64::new(period_ns).expect("a period above zero");
+    Pace::new(n_tokens, period_ns, burst)
 }
 
 #[test]
@@ -253,10 +254,8 @@ proptest! {
                     returned += units;
                     admitted.push((at, used));
                 }
-                Step::Take(cost) | Step::Use(cost) => {
-                    if meter.try_take([cost, 0]).is_ok() {
-                        admitted.push((now, cost));
-                    }
+                Step::Take(cost) | Step::Use(cost) if meter.try_take([cost, 0]).is_ok() => {
+                    admitted.push((now, cost));
                 }
                 _ => {}
             }

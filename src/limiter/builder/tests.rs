@@ -25,7 +25,7 @@ fn parameters_are_checked() {
     let period = |period, period_max| LimiterBuildError::Period { period, period_max };
     refuses(
         sliding(0, second),
-        LimiterBuildError::ZeroLimit(Dimension::Calls),
+        LimiterBuildError::ZeroLimit(Metered::Operations),
     );
     for wrong in [
         Duration::ZERO,
@@ -40,11 +40,11 @@ fn parameters_are_checked() {
     refuses(fixed(None, None, second), LimiterBuildError::NoLimit);
     refuses(
         fixed(Some(0), None, second),
-        LimiterBuildError::ZeroLimit(Dimension::Calls),
+        LimiterBuildError::ZeroLimit(Metered::Operations),
     );
     refuses(
         fixed(Some(1), Some(0), second),
-        LimiterBuildError::ZeroLimit(Dimension::Bytes),
+        LimiterBuildError::ZeroLimit(Metered::Bytes),
     );
     refuses(
         fixed(Some(1), None, Duration::MAX),

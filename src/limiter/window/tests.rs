@@ -225,7 +225,7 @@ proptest! {
                 }
                 Err(LimitError::TooLarge { cost, cost_max, .. }) => prop_assert!(cost > cost_max),
                 Err(LimitError::Exhausted { which, retry_after: Some(after) }) => {
-                    let short = if calls_fit { Dimension::Bytes } else { Dimension::Calls };
+                    let short = if calls_fit { Metered::Bytes } else { Metered::Operations };
                     prop_assert_eq!(which, short);
                     prop_assert!(!(calls_fit && bytes_fit));
                     let at = now + after.as_nanos() as u64;
@@ -312,7 +312,7 @@ fn e85_a_period_of_zero_never_resets() {
     assert_eq!(rule.idle_at(&tally), Nanos::MAX);
     for now in [6, u64::MAX - 1, u64::MAX] {
         let refused = admit(&rule, &mut tally, Cost::calls(1), Nanos(now));
-        assert_eq!(refused, Err(exhausted(Dimension::Calls, None)));
+        assert_eq!(refused, Err(exhausted(Metered::Operations, None)));
     }
     give_back(&rule, &mut tally, Cost::calls(1), 5, u64::MAX);
     assert_eq!(

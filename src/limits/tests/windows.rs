@@ -208,9 +208,9 @@ fn check_threads(limit: Limit, admitted: &[(u64, u64)]) {
         begun_from[at] += begun_from[at + 1];
         ended_from[at] += ended_from[at + 1];
     }
-    for from in 0..n_slots {
-        for to in from + 1..=n_slots {
-            let sum = begun_from[from].saturating_sub(ended_from[to]);
+    for (from, begun) in begun_from.iter().enumerate() {
+        for (to, ended) in ended_from.iter().enumerate().skip(from + 1) {
+            let sum = begun.saturating_sub(*ended);
             let length = (to - from) as u64 * slot_ns;
             assert!(limit.holds(sum, length), "{sum} in {length} ns");
         }
