@@ -68,7 +68,7 @@ impl<V: Value + ?Sized> Builder<V> {
     }
 
     /// Sets the number of stripes, a power of two up to 1024: writers of different stripes don't wait for each other.
-    /// By default eight a core, but fewer where a stripe would have less than a thousand entries or a megabyte.
+    /// By default four a core, but fewer where a stripe would have less than a thousand entries or a megabyte.
     #[must_use]
     pub fn stripes(mut self, n: usize) -> Self {
         self.stripes = Some(n);

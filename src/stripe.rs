@@ -45,7 +45,7 @@ const EXPIRE_PER_WRITE: usize = 4;
 /// The same of entries whose scope has ended.
 const SWEEP_PER_WRITE: usize = 4;
 /// Entries of a pool among which its victim is chosen.
-const EVICT_POOL_OF: usize = 8;
+const EVICT_POOL_OF: usize = 16;
 /// Victims that one hold of the lock takes out at most.
 const EVICT_PER_HOLD: usize = 64;
 /// Entries that a write takes out beyond its need while the cache is above a lowered bound.

@@ -8,6 +8,9 @@ use crate::policy::Meta;
 use crate::shares::{PoolId, Turn};
 use crate::table::Loc;
 
+/// A pool has most of a stripe with so many quarters of its entries: the lowest of a bucket is then its own, mostly.
+const POOL_QUARTERS: u64 = 3;
+
 /// How an attempt to make room in this stripe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
@@ -40,7 +43,7 @@ impl Stripe {
         match env.shares.gives_way(claimer, bytes) {
             Turn::Anyone => made(self.evict(env, spared, now, |_| true)),
             Turn::Pool(PoolId::ROOT) => {
-                if self.evict(env, spared, now, |block| pool_of(block) == PoolId::ROOT) {
+                if self.evict_where(env, spared, now, |block| pool_of(block) == PoolId::ROOT) {
                     Room::Made
                 } else {
                     Room::Elsewhere(PoolId::ROOT)
@@ -49,9 +52,42 @@ impl Stripe {
             Turn::Pool(pool) => self.evict_of(env, pool, spared, now),
             Turn::NotFound => {
                 let may_go = |block: BlockRef<'_>| env.shares.may_give_way(pool_of(block), claimer);
-                made(self.evict(env, spared, now, may_go))
+                made(self.evict_where(env, spared, now, may_go))
             }
         }
+    }
+
+    /// Takes one entry out that `may_go`: of the policy's choice, or, where samples show others alone, the lowest in rank of the
+    /// next bucket that has one.
+    fn evict_where(
+        &mut self,
+        env: &Env<'_>,
+        spared: Option<Loc>,
+        now: Nanos,
+        may_go: impl Fn(BlockRef<'_>) -> bool + Copy,
+    ) -> bool {
+        if self.evict(env, spared, now, may_go) {
+            return true;
+        }
+        let ranker = self.policy.ranker();
+        let mut writer = self.table.writer(env.shared);
+        let mut lowest: Option<((bool, u32), Loc)> = None;
+        for _ in 0..WALK {
+            writer.sweep(|writer, loc, meta| {
+                let block = writer.block(loc).filter(|&block| may_go(block));
+                if let Some(block) = block.filter(|_| Some(loc) != spared) {
+                    let rank = ranker.rank(Meta::from_bits(meta)).unwrap_or(u32::MAX);
+                    let rank = (block.has_handles(), rank);
+                    if lowest.is_none_or(|(other, _)| rank < other) {
+                        lowest = Some((rank, loc));
+                    }
+                }
+            });
+            if lowest.is_some() {
+                break;
+            }
+        }
+        lowest.map(|(_, loc)| self.evict_at(env, loc)).is_some()
     }
 
     /// Takes out one entry of a pool: expired and invalidated ones first, then the lowest in rank of the next few.
@@ -59,8 +95,15 @@ impl Stripe {
         self.evict_of(env, pool, None, now) == Room::Made
     }
 
+    /// A pool with most of the stripe is met by the policy's own sample, which is the better choice; another has a list.
     fn evict_of(&mut self, env: &Env<'_>, pool: PoolId, spared: Option<Loc>, now: Nanos) -> Room {
         if self.take_ended(env, now) {
+            return Room::Made;
+        }
+        let here = self.members.pool(pool.bits()).n_entries;
+        if here * 4 >= self.table.len() as u64 * POOL_QUARTERS
+            && self.evict(env, spared, now, |block| pool_of(block) == pool)
+        {
             return Room::Made;
         }
         let mut named = Vec::with_capacity(EVICT_POOL_OF);
@@ -158,6 +201,9 @@ impl Stripe {
         }
     }
 }
+
+/// Buckets that are walked for an entry that may go.
+const WALK: usize = 128;
 
 /// Who is charged for an entry.
 pub(crate) fn pool_of(block: BlockRef<'_>) -> PoolId {

@@ -26,14 +26,14 @@ impl<'c, V: Value + ?Sized> NamedCache<'c, V> {
     /// [`AdmitError`]: which limit, and when the same would pass.
     pub fn admit(&self, cost: impl Into<Cost>) -> Result<Scope<'c, V>, AdmitError> {
         let Cost { calls, bytes } = cost.into();
-        let charter = charter_of(&self.local).ok_or(AdmitError::Closed)?;
+        let charter = self.made().map_err(|_| AdmitError::Closed)?;
         charter
             .admit(self.inner.store.time(), calls, bytes)
             .map_err(|(whose, limit)| AdmitError::Exceeded { whose, limit })?;
         Ok(self.scope())
     }
 
-    /// Counts bytes that were read: see [`Tenant::charge`].
+    /// Counts bytes that were read: see [`Tenant::charge`](super::Tenant::charge).
     pub fn charge(&self, bytes: u64) {
         if let Some(charter) = charter_of(&self.local) {
             charter.charge(self.inner.store.time(), bytes);
@@ -78,10 +78,10 @@ impl<'c, V: Value + ?Sized> NamedCache<'c, V> {
         Ok(self.made()?.limits())
     }
 
-    /// Changes the limits: as [`Tenant::set_limits`]. The default cache's are those of its tenant.
+    /// Changes the limits: as [`Tenant::set_limits`](super::Tenant::set_limits). The default cache's are those of its tenant.
     ///
     /// # Errors
-    /// As [`Tenant::create_cache`], and `NoSuchCache`; nothing has changed then.
+    /// As [`Tenant::create_cache`](super::Tenant::create_cache), and `NoSuchCache`; nothing has changed then.
     pub fn set_limits(&self, limits: Limits) -> Result<(), TenantError> {
         self.inner.set_limits(self.made()?, limits)
     }
