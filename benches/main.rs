@@ -7,6 +7,7 @@ mod get_many;
 mod insert;
 mod mix;
 mod read;
+mod scopes;
 mod support;
 mod ttl;
 
@@ -24,6 +25,6 @@ fn settings() -> Criterion {
 criterion_group! {
     name = all;
     config = settings();
-    targets = get::bench, read::bench, get_many::bench, insert::bench, churn::bench, mix::bench, ttl::bench, expiry::bench
+    targets = get::bench, read::bench, get_many::bench, insert::bench, churn::bench, mix::bench, ttl::bench, expiry::bench, scopes::bench
 }
 criterion_main!(all);

@@ -202,3 +202,6 @@ impl Key for ScopeParts<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

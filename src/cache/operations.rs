@@ -155,7 +155,8 @@ macro_rules! operations {
                 self.view().set_ttl(&key, ttl)
             }
 
-            /// Walks over the entries, in no order that means anything; no use of them.
+            /// Walks over the entries, in no order that means anything; no use of them. A cache's walk goes through all its scopes, a
+            /// scope's through the scope itself.
             ///
             /// An entry whose key is present throughout the walk is yielded exactly once. Entries that come, go or are replaced
             /// meanwhile may or may not be seen.
@@ -180,7 +181,8 @@ macro_rules! operations {
                 self.view().clear();
             }
 
-            /// The number of entries; those whose deadline has passed count until their memory is taken back.
+            /// The number of entries; those whose deadline has passed or, of a cache, whose scope has ended, count until their memory is
+            /// taken back.
             ///
             /// Cost: each stripe's lock once, shortly.
             pub fn len(&self) -> usize {

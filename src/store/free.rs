@@ -272,7 +272,7 @@ impl Store {
         let expired = stripe.expire(&env, now, budget);
         let mut steps = expired.steps;
         let swept = stripe.sweep(&env, budget.saturating_sub(steps));
-        steps += swept.steps;
+        steps += swept.steps + swept.looks;
         stripe.follow_bounds(&env);
         let above = |store: &Store| store.bytes.excess() > 0 || store.entries.excess() > 0;
         stripe.trim_all(&env);

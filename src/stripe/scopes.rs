@@ -25,6 +25,8 @@ pub(crate) struct Home<'a> {
 pub(crate) struct Swept {
     /// Entries that were taken out.
     pub(crate) steps: usize,
+    /// Scopes that were looked at in vain, if the budget ended that.
+    pub(crate) looks: usize,
     /// Whether nothing is left that is known, or could be, unreachable.
     pub(crate) done: bool,
 }
@@ -101,6 +103,7 @@ impl Stripe {
         if self.members.len() == 0 {
             return Swept {
                 steps: 0,
+                looks: 0,
                 done: true,
             };
         }
@@ -124,6 +127,7 @@ impl Stripe {
         }
         Swept {
             steps,
+            looks: if sought || steps > 0 { 0 } else { budget },
             done: sought && self.members.next_dead().is_none(),
         }
     }

@@ -21,4 +21,5 @@ mod limiter;
 mod machine;
 mod model;
 mod properties;
+mod scopes;
 mod tools;
