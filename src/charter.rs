@@ -43,7 +43,8 @@ use crate::sync::{Arc, Mutex};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Charged bytes that nobody else's inserts take away. The guarantees of all tenants fit the cache's capacity, those of a
-    /// tenant's named caches its own guarantee. What isn't used is lent.
+    /// tenant's named caches its own guarantee. What isn't used is lent. The engine's own structure is paid from the capacity too: leave
+    /// a fifth of it unguaranteed, or the last inserts within a guarantee may find no room.
     pub guaranteed_bytes: u64,
     /// Charged bytes that are never exceeded; an insert beyond evicts the tenant's own entries.
     pub max_bytes: Option<u64>,
@@ -55,7 +56,7 @@ pub struct Limits {
     pub key_bytes_max: Option<u64>,
     /// The time to live where an insert names none; without it, that of the tenant, then of the cache.
     pub default_ttl: Option<Duration>,
-    /// The longest time to live. An entry can't be without one then.
+    /// The longest time to live. An entry can't be without one then. 584 years and more are no limit.
     pub ttl_max: Option<Duration>,
     /// What happens to a time to live above `ttl_max`.
     pub long_ttl: LongTtl,
@@ -189,7 +190,9 @@ impl Charter {
         set(&self.item_bytes_max, limits.item_bytes_max.unwrap_or(NONE));
         set(&self.key_bytes_max, limits.key_bytes_max.unwrap_or(NONE));
         set(&self.default_ttl, ns(limits.default_ttl));
-        set(&self.ttl_max, ns(limits.ttl_max));
+        // What is longer than can be told is no limit, or else the longest time of all would be above it.
+        let ttl_max = limits.ttl_max.map_or(u128::MAX, |ttl| ttl.as_nanos());
+        set(&self.ttl_max, u64::try_from(ttl_max).unwrap_or(NONE));
         self.clamps
             .store(limits.long_ttl == LongTtl::Clamp, Ordering::Relaxed);
     }

@@ -192,6 +192,7 @@ impl<G> Members<G> {
     }
 
     /// What a pool has here, in all its scopes.
+    #[cfg(test)]
     pub(crate) fn pool(&self, pool: u32) -> Holding {
         self.pools
             .find(u64::from(pool))

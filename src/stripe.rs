@@ -34,8 +34,8 @@ use crate::wheel::Wheel;
 
 use evict::Pool;
 pub(crate) use exchange::{Batch, Claims, ENTRY_SHARE, Env, Put, cost};
-use pools::Room;
 pub(crate) use pools::pool_of;
+use pools::{REMEMBERED, Remembered, Room};
 use room::Funding;
 pub(crate) use scopes::Home;
 pub(crate) use time::Lifetime;
@@ -45,7 +45,7 @@ const EXPIRE_PER_WRITE: usize = 4;
 /// The same of entries whose scope has ended.
 const SWEEP_PER_WRITE: usize = 4;
 /// Entries of a pool among which its victim is chosen.
-const EVICT_POOL_OF: usize = 16;
+const EVICT_POOL_OF: usize = 8;
 /// Victims that one hold of the lock takes out at most.
 const EVICT_PER_HOLD: usize = 64;
 /// Entries that a write takes out beyond its need while the cache is above a lowered bound.
@@ -83,6 +83,7 @@ pub(crate) struct Stripe {
     inserts: u32,
     sweep_credit: u64,
     pool: Pool,
+    remembered: [Remembered; REMEMBERED],
     /// The last victim, which the policy has not been told of.
     fallen: Option<(KeyHash, Meta)>,
     counts: Counts,
@@ -111,6 +112,7 @@ impl Stripe {
             inserts: 0,
             sweep_credit: 0,
             pool: Pool::new(),
+            remembered: std::array::from_fn(|_| Remembered::new()),
             fallen: None,
             counts: Counts::default(),
         };

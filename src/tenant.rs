@@ -16,6 +16,7 @@ pub use self::named::NamedCache;
 use crate::cache::{Cache, Inner};
 use crate::charter::{AdmitError, Charter, Limits, TenantError};
 use crate::entry::Value;
+use crate::error::MAX_KEY_BYTES;
 use crate::limiter::Cost;
 use crate::lineage::{Kind, Local, Name, Owner, ScopeError};
 use crate::scope::Scope;
@@ -64,13 +65,8 @@ impl<V: Value + ?Sized> Cache<V> {
         let inner = self.inner();
         check_name(name)?;
         limits.check()?;
-        let shares = inner.store.shares();
-        let owner = inner.directory.create(name, None, || {
-            let pool = shares.add(None, limits.guaranteed_bytes, limits.max_bytes())?;
-            let charter = Charter::new(pool, shares, None, limits);
-            Ok(Owner::with_charter(pool.bits(), charter))
-        })?;
-        let local = view_of(inner, None, tenant_name(name), &owner)?;
+        let make = || inner.make(None, tenant_name(name), limits);
+        let local = inner.directory.create(name, None, make)?;
         Ok(Tenant { inner, local })
     }
 
@@ -96,19 +92,14 @@ impl<V: Value + ?Sized> Cache<V> {
     /// refuse what is written. False if there is none of that name.
     pub fn delete_tenant(&self, name: &str) -> bool {
         let inner = self.inner();
-        let Some(owner) = inner.directory.take(name) else {
-            return false;
-        };
-        // What is made below from now on finds its tenant closed, and takes itself back.
-        inner.store.registry().close(&owner);
-        for cache in Charter::of(&owner)
-            .into_iter()
-            .flat_map(|charter| charter.caches().take_all())
-        {
-            inner.end(&cache);
-        }
-        inner.end(&owner);
-        true
+        inner.directory.take(name, |owner| {
+            // Who makes a cache below looks at this under the lock that is taken next: it's refused, or met here.
+            inner.store.registry().close(owner);
+            if let Some(charter) = Charter::of(owner) {
+                charter.caches().take_all(|cache| inner.end(cache));
+            }
+            inner.end(owner);
+        })
     }
 
     /// The tenants and their limits, sorted by name.
@@ -142,6 +133,7 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     /// # Errors
     /// [`TenantError::NoSuchTenant`] if the tenant was deleted meanwhile.
     pub fn default_cache(&self) -> Result<NamedCache<'c, V>, TenantError> {
+        self.made()?;
         // The names that users give are strings; this is the number zero.
         let name = Name {
             kind: Kind::Cache,
@@ -166,29 +158,14 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     ) -> Result<NamedCache<'c, V>, TenantError> {
         check_name(name)?;
         limits.check()?;
-        let charter = self.made()?;
-        let caches = charter.caches();
-        let above = self.local.owner().ok_or(TenantError::NoSuchTenant)?;
-        let shares = self.inner.store.shares();
-        let owner = caches.create(name, charter.limits().caches_max, || {
-            let parent = Some(charter.pool());
-            let pool = shares.add(parent, limits.guaranteed_bytes, limits.max_bytes())?;
-            let charter = Charter::new(pool, shares, Some(Arc::clone(above)), limits);
-            Ok(Owner::with_charter(pool.bits(), charter))
+        let (inner, charter) = (self.inner, self.made()?);
+        let n_max = charter.limits().caches_max;
+        let local = charter.caches().create(name, n_max, || {
+            // Asked again under the lock that a deletion of the tenant takes after closing it.
+            self.made()?;
+            inner.make(Some(&self.local), cache_name(name), limits)
         })?;
-        let local = view_of(self.inner, Some(&self.local), cache_name(name), &owner);
-        if local.is_err() || above.is_closed() {
-            // The tenant was deleted meanwhile, and may not have met this cache.
-            if caches.take_this(name, &owner) {
-                self.inner.end(&owner);
-            }
-            return Err(TenantError::NoSuchTenant);
-        }
-        let inner = self.inner;
-        Ok(NamedCache {
-            inner,
-            local: local?,
-        })
+        Ok(NamedCache { inner, local })
     }
 
     /// Finds a named cache.
@@ -208,14 +185,9 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
 
     /// Deletes a named cache: as [`Cache::delete_tenant`]. False if there is none of that name.
     pub fn delete_cache(&self, name: &str) -> bool {
-        let owner = self
-            .made()
-            .ok()
-            .and_then(|charter| charter.caches().take(name));
-        owner.is_some_and(|owner| {
-            self.inner.end(&owner);
-            true
-        })
+        let end = |owner: &Owner| self.inner.end(owner);
+        self.made()
+            .is_ok_and(|charter| charter.caches().take(name, end))
     }
 
     /// The named caches and their limits, sorted by name.
@@ -290,6 +262,28 @@ impl<V: Value + ?Sized> Inner<V> {
         })
     }
 
+    /// Makes an owner with a pool, below a tenant or not, and a view of it.
+    fn make(
+        &self,
+        above: Option<&Local>,
+        name: Name<'_>,
+        limits: Limits,
+    ) -> Result<(Arc<Owner>, Arc<Local>), TenantError> {
+        let shares = self.store.shares();
+        let tenant = above.and_then(Local::owner);
+        let parent = tenant.map(|owner| PoolId::from_bits(owner.pool()));
+        let pool = shares.add(parent, limits.guaranteed_bytes, limits.max_bytes())?;
+        let charter = Charter::new(pool, shares, tenant.cloned(), limits);
+        let owner = Owner::with_charter(pool.bits(), charter);
+        match view_of(self, above, name, &owner) {
+            Ok(local) => Ok((owner, local)),
+            Err(error) => {
+                self.end(&owner);
+                Err(error)
+            }
+        }
+    }
+
     /// Ends an owner that is no longer in its directory.
     fn end(&self, owner: &Owner) {
         self.store.registry().close(owner);
@@ -317,6 +311,12 @@ fn cache_name(name: &str) -> Name<'_> {
 fn check_name(name: &str) -> Result<(), TenantError> {
     if name.trim().is_empty() {
         return Err(TenantError::Name(ScopeError::Empty));
+    }
+    if name.len() > MAX_KEY_BYTES {
+        return Err(TenantError::Name(ScopeError::TooLong {
+            len_bytes: name.len(),
+            max_bytes: MAX_KEY_BYTES,
+        }));
     }
     Ok(())
 }

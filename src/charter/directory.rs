@@ -11,13 +11,13 @@ use crate::sync::{Arc, Mutex};
 pub(crate) struct Directory(Mutex<BTreeMap<Box<str>, Arc<Owner>>>);
 
 impl Directory {
-    /// Makes an owner under a name that is free.
-    pub(crate) fn create(
+    /// Makes an owner under a name that is free; what `make` gives with it. `make` runs under the lock of the directory.
+    pub(crate) fn create<T>(
         &self,
         name: &str,
         n_max: Option<usize>,
-        make: impl FnOnce() -> Result<Arc<Owner>, TenantError>,
-    ) -> Result<Arc<Owner>, TenantError> {
+        make: impl FnOnce() -> Result<(Arc<Owner>, T), TenantError>,
+    ) -> Result<T, TenantError> {
         let mut names = self.0.lock();
         if names.contains_key(name) {
             return Err(TenantError::AlreadyExists);
@@ -25,32 +25,33 @@ impl Directory {
         if let Some(n_max) = n_max.filter(|&n_max| names.len() >= n_max) {
             return Err(TenantError::TooManyCaches { n_max });
         }
-        let owner = make()?;
-        names.insert(name.into(), Arc::clone(&owner));
-        Ok(owner)
+        let (owner, with) = make()?;
+        names.insert(name.into(), owner);
+        Ok(with)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Owner>> {
         self.0.lock().get(name).cloned()
     }
 
-    /// Forgets a name.
-    pub(crate) fn take(&self, name: &str) -> Option<Arc<Owner>> {
-        self.0.lock().remove(name)
-    }
-
-    /// The same, if the name still stands for this owner.
-    pub(crate) fn take_this(&self, name: &str, owner: &Arc<Owner>) -> bool {
+    /// Forgets a name; whether there was one. `end` ends its owner under the lock of the directory, so that who finds the
+    /// name free, or all names gone, finds the owner ended.
+    pub(crate) fn take(&self, name: &str, end: impl FnOnce(&Owner)) -> bool {
         let mut names = self.0.lock();
-        let is_this = names
-            .get(name)
-            .is_some_and(|other| Arc::ptr_eq(owner, other));
-        is_this && names.remove(name).is_some()
+        let owner = names.remove(name);
+        if let Some(owner) = &owner {
+            end(owner);
+        }
+        drop(names);
+        owner.is_some()
     }
 
-    /// Forgets all names.
-    pub(crate) fn take_all(&self) -> impl Iterator<Item = Arc<Owner>> + use<> {
-        std::mem::take(&mut *self.0.lock()).into_values()
+    /// Forgets all names, likewise.
+    pub(crate) fn take_all(&self, mut end: impl FnMut(&Owner)) {
+        let mut names = self.0.lock();
+        let all = std::mem::take(&mut *names);
+        all.values().for_each(|owner| end(owner));
+        drop(names);
     }
 
     /// The names with their limits, sorted.
@@ -61,5 +62,16 @@ impl Directory {
             .iter()
             .filter_map(|(name, owner)| Some((String::from(&**name), limits(owner)?)))
             .collect()
+    }
+}
+
+impl Drop for Directory {
+    /// A tenant and its caches name each other: they are parted here, or would outlive the cache that they're of.
+    fn drop(&mut self) {
+        self.take_all(|owner| {
+            if let Some(charter) = Charter::of(owner) {
+                charter.caches().take_all(|_| ());
+            }
+        });
     }
 }

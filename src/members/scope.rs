@@ -128,6 +128,7 @@ impl Pool {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn holding(&self) -> Holding {
         Holding {
             n_entries: u64::from(self.n_entries),

@@ -118,6 +118,7 @@ impl Store {
             } else {
                 freed += cost(block.as_ref());
                 if let Some(husk) = self.release_quietly(block)
+                    && !self.is_large(husk.bytes())
                     && husks.len() < HUSKS_MAX
                     && husks.bytes() + husk.bytes() <= husks_bytes_max
                 {
@@ -141,27 +142,37 @@ impl Store {
             }
         }
         let mut stripe = cell.back.lock();
-        let kept = self.keep(cell, &mut husks);
+        let kept = husks.bytes();
         stripe.settle(&self.env(cell), freed - kept, kept, stuck);
+        let declined = self.keep(cell, husks, husks_bytes_max);
         drop(stripe);
         drop(in_flight);
+        self.end_husks(cell, declined);
         freed > 0
     }
 
-    /// Keeps memory for the stripe's next blocks, unless enough is kept; how many bytes more. Under the stripe's lock, so that
-    /// nobody uses what isn't accounted for.
-    fn keep(&self, cell: &Cell, husks: &mut Husks) -> u64 {
+    /// Keeps memory for the stripe's next blocks, as far as it may; gives back what isn't kept, still charged. Under the stripe's
+    /// lock, so that nobody uses what isn't accounted for.
+    fn keep(&self, cell: &Cell, mut husks: Husks, bytes_max: u64) -> Husks {
         let mut kept = cell.husks.lock();
-        if kept.len() > HUSKS_MAX / 2 {
-            return 0;
+        if kept.len() > HUSKS_MAX / 2 || kept.bytes() + husks.bytes() > bytes_max {
+            return husks;
         }
-        let added = husks.bytes();
         while let Some(husk) = kept.pop() {
             husks.push(husk);
         }
-        std::mem::swap(&mut *kept, husks);
+        std::mem::swap(&mut *kept, &mut husks);
         cell.has_husks.store(kept.len() > 0, Ordering::Relaxed);
-        added
+        husks
+    }
+
+    /// Frees memory that was kept; its charge ends afterwards.
+    fn end_husks(&self, cell: &Cell, husks: Husks) {
+        let bytes = husks.bytes();
+        drop(husks);
+        if bytes > 0 {
+            cell.back.lock().reuse(bytes);
+        }
     }
 
     /// Frees the memory that is kept for a stripe's next blocks. Whether there was any.
@@ -171,12 +182,9 @@ impl Store {
             cell.has_husks.store(false, Ordering::Relaxed);
             std::mem::take(&mut *kept)
         };
-        let bytes = husks.bytes();
-        drop(husks);
-        if bytes > 0 {
-            cell.back.lock().reuse(bytes);
-        }
-        bytes > 0
+        let any = husks.len() > 0;
+        self.end_husks(cell, husks);
+        any
     }
 
     /// Ends the cache's own count. A panic in the value's drop is contained and counted.
@@ -284,6 +292,7 @@ impl Store {
         }
         stripe.shrink_wheel(&env, STEPS_PER_HOLD);
         stripe.shrink_members(&env, STEPS_PER_HOLD);
+        stripe.shrink_policy();
         stripe.claim_structure(&env);
         let more = !expired.done || !swept.done || above(self) && stripe.len() > 0;
         self.finish(cell, stripe);

@@ -33,7 +33,7 @@ impl Store {
     ) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
         let cell = self.cell(hash);
-        if needed <= (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN) {
+        if !self.is_large(needed) {
             let husk = cell.pop_husk();
             let reused = husk.as_ref().map_or(0, Husk::bytes);
             return Ok(Reservation {
@@ -74,6 +74,11 @@ impl Store {
                 return Err(self.give_up(cell, search.gained));
             }
         }
+    }
+
+    /// Whether an entry of this size is claimed before it is built, and takes no memory that was kept.
+    pub(super) fn is_large(&self, bytes: u64) -> bool {
+        bytes > (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN)
     }
 
     /// Links a draft under its key; a count of what it replaced. Gives the draft back if it is refused.
@@ -142,7 +147,7 @@ impl Store {
             let put = stripe.put(&self.env(cell), hash, draft, lifetime, home, yielding);
             if matches!(put, Put::Short { .. }) {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
-                search.gained = stripe.give(search.needed, 1);
+                search.gained = stripe.give(search.wanted, 1);
             }
             self.finish(cell, stripe);
             match put {
@@ -154,6 +159,10 @@ impl Store {
                 } => {
                     (draft, progress) = (back, more);
                     search.giver = giver;
+                    if !progress && search.gained.bytes >= search.wanted {
+                        // What the entry takes is there: the stripe's structure has to grow with it.
+                        search.wanted = (2 * search.wanted).min(self.bytes.largest());
+                    }
                 }
             }
         }
@@ -168,7 +177,7 @@ impl Store {
             search.giver = self.seek_giver(search);
         }
         let gained = match search.giver.take() {
-            Some(pool) if pool != PoolId::ROOT => self.take_of_pool(pool, search),
+            Some(pool) if pool != PoolId::ROOT => self.take_of_pool(home, pool, search),
             _ => !freed && self.take_elsewhere(home, search),
         };
         search.pass += 1;
@@ -229,20 +238,27 @@ impl Store {
         None
     }
 
-    /// Evicts one entry of a pool in a stripe where it has any. Whether there was one.
-    fn take_of_pool(&self, pool: PoolId, search: &mut Search) -> bool {
-        let Some(index) = self
-            .shares
-            .next_stripe(pool, search.pass % self.cells.len())
-        else {
+    /// Evicts one entry of a pool in a stripe where it has any. Whether there was one. At home the claimer's own were looked
+    /// for under the lock, and what was left there is what it is about to replace.
+    fn take_of_pool(&self, home: &Cell, pool: PoolId, search: &mut Search) -> bool {
+        let n = self.cells.len();
+        let is_home = |index: &usize| *index == home.index && pool == search.claimer;
+        let from = search.pass % n;
+        let mut index = self.shares.next_stripe(pool, from);
+        if index.as_ref().is_some_and(is_home) {
+            index = self.shares.next_stripe(pool, (home.index + 1) % n);
+        }
+        let Some(index) = index.filter(|index| !is_home(index)) else {
             return false;
         };
         let cell = &self.cells[index];
         let env = self.env(cell);
         let mut stripe = cell.back.lock();
         let any = stripe.evict_pool(&env, pool, self.time.coarse_now());
-        let given = stripe.give(search.needed.saturating_sub(search.gained.bytes), 0);
+        let Claims { bytes, entries } = search.gained;
+        let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
         search.gained.bytes += given.bytes;
+        search.gained.entries += given.entries;
         self.finish(cell, stripe);
         any
     }
@@ -256,7 +272,7 @@ impl Store {
             for index in 0..n {
                 let cell = &self.cells[(search.pass + index) % n];
                 let Claims { bytes, entries } = search.gained;
-                if std::ptr::eq(cell, home) || bytes >= search.needed && entries > 0 {
+                if std::ptr::eq(cell, home) || bytes >= search.wanted && entries > 0 {
                     continue;
                 }
                 let stripe = if waits {
@@ -266,7 +282,7 @@ impl Store {
                 };
                 let Some(mut stripe) = stripe else { continue };
                 any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, search.claimer);
-                let given = stripe.give(search.needed.saturating_sub(bytes), 1 - entries.min(1));
+                let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
                 search.gained.bytes += given.bytes;
                 search.gained.entries += given.entries;
                 any |= given.bytes > 0;
@@ -299,7 +315,10 @@ impl Cell {
 
 /// The search of one insert for room.
 struct Search {
+    /// What the entry takes.
     needed: u64,
+    /// What is gathered for it, with what the structure of its stripe may take besides.
+    wanted: u64,
     /// For whom.
     claimer: PoolId,
     /// Whose turn it is to give way.
@@ -315,6 +334,7 @@ impl Search {
     fn new(needed: u64, claimer: PoolId) -> Search {
         Search {
             needed,
+            wanted: needed,
             claimer,
             giver: None,
             gained: Claims::default(),

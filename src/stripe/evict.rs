@@ -16,6 +16,8 @@ const POOL: usize = 4;
 const GRACE_SHARE: u32 = 100;
 /// Samples that may bring no victim before the buckets are walked in turn.
 const EMPTY_SAMPLES: usize = 8;
+/// The policy is not made smaller than for so many entries.
+const MEANT_FOR_MIN: usize = 16;
 /// Buckets of that walk.
 const WALK: usize = 128;
 /// Steps of the wheel, and of the sweep, before a victim is chosen among the living.
@@ -53,7 +55,7 @@ impl Pool {
     }
 
     /// Forgets all places if a segment was retired since they were remembered.
-    fn follow(&mut self, retirements: u64) {
+    pub(super) fn follow(&mut self, retirements: u64) {
         if self.retirements != retirements {
             self.retirements = retirements;
             self.len = 0;
@@ -61,7 +63,7 @@ impl Pool {
     }
 
     #[inline(always)]
-    fn see(&mut self, rank: u32, meta: u32, loc: Loc) {
+    pub(super) fn see(&mut self, rank: u32, meta: u32, loc: Loc) {
         if self.len < POOL || rank < self.items[POOL - 1].rank {
             self.remember(Candidate { rank, meta, loc });
         }
@@ -85,6 +87,18 @@ impl Pool {
     /// Whether it is full, but for the one that was just taken, of candidates of one rank.
     fn is_level(&self) -> bool {
         self.len + 1 >= POOL && self.items[0].rank == self.items[self.len - 1].rank
+    }
+
+    /// The lowest in rank that `is_one`; those before it are forgotten.
+    pub(super) fn take_lowest(&mut self, is_one: impl Fn(Loc, u32) -> bool) -> Option<Loc> {
+        while self.len > 0 {
+            let Candidate { meta, loc, .. } = self.items[0];
+            self.forget(0);
+            if is_one(loc, meta) {
+                return Some(loc);
+            }
+        }
+        None
     }
 
     fn forget(&mut self, at: usize) {
@@ -142,10 +156,17 @@ impl Stripe {
     /// Makes the policy's memory fit the number of entries, with room to move before it's done again.
     pub(super) fn fit_policy(&mut self) {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
-        if capacity == 0 || len > 2 * capacity || 4 * len.max(16) < capacity {
+        if capacity == 0 || len > 2 * capacity || 4 * len.max(MEANT_FOR_MIN) < capacity {
             self.has_grown = true;
             self.policy.resize(len.max(1));
             self.policy_bytes = self.policy.memory_bytes() as u64;
+        }
+    }
+
+    /// Gives the policy's memory back once few entries are left.
+    pub(crate) fn shrink_policy(&mut self) {
+        if 4 * self.table.len().max(MEANT_FOR_MIN) < self.policy.capacity() {
+            self.fit_policy();
         }
     }
 

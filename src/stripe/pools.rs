@@ -1,5 +1,6 @@
 //! Memory shares in one stripe: claims for entries, and victims of the pool whose turn it is to give way.
 
+use super::evict::Pool;
 use super::{EVICT_POOL_OF, Env, Stripe, cost};
 use crate::clock::Nanos;
 use crate::entry::{BlockRef, Draft};
@@ -8,8 +9,34 @@ use crate::policy::Meta;
 use crate::shares::{PoolId, Turn};
 use crate::table::Loc;
 
-/// A pool has most of a stripe with so many quarters of its entries: the lowest of a bucket is then its own, mostly.
-const POOL_QUARTERS: u64 = 3;
+/// The candidates of a pool that gave way of late.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    pool: PoolId,
+    best: Pool,
+}
+
+/// Pools whose candidates are remembered.
+pub(super) const REMEMBERED: usize = 4;
+
+impl Remembered {
+    pub(super) fn new() -> Remembered {
+        Remembered {
+            pool: PoolId::ROOT,
+            best: Pool::new(),
+        }
+    }
+
+    fn follow(&mut self, pool: PoolId, retirements: u64) {
+        if self.pool != pool {
+            *self = Remembered {
+                pool,
+                best: Pool::new(),
+            };
+        }
+        self.best.follow(retirements);
+    }
+}
 
 /// How an attempt to make room in this stripe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,34 +122,54 @@ impl Stripe {
         self.evict_of(env, pool, None, now) == Room::Made
     }
 
-    /// A pool with most of the stripe is met by the policy's own sample, which is the better choice; another has a list.
+    /// The entries of a list stand in the order in which they came, so that those side by side are much alike: the best candidates
+    /// are remembered from one call to the next, as for the policy's own sample.
     fn evict_of(&mut self, env: &Env<'_>, pool: PoolId, spared: Option<Loc>, now: Nanos) -> Room {
         if self.take_ended(env, now) {
             return Room::Made;
         }
-        let here = self.members.pool(pool.bits()).n_entries;
-        if here * 4 >= self.table.len() as u64 * POOL_QUARTERS
-            && self.evict(env, spared, now, |block| pool_of(block) == pool)
-        {
-            return Room::Made;
-        }
+        self.fit_policy();
         let mut named = Vec::with_capacity(EVICT_POOL_OF);
         self.members.victims(pool.bits(), EVICT_POOL_OF, &mut named);
+        let retirements = self.table.retirements();
         let writer = self.table.writer(env.shared);
+        let remembered = &mut self.remembered[pool.bits() as usize % REMEMBERED];
+        remembered.follow(pool, retirements);
         let ranker = self.policy.ranker();
-        let victim = named
-            .into_iter()
-            .filter_map(|(hash, token)| {
-                let loc = writer.find_member(hash, token.bits())?;
-                let block = writer.block(loc).filter(|_| Some(loc) != spared)?;
-                let rank = ranker.rank(Meta::from_bits(writer.meta(loc)));
-                // Whoever is held leaves last: its memory doesn't come back.
-                Some((block.has_handles(), rank.unwrap_or(u32::MAX), loc))
-            })
-            .min_by_key(|&(is_held, rank, _)| (is_held, rank));
-        match victim {
-            Some((_, _, loc)) => {
-                self.fit_policy();
+        let mut waiting = None;
+        // Whoever is held leaves last, since its memory doesn't come back; and newcomers before those.
+        let mut last_resort: Option<((bool, u32), Loc)> = None;
+        for (hash, token) in named {
+            let Some(loc) = writer.find_member(hash, token.bits()) else {
+                continue;
+            };
+            let Some(block) = writer.block(loc).filter(|_| Some(loc) != spared) else {
+                continue;
+            };
+            let meta = writer.meta(loc);
+            waiting = waiting.or(Some(meta));
+            let is_held = block.has_handles();
+            match ranker.rank(Meta::from_bits(meta)) {
+                Some(rank) if !is_held => remembered.best.see(rank, meta, loc),
+                rank => {
+                    let rank = (is_held, rank.unwrap_or(u32::MAX));
+                    if last_resort.is_none_or(|(other, _)| rank < other) {
+                        last_resort = Some((rank, loc));
+                    }
+                }
+            }
+        }
+        let is_one = |loc, meta| {
+            let block = writer.block(loc).filter(|_| writer.meta(loc) == meta);
+            Some(loc) != spared
+                && block.is_some_and(|block| pool_of(block) == pool && !block.has_handles())
+        };
+        let victim = remembered.best.take_lowest(is_one);
+        if let Some(meta) = waiting {
+            self.policy.observe(Meta::from_bits(meta));
+        }
+        match victim.or(last_resort.map(|(_, loc)| loc)) {
+            Some(loc) => {
                 self.evict_at(env, loc);
                 Room::Made
             }

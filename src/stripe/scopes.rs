@@ -112,6 +112,7 @@ impl Stripe {
             .members
             .seek_dead(epoch.bits(), budget, |life| life.is_live());
         let mut steps = 0;
+        let mut emptier = None;
         while steps < budget {
             let Some((hash, token)) = self.members.next_dead() else {
                 break;
@@ -123,7 +124,11 @@ impl Stripe {
             debug_assert!(loc.is_some(), "K4: a member is linked");
             let Some(loc) = loc else { break };
             self.leave(env, loc, hash, RemovalCause::Invalidated);
+            emptier = Some(hash);
             steps += 1;
+        }
+        if let Some(hash) = emptier {
+            self.shrink(env, hash);
         }
         Swept {
             steps,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Env, Stripe};
+use super::{Env, Room, Stripe};
 use crate::clock::Nanos;
 use crate::entry::{BlockRef, Probe};
 use crate::hash::KeyHash;
+use crate::lineage::PlaceWord;
+use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
 use crate::wheel::Token;
@@ -173,9 +175,17 @@ impl Stripe {
         } else {
             0
         };
-        while loc.is_some() && !self.bytes.fund(env.bytes, growth_bytes, 0) && !forced {
-            if !self.bytes.can_exchange() || !self.evict(env, loc, env.time.coarse_now(), |_| true)
-            {
+        while loc.is_some() && !self.bytes.fund(env.bytes, growth_bytes, 0) {
+            let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
+            let now = env.time.coarse_now();
+            let made = self.bytes.can_exchange()
+                && self.give_way(env, claimer, growth_bytes, loc, now) == Room::Made;
+            // At last, the bound is above guarantees.
+            let is_at_last = forced && !made;
+            if !(made || is_at_last && self.evict(env, loc, now, |_| true)) {
+                if forced {
+                    break;
+                }
                 return None;
             }
             // Expiry may have merged segments, and so moved the entry.

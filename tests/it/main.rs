@@ -22,4 +22,5 @@ mod machine;
 mod model;
 mod properties;
 mod scopes;
+mod tenants;
 mod tools;
