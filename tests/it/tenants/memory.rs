@@ -266,7 +266,7 @@ fn hit_ratio(cache: &Cache<[u8]>, limits: Limits, mut between: impl FnMut(u64)) 
             .wrapping_add(1);
         // Skewed: the product of two draws favours small numbers.
         let (a, b) = (state >> 40 & 0xfff, state >> 52);
-        let key = a * b >> 13;
+        let key = (a * b) >> 13;
         if view.get(key).is_some() {
             n_hits += 1;
         } else {
