@@ -156,3 +156,44 @@ fn e6_e72_maxima_that_change_while_threads_write_are_kept_once_they_are_quiet() 
     }
     world.check_usages();
 }
+
+#[test]
+fn e70_writes_that_race_the_end_of_their_scope_give_back_what_they_took_and_no_more() {
+    let world = World::new(CAPACITY, 1);
+    let (of_nobody, of_tenant) = (&world.places[0].view, &world.places[1].view);
+    let n_rounds = if cfg!(debug_assertions) {
+        20_000
+    } else {
+        100_000
+    };
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..3u64)
+            .map(|thread| {
+                let write = move |round| {
+                    // Each key is new, so that it is linked, and its life asked for once more.
+                    let key = thread * n_rounds + round;
+                    of_nobody.insert(key, []).unwrap();
+                    of_tenant.insert(key, []).unwrap();
+                };
+                scope.spawn(move || (0..n_rounds).for_each(write))
+            })
+            .collect();
+        let stop = &stop;
+        scope.spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                of_nobody.invalidate();
+                of_tenant.invalidate();
+            }
+        });
+        let _stop = SetAtEnd(stop);
+        for worker in workers {
+            worker.join().unwrap();
+        }
+    });
+    for view in [of_nobody, of_tenant] {
+        view.invalidate();
+    }
+    world.check_usages();
+    assert_eq!(world.cache.stats().live_bytes, 0);
+}
