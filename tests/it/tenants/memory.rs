@@ -354,3 +354,23 @@ fn e70_e75_a_lowered_bound_is_reached_at_the_cost_of_who_is_above_its_share() {
     assert!(cache.weight() <= 600_000);
     assert_eq!(tenant.usage(), before);
 }
+
+#[test]
+fn maintenance_ends_at_what_is_guaranteed_however_low_the_bound() {
+    for stripes in [1, 4] {
+        let (cache, _clock) = by_hand(8 << 20, stripes);
+        let tenant = cache.create_tenant("t", bytes(4 << 20, 8 << 20)).unwrap();
+        let own = tenant.default_cache().unwrap();
+        for key in 0..12_000u64 {
+            own.insert(key, vec![1; 500]).unwrap();
+        }
+        cache.set_capacity(Capacity::bytes(4 << 20)).unwrap();
+        let mut n_calls = 0;
+        while cache.maintain(100).more {
+            n_calls += 1;
+            assert!(n_calls < 1000, "{:?}, {:?}", cache.stats(), tenant.usage());
+        }
+        assert!(tenant.usage().bytes <= 4 << 20);
+        assert!(tenant.usage().bytes > 3 << 20, "nor more than must");
+    }
+}
