@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cache::{Cache, Capacity, Inner, Weigher};
+use crate::cache::{Cache, Capacity, Inner, Jitter, Weigher};
 use crate::charter::Directory;
 use crate::clock::{Clock, TimeSource};
 use crate::entry::{Entry, Stored, Value};
@@ -168,18 +168,21 @@ impl<V: Value + ?Sized> Builder<V> {
             lifetime: Lifetime {
                 ttl: self.ttl,
                 tti: self.tti,
+                ..Lifetime::default()
             },
             time: self.time,
             hasher: self.seeds.map_or_else(Hasher64::new, |[a, b, c, d]| {
                 Hasher64::with_seeds(a, b, c, d)
             }),
         };
+        let jitter = Jitter::new(config.hasher.hash(0, 0, b"jitter").bits());
         let store = TypedStore::new(config, self.listener);
         Ok(Cache::from_inner(Inner {
             store,
             weigher: self.weigher,
             has_tti: self.tti.is_some(),
             directory: Directory::default(),
+            jitter,
         }))
     }
 }

@@ -4,8 +4,17 @@
 //! # Costs        stated at each operation
 //! # Not here     locks, tables, bytes
 
+mod atomic;
+mod changes;
+mod condition;
+mod counter;
 mod iter;
+mod lead;
+mod load;
+mod load_async;
+mod loading;
 mod operations;
+mod put;
 mod view;
 mod write;
 
@@ -20,8 +29,15 @@ use crate::store::TypedStore;
 use crate::sync::{Arc, Weak};
 
 pub use crate::store::Maintained;
+pub use crate::stripe::TtlChange;
+pub use atomic::{Change, Computed};
+pub(crate) use changes::changes;
+pub use condition::{Condition, PutIf};
+pub use counter::{Append, Counter};
 pub use iter::Iter;
+pub use loading::{LoadOptions, Loaded, Lookup, MissReason};
 pub(crate) use operations::operations;
+pub(crate) use put::Jitter;
 pub(crate) use view::View;
 
 /// Says how many bytes a value owns outside of itself.
@@ -52,6 +68,7 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) weigher: Option<Weigher<V>>,
     pub(crate) has_tti: bool,
     pub(crate) directory: Directory,
+    pub(crate) jitter: Jitter,
 }
 
 /// The bounds of a cache.

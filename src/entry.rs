@@ -3,7 +3,7 @@
 //! # Idea         a single allocation, so that a hit touches the bucket and the entry and nothing else
 //!
 //! ```text
-//! | Header, 40 B | Member, 16 B (only with PLACED) | idle word, 8 B (only with IDLE) | key bytes | padding | value |
+//! | Header, 40 B | Member, 16 B (with PLACED) | idle word, 8 B (with IDLE) | Refresh, 32 B (with REFRESHED) | key bytes | padding | value |
 //! ```
 //!
 //! | word | what it says | who writes it |
@@ -11,6 +11,7 @@
 //! | `deadline` | hard deadline in nanoseconds | module `deadline`: a writer moves it, whoever finds it passed ends it |
 //! | `idle` | idle deadline | likewise, and readers extend it |
 //! | `token` | record in the timing wheel, 0: none | a writer, under its stripe's lock |
+//! | `Refresh` | when to load it anew, and who does | module `refresh`: whoever wins |
 //! | `Member` | the place, never changed; where its stripe keeps it among its like | a writer, under its stripe's lock |
 //!
 //! # Costs        one allocation an insert; a handle: one count up and one down
@@ -18,6 +19,7 @@
 //!   E2 the fields that aren't atomic are written by the draft's only owner, before it is linked
 //!   E3 a `BlockRef` exists only while the cache's count is held or a hazard defers its end, so a count is
 //!   never raised from zero
+//!   E4 a block with ABSENT holds no value: no `Entry` is made of it, and nothing is dropped with it
 //! # Not here     when the cache gives up its count: module `reclaim`
 
 mod deadline;
@@ -26,6 +28,7 @@ mod handle;
 mod header;
 mod husk;
 mod probe;
+mod refresh;
 mod value;
 
 use std::alloc::Layout;
@@ -39,14 +42,16 @@ use crate::sync::atomic::Ordering;
 
 #[cfg(engine_loom)]
 pub(crate) use deadline::Ahead;
-pub(crate) use deadline::Deadline;
-pub(crate) use draft::{Draft, Parts, Plan};
+pub(crate) use deadline::{Deadline, InChange};
+pub(crate) use draft::{Draft, Parts, Plan, Times};
 pub use handle::Entry;
+pub(crate) use handle::Left;
 pub(crate) use header::{CHARGE_UNIT, Header, allocated_bytes};
-use header::{Member, block_layout, idle_offset, key_offset};
+use header::{Member, block_layout, idle_offset, key_offset, refresh_offset};
 pub(crate) use husk::{Husk, Husks};
 pub(crate) use probe::Probe;
-use probe::{IDLE, Kind, PLACED, same_bytes};
+use probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT, same_bytes};
+pub(crate) use refresh::{Refresh, RefreshAt};
 pub(crate) use value::Stored;
 pub use value::{Source, Value};
 
@@ -138,9 +143,11 @@ unsafe fn hollow<V: Value + ?Sized>(raw: NonNull<Header>) -> Husk {
     let base = raw.cast::<u8>();
     // SAFETY: the block was allocated with this layout, and ends here.
     let husk = unsafe { Husk::from_raw(base, layout) };
-    // SAFETY: the value was written when the block was drafted, and this is its one drop; a panic in it still frees
-    // the block.
-    unsafe { V::destroy(base.add(offset).as_ptr(), len) };
+    if !header.is_absent() {
+        // SAFETY: the value was written when the block was drafted (E4), and this is its one drop; a panic in it still frees
+        // the block.
+        unsafe { V::destroy(base.add(offset).as_ptr(), len) };
+    }
     husk
 }
 
@@ -185,9 +192,19 @@ impl<'a> BlockRef<'a> {
     /// Whether this is the entry that is looked for: length, shape, place and all bytes of the key.
     #[inline(always)]
     pub(crate) fn is(self, probe: &Probe<'_>) -> bool {
-        self.kind.without(IDLE) == probe.kind()
-            // Both or none of them have a place, then.
-            && (!probe.kind().has(PLACED) || self.member_words().place == probe.place())
+        self.kind.asked() == probe.kind() && self.is_keyed(probe)
+    }
+
+    /// Whether this is the one entry of a key, which holds a value or says that there is none.
+    #[inline(always)]
+    pub(crate) fn is_of(self, probe: &Probe<'_>) -> bool {
+        self.kind.written() == probe.kind().written() && self.is_keyed(probe)
+    }
+
+    /// The rest of both, for an entry of the same kind: both or none have a place, then.
+    #[inline(always)]
+    fn is_keyed(self, probe: &Probe<'_>) -> bool {
+        (!probe.kind().has(PLACED) || self.member_words().place == probe.place())
             && same_bytes(self.key_bytes(), probe.key())
     }
 
@@ -226,6 +243,17 @@ impl<'a> BlockRef<'a> {
         let offset = idle_offset(self.kind.flags());
         // SAFETY: the idle word of a block with the flag stands there, aligned to 8, written before it was shared.
         unsafe { self.0.cast::<u8>().add(offset).cast::<Deadline>().as_ref() }
+    }
+
+    /// When the entry is to be loaded anew, if it ever is.
+    #[inline]
+    pub(crate) fn refresh(self) -> Option<&'a Refresh> {
+        if !self.kind.has(REFRESHED) {
+            return None;
+        }
+        let offset = refresh_offset(self.kind.flags());
+        // SAFETY: the words of a block with the flag stand there, aligned to 8, written before it was shared.
+        Some(unsafe { self.0.cast::<u8>().add(offset).cast::<Refresh>().as_ref() })
     }
 
     /// The deadline that comes first.

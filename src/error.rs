@@ -1,8 +1,12 @@
 //! What an operation answers when it refuses: one small enum each.
 
+mod work;
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
+
+pub use work::{AppendError, ComputeError, IncrementError, LoadError};
 
 /// The longest key, in encoded bytes: its parts, and for a key of several parts one byte a part (three for a part
 /// above 240 bytes).

@@ -15,6 +15,7 @@ mod entry;
 mod error;
 #[cfg(not(engine_loom))]
 mod expiry;
+mod flight;
 mod gcra;
 mod hash;
 #[cfg(not(engine_loom))]
@@ -55,13 +56,17 @@ mod sync;
 mod table;
 #[cfg(not(engine_loom))]
 mod tenant;
+mod terms;
 #[cfg(not(engine_loom))]
 mod wheel;
 
 #[cfg(not(engine_loom))]
 pub use builder::Builder;
 #[cfg(not(engine_loom))]
-pub use cache::{Cache, Capacity, Iter, Maintained};
+pub use cache::{
+    Append, Cache, Capacity, Change, Computed, Condition, Counter, Iter, LoadOptions, Loaded,
+    Lookup, Maintained, MissReason, PutIf, TtlChange,
+};
 #[cfg(not(engine_loom))]
 pub use charter::{AdmitError, Limits, LongTtl, TenantError, Whose};
 #[cfg(not(engine_loom))]
@@ -69,7 +74,10 @@ pub use clock::{Clock, ManualClock, Nanos, SystemClock};
 #[cfg(not(engine_loom))]
 pub use entry::{Entry, Source, Value};
 #[cfg(not(engine_loom))]
-pub use error::{BuildError, InsertError, Refusal, TtlError};
+pub use error::{
+    AppendError, BuildError, ComputeError, IncrementError, InsertError, LoadError, Refusal,
+    TtlError,
+};
 #[cfg(not(engine_loom))]
 pub use expiry::{Expiry, ExpiryError};
 #[cfg(not(engine_loom))]
@@ -95,3 +103,5 @@ pub use shares::ShareError;
 pub use stats::{RemovalCause, Stats};
 #[cfg(not(engine_loom))]
 pub use tenant::{NamedCache, Tenant, Usage};
+#[cfg(not(engine_loom))]
+pub use terms::{Tag, Ttl, WriteOptions};

@@ -15,11 +15,13 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::table::{RetiredSegment, Shared, Table};
 
+mod flight;
 mod limits;
 mod lineage;
 mod shares;
 mod words;
 
+pub use flight::{End, Flight, Ticket, Waits};
 pub use limits::{Slate, Tenant, TwoSteps};
 pub use lineage::{Family, Fault, View};
 pub use shares::{Pool, Shares};
@@ -193,10 +195,7 @@ impl Keeper {
     /// Links a value, or puts it in the place of another.
     pub fn insert(&mut self, key: u64, value: u64) {
         let bytes = key.to_le_bytes();
-        let parts = Parts {
-            probe: probe(&bytes),
-            idle: false,
-        };
+        let parts = Parts::plain(probe(&bytes));
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
         let Ok((draft, ())) = Draft::new::<u64, u64>(plan, None, value) else {
             panic!("memory for a model")

@@ -10,34 +10,36 @@
 mod free;
 mod members;
 mod read;
+mod reservation;
 mod room;
 mod typed;
-
-use std::time::Duration;
+mod works;
 
 use crate::budget::Budget;
-use crate::clock::{Nanos, TimeSource};
-use crate::entry::{Block, BlockRef, Husks, Probe, Releaser};
+use crate::clock::TimeSource;
+use crate::entry::{Block, BlockRef, Husks, Left, Probe, Releaser};
 use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::Registry;
 use crate::notes::Notes;
 use crate::shares::Shares;
 use crate::stats::{RemovalCause, Stats};
-use crate::stripe::{Env, Lifetime, Stripe};
+use crate::stripe::{Env, Lifetime, NewTtl, Stripe, TtlChange};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Shared};
 
 pub use free::Maintained;
 pub(crate) use members::MemberWalk;
+pub(crate) use read::Missed;
+pub(crate) use room::Placed;
 pub(crate) use typed::{TypedListener, TypedStore};
 
 /// Lost races after which a look-up takes the lock.
 const RACES_MAX: usize = 8;
 
 /// Called for each value that left, with the time that it had left to live; outside locks.
-type Listener = Box<dyn Fn(BlockRef<'_>, Nanos, RemovalCause) + Send + Sync>;
+type Listener = Box<dyn Fn(BlockRef<'_>, Left, RemovalCause) + Send + Sync>;
 
 /// What a store is made of.
 pub(crate) struct Config {
@@ -185,8 +187,8 @@ impl Store {
         })
     }
 
-    /// Gives the entry of a key another time to live; false if it is absent.
-    pub(crate) fn set_ttl(&self, hash: KeyHash, probe: &Probe<'_>, ttl: Option<Duration>) -> bool {
+    /// Gives the entry of a key another time to live.
+    pub(crate) fn set_ttl(&self, hash: KeyHash, probe: &Probe<'_>, ttl: NewTtl) -> TtlChange {
         for pass in 1..=RACES_MAX {
             let forced = pass == RACES_MAX;
             let done = self.write(hash, |stripe, env| {
@@ -197,7 +199,7 @@ impl Store {
             }
             self.flush(self.cell(hash), true);
         }
-        false
+        TtlChange::Absent
     }
 
     /// Counts of the entries of the next segment from a place on; the next place, or `None` after the last.

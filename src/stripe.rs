@@ -10,12 +10,14 @@
 //! # Not here     locks, hazards, callbacks: module `store`
 
 mod change;
+mod condition;
 mod evict;
 mod exchange;
 mod pools;
 mod room;
 mod scopes;
 mod time;
+mod works;
 
 use std::collections::VecDeque;
 
@@ -33,12 +35,15 @@ use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
 use crate::wheel::Wheel;
 
 use evict::Pool;
-pub(crate) use exchange::{Batch, Claims, ENTRY_SHARE, Env, Put, cost};
+pub(crate) use exchange::{Batch, Claims, Condition, ENTRY_SHARE, Env, Put, Write, cost};
 pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered, Room};
 use room::Funding;
 pub(crate) use scopes::Home;
-pub(crate) use time::Lifetime;
+pub use time::TtlChange;
+pub(crate) use time::{Lifetime, NewTtl, RefreshAfter};
+use works::Works;
+pub(crate) use works::{Begun, Task, Work, WorkId};
 
 /// Due entries that a write takes out on its way.
 const EXPIRE_PER_WRITE: usize = 4;
@@ -87,6 +92,7 @@ pub(crate) struct Stripe {
     /// The last victim, which the policy has not been told of.
     fallen: Option<(KeyHash, Meta)>,
     counts: Counts,
+    works: Works,
 }
 
 impl Stripe {
@@ -115,6 +121,7 @@ impl Stripe {
             remembered: std::array::from_fn(|_| Remembered::new()),
             fallen: None,
             counts: Counts::default(),
+            works: Works::default(),
         };
         (shared, stripe)
     }
@@ -152,10 +159,16 @@ impl Stripe {
         env: &Env<'_>,
         hash: KeyHash,
         mut draft: Draft,
-        lifetime: Lifetime,
-        home: Option<Home<'_>>,
+        write: Write<'_>,
         yielding: bool,
     ) -> Put {
+        let lifetime = write.lifetime;
+        if !self.works.is_empty() && !write.is_alone {
+            let probe = draft.as_ref().probe();
+            if let Some(ticket) = self.wait_for_alone(hash, &probe) {
+                return Put::Busy { draft, ticket };
+            }
+        }
         self.policy.prefetch(hash.bits());
         let now = self.now(env, lifetime);
         let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
@@ -165,7 +178,19 @@ impl Stripe {
             .table
             .writer(env.shared)
             .find(hash, &draft.as_ref().probe());
-        let mut present = present.filter(|&loc| self.is_alive_or_leaves(env, loc, hash));
+        let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
+        if write.condition != Condition::Always && !self.holds(env, hash, present, write.condition)
+        {
+            let value = present.and_then(|loc| {
+                self.unclaim(env, loc);
+                self.value_at(env, loc)
+            });
+            self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+            return Put::Unmet {
+                draft,
+                present: value,
+            };
+        }
         if let Some(loc) = present.take_if(|_| yielding) {
             self.leave(env, loc, hash, RemovalCause::Evicted);
         }
@@ -198,6 +223,9 @@ impl Stripe {
                         Room::Elsewhere(pool) => Some(pool),
                         Room::Made | Room::None => None,
                     };
+                    if let Some(loc) = present {
+                        self.unclaim(env, loc);
+                    }
                     return Put::Short {
                         draft,
                         progress,
@@ -206,15 +234,18 @@ impl Stripe {
                 }
             }
         };
-        let (deadline, idle) = lifetime.deadlines(now);
+        let writer = self.table.writer(env.shared);
+        let replaced = present.and_then(|loc| writer.block(loc));
+        let times = lifetime.times(now, replaced.map(|block| block.deadline().get()));
         self.version += 1;
         self.counts.inserted += 1;
-        draft.seal(self.version, self.inserts, deadline, idle);
+        draft.seal(self.version, self.inserts, times);
+        self.note_write(hash);
         self.bytes.admit(cost(draft.as_ref()));
         let replaced = match present {
-            Some(loc) => Some(self.replace(env, loc, hash, draft.into_block())),
+            Some(loc) => self.replace(env, loc, hash, draft.into_block()),
             None => {
-                self.link(env, hash, draft.into_block(), home, growth_bytes);
+                self.link(env, hash, draft.into_block(), write.home, growth_bytes);
                 None
             }
         };
@@ -224,27 +255,26 @@ impl Stripe {
         }
         if env.bytes.excess() > 0 || env.entries.excess() > 0 {
             // The bound was lowered: each write gives a little more than it takes.
-            self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT);
+            let newcomer = (hash, self.version);
+            self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT, Some(newcomer));
             self.trim_all(env);
         }
         Put::Done(replaced)
     }
 
-    /// Takes the entry of a key out; a count of it, and whether it was alive.
+    /// Takes the entry of a key out; a count of its value, and whether it was alive.
     pub(crate) fn remove(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         probe: &Probe<'_>,
     ) -> Option<(Block, bool)> {
-        let writer = self.table.writer(env.shared);
-        let loc = writer.find(hash, probe)?;
-        let count = writer.block(loc)?.acquire();
+        self.note_write(hash);
+        let loc = self.table.writer(env.shared).find(hash, probe)?;
+        let count = self.value_at(env, loc);
+        let was_alive = self.take_alive(env, loc, hash, RemovalCause::Removed);
         // Whoever calls releases it in either case, unlocked.
-        Some((
-            count,
-            self.take_alive(env, loc, hash, RemovalCause::Removed),
-        ))
+        Some((count?, was_alive))
     }
 
     /// Takes this very entry out if it is still linked and alive; whether it did.
@@ -258,11 +288,12 @@ impl Stripe {
         let Some(loc) = self.table.writer(env.shared).find_block(hash, block) else {
             return false;
         };
+        self.note_write(hash);
         self.take_alive(env, loc, hash, cause)
     }
 
     fn take_alive(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) -> bool {
-        let alive = self.is_alive_or_leaves(env, loc, hash);
+        let alive = self.claim_or_leaves(env, loc, hash);
         if alive {
             self.version += 1;
             self.leave(env, loc, hash, cause);
@@ -272,11 +303,11 @@ impl Stripe {
         alive
     }
 
-    /// A count of the entry of a key, for readers that lost too many races.
+    /// A count of the entry that a reader asks for, after it lost too many races.
     pub(crate) fn get(&mut self, env: &Env<'_>, hash: KeyHash, probe: &Probe<'_>) -> Option<Block> {
         let writer = self.table.writer(env.shared);
-        let loc = writer.find(hash, probe)?;
-        writer.block(loc).map(BlockRef::acquire)
+        let block = writer.block(writer.find(hash, probe)?)?;
+        block.is(probe).then(|| block.acquire())
     }
 
     /// Counts of all entries of the next segment from `cursor` on.

@@ -16,9 +16,15 @@ mod native;
 
 pub(crate) use crossbeam::utils::CachePadded;
 #[cfg(engine_loom)]
-pub(crate) use model::{Arc, Life, Mutex, MutexGuard, Weak, atomic, dealloc, dig};
+pub(crate) use model::{
+    Arc, Life, Mutex, MutexGuard, Sleeper, ThreadId, Weak, atomic, dealloc, dig, model_has_failed,
+    thread_id,
+};
 #[cfg(not(engine_loom))]
-pub(crate) use native::{Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Weak, atomic, dealloc};
+pub(crate) use native::{
+    Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Sleeper, ThreadId, Weak, atomic, dealloc,
+    model_has_failed, thread_id,
+};
 
 /// Asks the processor for a cache line; any address will do.
 #[inline(always)]

@@ -6,9 +6,13 @@
 
 use std::sync::Arc;
 
-use larder::model::{Answer, Budget, Deadline, Flaw, Keeper, Pantry, Peg, check};
+use larder::model::{Answer, Budget, Flaw, Keeper, Pantry, Peg, check};
 use loom::thread;
 
+#[path = "loom/deadline.rs"]
+mod deadline;
+#[path = "loom/flight.rs"]
+mod flight;
 #[path = "loom/limits.rs"]
 mod limits;
 #[path = "loom/lineage.rs"]
@@ -283,76 +287,6 @@ fn a_key_is_not_missed_while_it_moves_there_and_back() {
             assert!(keeper.shrink(UPPER));
         },
     );
-}
-
-// Deadlines. The first deadline is 10; a mover's clock stands at 9, a finder's at 10, and 15 is later than both.
-
-fn moved_and_missed(moves: fn(&Deadline) -> bool, is_ahead: fn(&Deadline, u64) -> bool) {
-    check(move || {
-        let deadline = Arc::new(Deadline::new(10));
-        let other = Arc::clone(&deadline);
-        let mover = thread::spawn(move || moves(&other));
-        let missed = [10, 10].map(|now| !is_ahead(&deadline, now));
-        let moved = mover.join().expect("the mover ends");
-        let settled = is_ahead(&deadline, 15);
-        let agree = if moved {
-            settled && missed == [false, false]
-        } else {
-            !settled && missed[1]
-        };
-        assert!(
-            agree,
-            "moved: {moved}, missed: {missed:?}, ahead in the end: {settled}"
-        );
-    });
-}
-
-#[test]
-fn a_deadline_is_either_moved_or_missed() {
-    moved_and_missed(|deadline| deadline.try_move(9, 20), Deadline::is_ahead);
-}
-
-#[test]
-#[should_panic(expected = "ahead in the end")]
-fn twin_a_deadline_that_is_stored_brings_back_what_was_missed() {
-    moved_and_missed(|deadline| deadline.move_blindly(9, 20), Deadline::is_ahead);
-}
-
-#[test]
-#[should_panic(expected = "ahead in the end")]
-fn twin_a_miss_that_does_not_end_the_deadline_is_taken_back() {
-    moved_and_missed(|deadline| deadline.try_move(9, 20), Deadline::seems_ahead);
-}
-
-/// Two readers extend, one further than the other, while a third thread may find the entry due.
-fn extended_twice(moves: fn(&Deadline, u64, u64) -> bool) {
-    check(move || {
-        let deadline = Arc::new(Deadline::new(10));
-        let [short, long, finder] = std::array::from_fn(|_| Arc::clone(&deadline));
-        let short = thread::spawn(move || moves(&short, 8, 18));
-        let finder = thread::spawn(move || finder.is_ahead(10));
-        let is_extended = moves(&long, 9, 19);
-        let is_extended_less = short.join().expect("a mover ends");
-        let was_ahead = finder.join().expect("the finder ends");
-        let is_ahead = deadline.is_ahead(15);
-        assert_eq!(
-            is_ahead,
-            is_extended || is_extended_less,
-            "a settled extension holds"
-        );
-        assert!(was_ahead || !is_ahead, "what was missed has come back");
-    });
-}
-
-#[test]
-fn an_extension_that_settled_is_not_lost() {
-    extended_twice(Deadline::try_move);
-}
-
-#[test]
-#[should_panic]
-fn twin_an_extension_that_is_stored_outlives_a_miss() {
-    extended_twice(Deadline::move_blindly);
 }
 
 // Bytes.

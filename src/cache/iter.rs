@@ -4,8 +4,7 @@ use std::fmt;
 use std::vec;
 
 use super::{Cache, Inner, View};
-use crate::clock::Nanos;
-use crate::entry::{Entry, Value};
+use crate::entry::{Block, Entry, Left, Value};
 use crate::lineage::{Local, PlaceWord};
 use crate::store::{MemberWalk, Place};
 use crate::sync::Arc;
@@ -27,11 +26,24 @@ pub(crate) enum Walk {
 }
 
 impl Walk {
-    /// The next few entries, due ones as well; `None` after the last.
-    pub(crate) fn next_entries<V: Value + ?Sized>(
+    /// The next few values, due ones as well; `None` after the last.
+    fn next_entries<V: Value + ?Sized>(&mut self, view: View<'_, V>) -> Option<Vec<Entry<V>>> {
+        let mut entries = Vec::new();
+        for block in self.next_blocks(view)? {
+            if block.as_ref().is_absent() {
+                view.inner.store.release(block);
+            } else {
+                entries.push(view.entry(block, Left::NEVER));
+            }
+        }
+        Some(entries)
+    }
+
+    /// Counts of the next few entries, also of those that say that there is no value. The caller ends them.
+    pub(crate) fn next_blocks<V: Value + ?Sized>(
         &mut self,
         view: View<'_, V>,
-    ) -> Option<Vec<Entry<V>>> {
+    ) -> Option<Vec<Block>> {
         let store = &view.inner.store;
         let mut blocks = Vec::new();
         match self {
@@ -47,8 +59,7 @@ impl Walk {
                 }
             }
         }
-        let entries = blocks.into_iter();
-        Some(entries.map(|block| view.entry(block, Nanos::MAX)).collect())
+        Some(blocks)
     }
 }
 
@@ -83,7 +94,8 @@ impl<V: Value + ?Sized> Iterator for Iter<V> {
         let view = View::new(&self.cache.inner, self.local.as_ref());
         loop {
             for entry in self.batch.by_ref() {
-                if let Some(left) = view.inner.store.time_left(entry.block(), false) {
+                // Who is being changed at this moment is alive or not, as the walk likes: it says that it isn't.
+                if let Ok(Ok(left)) = view.inner.store.time_left(entry.block(), false) {
                     return Some(view.entry(entry.block().acquire(), left));
                 }
             }

@@ -90,11 +90,11 @@ macro_rules! operations {
                 K: $crate::key::Key,
                 S: $crate::entry::Source<V>,
             {
-                self.view().insert(&key, value, None)
+                self.view().insert(&key, value, $crate::terms::WriteOptions::new())
             }
 
             /// As [`insert`](Self::insert), with a time to live of its own. From its end on the entry is absent for every
-            /// operation; a time beyond 584 years is for ever.
+            /// operation; what ends 292 years after the cache was built, or later, is for ever.
             ///
             /// # Errors
             /// As `insert`, and [`Refusal::ZeroTtl`](crate::Refusal::ZeroTtl).
@@ -108,7 +108,25 @@ macro_rules! operations {
                 K: $crate::key::Key,
                 S: $crate::entry::Source<V>,
             {
-                self.view().insert(&key, value, Some(ttl))
+                self.view().insert(&key, value, ttl.into())
+            }
+
+            /// As [`insert`](Self::insert), with a time to live or a kind of value of its own, or both: a [`Ttl`](crate::Ttl), a
+            /// [`Tag`](crate::Tag) or [`WriteOptions`](crate::WriteOptions).
+            ///
+            /// # Errors
+            /// As `insert_with_ttl`.
+            pub fn insert_with<K, S>(
+                &self,
+                key: K,
+                value: S,
+                options: impl Into<$crate::terms::WriteOptions>,
+            ) -> Result<Option<$crate::entry::Entry<V>>, $crate::error::InsertError<S>>
+            where
+                K: $crate::key::Key,
+                S: $crate::entry::Source<V>,
+            {
+                self.view().insert(&key, value, options.into())
             }
 
             /// As [`insert`](Self::insert), with a deadline of the wall clock, such as an [`Expiry`](crate::Expiry) gives. Setting the wall
@@ -147,12 +165,30 @@ macro_rules! operations {
                 self.view().remove_if(&key, predicate)
             }
 
+            $crate::cache::changes!();
+
             /// Gives the entry of a key another time to live, from now on; `None`: it never expires. False if it is absent.
             ///
             /// # Errors
             /// [`TtlError::Zero`](crate::TtlError::Zero): a time to live of zero; remove the entry instead.
             pub fn set_ttl<K: $crate::key::Key>(&self, key: K, ttl: Option<std::time::Duration>) -> Result<bool, $crate::error::TtlError> {
                 self.view().set_ttl(&key, ttl)
+            }
+
+            /// Gives the entry of a key this time to live, from now on, if it lives longer by that.
+            ///
+            /// # Errors
+            /// As [`set_ttl`](Self::set_ttl).
+            pub fn increase_ttl<K: $crate::key::Key>(&self, key: K, ttl: std::time::Duration) -> Result<$crate::cache::TtlChange, $crate::error::TtlError> {
+                self.view().increase_ttl(&key, ttl)
+            }
+
+            /// Gives the entry of a key this time to live, from now on, if it lives shorter by that.
+            ///
+            /// # Errors
+            /// As [`set_ttl`](Self::set_ttl).
+            pub fn decrease_ttl<K: $crate::key::Key>(&self, key: K, ttl: std::time::Duration) -> Result<$crate::cache::TtlChange, $crate::error::TtlError> {
+                self.view().decrease_ttl(&key, ttl)
             }
 
             /// Walks over the entries, in no order that means anything; no use of them. A cache's walk goes through all its scopes, a

@@ -9,11 +9,11 @@
 use std::time::Duration;
 
 use super::{Inner, key_of};
-use crate::clock::Nanos;
-use crate::entry::{Block, BlockRef, Entry, Probe, Value};
+use crate::entry::{Block, BlockRef, Entry, Left, Probe, Value};
 use crate::hash::KeyHash;
 use crate::key::{Key, KeyParts, KeyRef, lone_key, with_key};
 use crate::lineage::{Local, PlaceWord};
+use crate::store::Missed;
 use crate::stripe::Home;
 use crate::sync::Arc;
 
@@ -46,23 +46,22 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self.look(key, is_use, |block, left| {
             store.entry(block.acquire(), left)
         })
+        .ok()
     }
 
     #[inline(always)]
     pub(crate) fn read<K: Key + ?Sized, R>(self, key: &K, f: impl FnOnce(&V) -> R) -> Option<R> {
         let store = &self.inner.store;
-        self.look(key, true, |block, _| f(store.value(block)))
+        self.look(key, true, |block, _| f(store.value(block))).ok()
     }
 
     #[inline(always)]
     pub(crate) fn contains_key<K: Key + ?Sized>(self, key: &K) -> bool {
-        self.look(key, false, |_, _| ()).is_some()
+        self.look(key, false, |_, _| ()).is_ok()
     }
 
     pub(crate) fn ttl<K: Key + ?Sized>(self, key: &K) -> Option<Option<Duration>> {
-        self.look(key, false, |_, left| {
-            (left != Nanos::MAX).then(|| Duration::from_nanos(left.0))
-        })
+        self.look(key, false, |_, left| left.ttl()).ok()
     }
 
     pub(crate) fn get_many<K: Key>(self, keys: &[K]) -> Vec<Option<Entry<V>>> {
@@ -84,9 +83,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             found.extend(keys.iter().map(|key| {
                 let entry = with_key(key, |key| {
                     let hash = *hashes.next()?;
-                    store.look(hash, at(place, key), true, |block, left| {
+                    let entry = store.look(hash, at(place, key), true, |block, left| {
                         self.entry(block.acquire(), left)
-                    })
+                    });
+                    entry.ok()
                 });
                 entry.ok().flatten()
             }));
@@ -96,19 +96,17 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 
     /// Looks a key up; what operations that don't change anything have in common.
     #[inline(always)]
-    fn look<K: Key + ?Sized, R>(
+    pub(super) fn look<K: Key + ?Sized, R>(
         self,
         key: &K,
         is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+    ) -> Result<R, Missed> {
         let place = self.place();
         if let Some(key) = lone_key(key) {
             return self.look_at(at(place, key), is_use, f);
         }
-        with_key(key, |key| self.look_at(at(place, key), is_use, f))
-            .ok()
-            .flatten()
+        with_key(key, |key| self.look_at(at(place, key), is_use, f)).unwrap_or(Err(Missed::Absent))
     }
 
     #[inline(always)]
@@ -116,8 +114,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self,
         probe: Probe<'_>,
         is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+    ) -> Result<R, Missed> {
         let store = &self.inner.store;
         store.look(probe.hash(store.hasher()), probe, is_use, f)
     }
@@ -154,7 +152,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     #[inline(always)]
-    pub(super) fn entry(self, block: Block, left: Nanos) -> Entry<V> {
+    pub(super) fn entry(self, block: Block, left: Left) -> Entry<V> {
         self.inner.store.entry(block, left)
     }
 }

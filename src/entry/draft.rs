@@ -6,12 +6,14 @@ use std::mem::size_of;
 use std::ptr::NonNull;
 
 use super::{
-    Block, BlockRef, CHARGE_UNIT, Deadline, Header, Husk, IDLE, Kind, Member, PLACED, Probe,
-    Source, Value, allocated_bytes, block_layout, idle_offset, key_offset,
+    ABSENT, Block, BlockRef, CHARGE_UNIT, Deadline, Header, Husk, IDLE, Kind, Member, PLACED,
+    Probe, REFRESHED, Refresh, RefreshAt, Source, TAG_SHIFT, Value, allocated_bytes, block_layout,
+    idle_offset, key_offset, refresh_offset,
 };
 use crate::clock::Nanos;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Life, dealloc};
+use crate::terms::Tag;
 
 /// The layout of a block that is about to be made, and what it will be charged before the weigher.
 pub(crate) struct Plan<'a, V: ?Sized> {
@@ -57,12 +59,36 @@ pub(crate) struct Draft {
 pub(crate) struct Parts<'a> {
     pub(crate) probe: Probe<'a>,
     pub(crate) idle: bool,
+    pub(crate) refreshed: bool,
+    pub(crate) tag: Tag,
 }
 
-impl Parts<'_> {
+/// What is known of an entry's times under the stripe's lock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) hard: Nanos,
+    pub(crate) idle: Nanos,
+    pub(crate) refresh: RefreshAt,
+}
+
+impl<'a> Parts<'a> {
+    /// An entry that carries nothing besides its key and value.
+    #[cfg(any(test, engine_loom))]
+    pub(crate) fn plain(probe: Probe<'a>) -> Self {
+        Self {
+            probe,
+            idle: false,
+            refreshed: false,
+            tag: Tag::Bytes,
+        }
+    }
+
     fn flags(&self) -> u8 {
-        let idle = if self.idle { IDLE } else { 0 };
-        self.probe.kind().flags() | idle
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        self.probe.kind().flags()
+            | flag(self.idle, IDLE)
+            | flag(self.refreshed, REFRESHED)
+            | (self.tag as u8) << TAG_SHIFT
     }
 }
 
@@ -78,6 +104,34 @@ impl Draft {
         V: Value + ?Sized,
         S: Source<V>,
     {
+        let (value_offset, n_elements) = (plan.value_offset, plan.n_elements);
+        let Some(husk) = Self::frame(plan, husk, 0) else {
+            return Err(source);
+        };
+        let value = husk.base().as_ptr().wrapping_add(value_offset);
+        // A panic of the source's drops the husk.
+        // SAFETY: the value's place is reserved at `value_offset` for `n_elements`, aligned as `V` asks, and not yet written.
+        let kept = unsafe { source.write_to(value, n_elements) };
+        let block = Block(husk.into_raw().cast());
+        Ok((Draft { block }, kept))
+    }
+
+    /// The same for an entry that says that there is no value.
+    pub(crate) fn absent<V: Value + ?Sized>(
+        plan: Plan<'_, V>,
+        husk: Option<Husk>,
+    ) -> Option<Draft> {
+        let husk = Self::frame(plan, husk, ABSENT)?;
+        let block = Block(husk.into_raw().cast());
+        Some(Draft { block })
+    }
+
+    /// A block but for its value.
+    fn frame<V: Value + ?Sized>(
+        plan: Plan<'_, V>,
+        husk: Option<Husk>,
+        more_flags: u8,
+    ) -> Option<Husk> {
         let Plan {
             parts,
             layout,
@@ -86,15 +140,13 @@ impl Draft {
             charge_units,
             ..
         } = plan;
-        let (flags, key) = (parts.flags(), parts.probe.key());
+        let (flags, key) = (parts.flags() | more_flags, parts.probe.key());
         debug_assert_eq!(
             block_layout::<V>(flags, key.len(), n_elements),
             Some((layout, value_offset))
         );
         let husk = husk.filter(|husk| husk.layout() == layout);
-        let Some(husk) = husk.or_else(|| Husk::allocate(layout)) else {
-            return Err(source);
-        };
+        let husk = husk.or_else(|| Husk::allocate(layout))?;
         let base = husk.base();
         let header = Header {
             refs: AtomicU32::new(1),
@@ -108,13 +160,18 @@ impl Draft {
             life: Life::new(),
         };
         // SAFETY: the block is `layout.size()` bytes, aligned to 16 or more: the header at 0, behind it (40 is
-        // a multiple of 8) the member's words and the idle word, then the key's bytes; `block_layout` reserved each.
+        // a multiple of 8) the words that the flags ask for, then the key's bytes; `block_layout` reserved each.
         unsafe {
             base.cast::<Header>().write(header);
             if flags & IDLE != 0 {
                 base.add(idle_offset(flags))
                     .cast::<Deadline>()
                     .write(Deadline::new(Nanos::MAX));
+            }
+            if flags & REFRESHED != 0 {
+                base.add(refresh_offset(flags))
+                    .cast::<Refresh>()
+                    .write(Refresh::new());
             }
             if flags & PLACED != 0 {
                 base.add(size_of::<Header>())
@@ -124,11 +181,15 @@ impl Draft {
             base.add(key_offset(flags))
                 .copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
         }
-        // A panic of the source's drops the husk.
-        // SAFETY: the value's place is reserved at `value_offset` for `n_elements`, aligned as `V` asks, and not yet written.
-        let kept = unsafe { source.write_to(base.as_ptr().add(value_offset), n_elements) };
-        let block = Block(husk.into_raw().cast());
-        Ok((Draft { block }, kept))
+        Some(husk)
+    }
+
+    /// Frees a block that has no value.
+    pub(crate) fn discard<V: Value + ?Sized>(self) {
+        debug_assert!(self.block.as_ref().is_absent());
+        let (layout, _) = self.block.as_ref().layout::<V>();
+        // SAFETY: the draft is the only owner, and there is no value to drop (E4).
+        unsafe { dealloc(self.block.0.cast::<u8>().as_ptr(), layout) };
     }
 
     /// Gives the value back and frees the block.
@@ -166,13 +227,27 @@ impl Draft {
     }
 
     /// Fills in what is known under the stripe's lock alone.
-    pub(crate) fn seal(&mut self, version: u64, stamp: u32, deadline: Nanos, idle: Nanos) {
+    pub(crate) fn seal(&mut self, version: u64, stamp: u32, times: Times) {
         let header = self.header_mut();
         header.version = version;
         header.stamp = stamp;
-        header.deadline.set(deadline);
-        if header.has_idle() {
-            let offset = idle_offset(header.kind.flags());
+        header.deadline.set(times.hard);
+        let flags = header.kind.flags();
+        if flags & REFRESHED != 0 {
+            let offset = refresh_offset(flags);
+            // SAFETY: as below.
+            let words = unsafe {
+                self.block
+                    .0
+                    .cast::<u8>()
+                    .add(offset)
+                    .cast::<Refresh>()
+                    .as_mut()
+            };
+            words.set(times.refresh);
+        }
+        if flags & IDLE != 0 {
+            let offset = idle_offset(flags);
             // SAFETY: the idle word stands there (see `new`), and the draft is its only owner (E2).
             let word = unsafe {
                 self.block
@@ -182,7 +257,7 @@ impl Draft {
                     .cast::<Deadline>()
                     .as_mut()
             };
-            word.set(idle);
+            word.set(times.idle);
         }
     }
 

@@ -7,6 +7,40 @@ use std::time::Duration;
 
 use super::{Block, BlockRef, Value, release_raw};
 use crate::clock::Nanos;
+use crate::terms::Tag;
+
+/// The time that an entry has to live when it is looked at, and whether it is stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left(u64);
+
+impl Left {
+    /// It never ends.
+    pub(crate) const NEVER: Left = Left(u64::MAX);
+    /// Deadlines are below this bit, so times to live are.
+    const STALE: u64 = 1 << 63;
+
+    #[inline(always)]
+    pub(crate) fn until(deadline: Nanos, now: Nanos) -> Left {
+        if deadline == Nanos::MAX {
+            Left::NEVER
+        } else {
+            Left(deadline.0.saturating_sub(now.0) & !Self::STALE)
+        }
+    }
+
+    /// The same of a stale entry. What never ends isn't.
+    pub(crate) fn stale(self) -> Left {
+        Left(self.0 | Self::STALE)
+    }
+
+    pub(crate) fn is_stale(self) -> bool {
+        self != Left::NEVER && self.0 & Self::STALE != 0
+    }
+
+    pub(crate) fn ttl(self) -> Option<Duration> {
+        (self != Left::NEVER).then(|| Duration::from_nanos(self.0 & !Self::STALE))
+    }
+}
 
 /// A counted handle to an entry: the value by `Deref`, its key, version and remaining time to live.
 ///
@@ -17,17 +51,18 @@ use crate::clock::Nanos;
 /// [`Cache::read`](crate::Cache::read) avoids it.
 pub struct Entry<V: Value + ?Sized> {
     block: Block,
-    left: Nanos,
+    left: Left,
     _value: PhantomData<V>,
 }
 
 impl<V: Value + ?Sized> Entry<V> {
-    /// A handle that takes over a count; `left` is its time to live at this moment, `Nanos::MAX` for ever.
+    /// A handle that takes over a count; `left` is its time to live at this moment.
     ///
     /// # Safety
-    /// `block` was drafted for a `V`.
+    /// `block` was drafted for a `V`, and holds one (E4).
     #[inline]
-    pub(crate) unsafe fn new(block: Block, left: Nanos) -> Self {
+    pub(crate) unsafe fn new(block: Block, left: Left) -> Self {
+        debug_assert!(!block.as_ref().is_absent(), "E4");
         Self {
             block,
             left,
@@ -35,14 +70,25 @@ impl<V: Value + ?Sized> Entry<V> {
         }
     }
 
-    /// The entry's version: it grows with each write of the key, over removal and re-insertion too; gaps are normal.
+    /// The entry's version: it grows with each write of the key, over removal and re-insertion too; gaps are normal. Zero for a
+    /// loaded value that was handed out without being stored.
     pub fn version(&self) -> u64 {
         self.block.as_ref().version()
     }
 
     /// The time to live that was left when this handle was made; `None` if the entry never expires.
     pub fn ttl(&self) -> Option<Duration> {
-        (self.left != Nanos::MAX).then(|| Duration::from_nanos(self.left.0))
+        self.left.ttl()
+    }
+
+    /// Whether the entry was stale when this handle was made: past the time in which it was fresh, see [`Ttl::stale`](crate::Ttl::stale).
+    pub fn is_stale(&self) -> bool {
+        self.left.is_stale()
+    }
+
+    /// What kind of value it is, as the write said; the engine makes nothing of it.
+    pub fn tag(&self) -> Tag {
+        self.block.as_ref().tag()
     }
 
     /// Whether both handles are to the same entry, not merely to equal ones.

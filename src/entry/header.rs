@@ -5,10 +5,12 @@ use std::mem::size_of;
 
 use super::BLOCK_ALIGN;
 use super::deadline::Deadline;
-use super::probe::{IDLE, Kind, PLACED};
+use super::probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT};
+use super::refresh::Refresh;
 use super::value::Stored;
 use crate::sync::Life;
 use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::terms::Tag;
 
 /// What stands before the key in each block.
 #[repr(C)]
@@ -70,6 +72,17 @@ impl Header {
         self.kind.has(IDLE)
     }
 
+    /// Whether it says that there is no value.
+    #[inline]
+    pub(crate) fn is_absent(&self) -> bool {
+        self.kind.has(ABSENT)
+    }
+
+    /// What kind of value it is.
+    pub(crate) fn tag(&self) -> Tag {
+        Tag::from_bits(self.kind.flags() >> TAG_SHIFT)
+    }
+
     pub(super) fn key_offset(&self) -> usize {
         key_offset(self.kind.flags())
     }
@@ -116,17 +129,25 @@ pub(super) fn key_offset(flags: u8) -> usize {
         let size = |flag: u8, size: usize| if flags & flag != 0 { size } else { 0 };
         return size_of::<Header>()
             + size(PLACED, size_of::<Member>())
-            + size(IDLE, size_of::<Deadline>());
+            + size(IDLE, size_of::<Deadline>())
+            + size(REFRESHED, size_of::<Refresh>());
     }
     const { assert!(cfg!(engine_loom) || size_of::<Deadline>() == 8 * IDLE as usize) };
     const { assert!(cfg!(engine_loom) || size_of::<Member>() == 8 * PLACED as usize) };
-    size_of::<Header>() + usize::from(flags & (IDLE | PLACED)) * 8
+    const { assert!(cfg!(engine_loom) || size_of::<Refresh>() == 8 * REFRESHED as usize) };
+    size_of::<Header>() + usize::from(flags & (IDLE | PLACED | REFRESHED)) * 8
 }
 
 /// The idle word comes after what a member carries, which look-ups need.
 #[inline(always)]
 pub(super) fn idle_offset(flags: u8) -> usize {
     key_offset(flags & PLACED)
+}
+
+/// And those of the refresh come last.
+#[inline(always)]
+pub(super) fn refresh_offset(flags: u8) -> usize {
+    key_offset(flags & (PLACED | IDLE))
 }
 
 /// The layout of a whole block and where its value begins; `None` where the sizes overflow.

@@ -6,6 +6,14 @@ use crate::hash::{Hasher64, KeyHash};
 pub(super) const IDLE: u8 = 1;
 /// The entry carries a place that isn't the root, and the words of a member.
 pub(super) const PLACED: u8 = 2;
+/// The entry carries the words that say when it is to be loaded anew.
+pub(super) const REFRESHED: u8 = 4;
+/// The entry says that there is no value; none is in it.
+pub(super) const ABSENT: u8 = 8;
+/// The other bits say what kind of value it is.
+pub(super) const TAG_SHIFT: u32 = 4;
+/// What a look-up doesn't ask for.
+const UNASKED: u8 = IDLE | REFRESHED | 0xf << TAG_SHIFT;
 
 /// Length and shape of a key in one word, so that one comparison tells most entries apart.
 ///
@@ -15,6 +23,9 @@ pub(super) const PLACED: u8 = 2;
 /// | 23 .. 16 | its shape |
 /// | 24 | [`IDLE`]: an idle word follows the header |
 /// | 25 | [`PLACED`]: then a place, and the words of a member |
+/// | 26 | [`REFRESHED`]: then when it is to be loaded anew |
+/// | 27 | [`ABSENT`]: no value |
+/// | 31 .. 28 | the tag of its value |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Kind(u32);
 
@@ -52,9 +63,21 @@ impl Kind {
         self.flags() & flag != 0
     }
 
+    /// What an entry is looked up by: its key, and whether it holds a value.
     #[inline(always)]
-    pub(super) fn without(self, flag: u8) -> Kind {
-        Kind(self.0 & !(u32::from(flag) << Self::FLAGS_SHIFT))
+    pub(super) fn asked(self) -> Kind {
+        self.without(UNASKED)
+    }
+
+    /// What a key's only entry is written by.
+    #[inline(always)]
+    pub(super) fn written(self) -> Kind {
+        self.without(UNASKED | ABSENT)
+    }
+
+    #[inline(always)]
+    fn without(self, flags: u8) -> Kind {
+        Kind(self.0 & !(u32::from(flags) << Self::FLAGS_SHIFT))
     }
 }
 
@@ -81,6 +104,13 @@ impl<'a> Probe<'a> {
         }
     }
 
+    /// The same key, for an entry that says that there is no value.
+    pub(crate) fn of_absent(self) -> Probe<'a> {
+        let flags = self.kind.flags() | ABSENT;
+        let kind = Kind::new(self.key.len(), self.kind.shape(), flags);
+        Probe { kind, ..self }
+    }
+
     #[inline(always)]
     pub(crate) fn hash(&self, hasher: &Hasher64) -> KeyHash {
         hasher.hash(self.place, self.kind.shape(), self.key)
@@ -89,6 +119,11 @@ impl<'a> Probe<'a> {
     #[inline(always)]
     pub(crate) fn place(&self) -> u64 {
         self.place
+    }
+
+    #[inline(always)]
+    pub(crate) fn shape(&self) -> u8 {
+        self.kind.shape()
     }
 
     #[inline(always)]

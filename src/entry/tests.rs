@@ -2,12 +2,10 @@ use crate::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::terms::Tag;
 
 fn parts(key: &[u8]) -> Parts<'_> {
-    Parts {
-        probe: Probe::new(None, 5, key),
-        idle: false,
-    }
+    Parts::plain(Probe::new(None, 5, key))
 }
 
 fn some(place: u64) -> Option<u64> {
@@ -37,17 +35,34 @@ where
     V: Value + PartialEq + fmt::Debug + ?Sized,
     S: Source<V> + Clone,
 {
-    for (idle, place) in [(false, 0), (true, 0), (false, u64::MAX), (true, 1)] {
+    for (idle, place, refreshed, tag) in [
+        (false, 0, false, Tag::Bytes),
+        (true, 0, true, Tag::Json),
+        (false, u64::MAX, true, Tag::Text),
+        (true, 1, false, Tag::Float),
+        (true, 1, true, Tag::Integer),
+    ] {
         for len in [1, 7, 8, 15, 16, 17, 24, 63, 64, 511, usize::from(u16::MAX)] {
             let key: Vec<u8> = (0..len).map(|n| n as u8 ^ 0x5a).collect();
             let (mut draft, _) = draft::<V, S>(
                 Parts {
                     probe: Probe::new(some(place), 9, &key),
                     idle,
+                    refreshed,
+                    tag,
                 },
                 source.clone(),
             );
-            draft.seal(7, 8, Nanos(9), Nanos(10));
+            let refresh = RefreshAt {
+                due: Nanos(3),
+                stale: Nanos(4),
+            };
+            let times = Times {
+                hard: Nanos(9),
+                idle: Nanos(10),
+                refresh,
+            };
+            draft.seal(7, 8, times);
             let block = draft.as_ref();
             block.set_token(u32::MAX);
             assert_eq!(
@@ -59,6 +74,14 @@ where
                 assert_eq!(member.at(), (u32::MAX, 7));
             }
             assert!(block.is(&Probe::new(some(place), 9, &key)));
+            assert!(block.is_of(&Probe::new(some(place), 9, &key)));
+            assert!(!block.is(&Probe::new(some(place), 9, &key).of_absent()));
+            assert_eq!((block.tag(), block.is_absent()), (tag, false));
+            assert_eq!(block.refresh().is_some(), refreshed);
+            if let Some(refresh) = block.refresh() {
+                assert_eq!(refresh.stale_from(), Nanos(4));
+                assert!(!refresh.is_due(Nanos(2)) && refresh.is_due(Nanos(3)));
+            }
             assert!(!block.is(&Probe::new(some(place ^ 2), 9, &key)));
             assert!(!block.is(&Probe::new(some(place), 8, &key)));
             assert!(!block.is(&Probe::new(some(place), 9, &key[1..])));
@@ -141,7 +164,8 @@ fn a_value_is_dropped_with_the_last_count() {
     let value = Arc::new(());
     let (draft, ()) = draft::<Arc<()>, _>(parts(b"key"), Arc::clone(&value));
     // SAFETY: the block was drafted for this type.
-    let first = unsafe { Entry::<Arc<()>>::new(draft.into_block(), Nanos(5)) };
+    let first =
+        unsafe { Entry::<Arc<()>>::new(draft.into_block(), Left::until(Nanos(5), Nanos(0))) };
     let second = first.clone();
     assert!(first.same(&second) && first.block().has_handles());
     assert_eq!(
@@ -162,7 +186,7 @@ fn counts_from_many_threads_end_once() {
     for _ in 0..ROUNDS {
         let (draft, ()) = draft::<Arc<()>, _>(parts(b"key"), Arc::clone(&value));
         // SAFETY: the block was drafted for this type.
-        let entry = unsafe { Entry::<Arc<()>>::new(draft.into_block(), Nanos::MAX) };
+        let entry = unsafe { Entry::<Arc<()>>::new(draft.into_block(), Left::NEVER) };
         let other = entry.clone();
         std::thread::scope(|scope| {
             scope.spawn(move || drop(other.clone()));
@@ -233,7 +257,7 @@ fn a_weight_is_rounded_up_and_refused_beyond_the_field() {
 fn bytes_of_an_entry_share_its_block() {
     let (draft, _) = draft::<[u8], _>(parts(b"key"), b"hello");
     // SAFETY: the block was drafted for this type.
-    let entry = unsafe { Entry::<[u8]>::new(draft.into_block(), Nanos::MAX) };
+    let entry = unsafe { Entry::<[u8]>::new(draft.into_block(), Left::NEVER) };
     let address = entry.as_ptr();
     let bytes = bytes::Bytes::from(entry.clone());
     drop(entry);
@@ -243,10 +267,7 @@ fn bytes_of_an_entry_share_its_block() {
 
 /// A draft of some bytes, in a husk or in memory of its own.
 fn draft_in(husk: Option<Husk>, place: u64, len: usize) -> Draft {
-    let parts = Parts {
-        probe: Probe::new(some(place), 5, b"key"),
-        idle: false,
-    };
+    let parts = Parts::plain(Probe::new(some(place), 5, b"key"));
     let plan = Plan::<[u8]>::new(parts, len).expect("it fits");
     let drafted = Draft::new::<[u8], _>(plan, husk, vec![len as u8; len]);
     drafted.expect("there is memory").0

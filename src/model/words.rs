@@ -65,8 +65,21 @@ impl Deadline {
         self.check(now).is_some() && self.0.move_blindly(Nanos(to))
     }
 
+    /// Claims it if it is ahead at `now`, as a writer does that takes the entry away.
+    pub fn claim(&self, now: u64) -> bool {
+        self.0
+            .claim(|deadline| (deadline <= Nanos(now), Nanos(now)))
+    }
+
+    /// Whether a reader at `now` answers that there is nothing.
+    pub fn is_missed(&self, now: u64) -> bool {
+        let probe = |deadline| (deadline <= Nanos(now), Nanos(now));
+        self.0.check(probe) == Ok(None)
+    }
+
     fn check(&self, now: u64) -> Option<entry::Ahead> {
         self.0
             .check(|deadline| (deadline <= Nanos(now), Nanos(now)))
+            .expect("nobody has claimed it")
     }
 }

@@ -289,9 +289,9 @@ impl Store {
         let victims = budget.saturating_sub(steps) / 2;
         if above(self) && victims > 0 {
             let before = stripe.len();
-            stripe.make_room(&env, victims, PoolId::ROOT);
+            stripe.make_room(&env, victims, PoolId::ROOT, None);
             let evicted = before - stripe.len();
-            may_evict = evicted > 0 && stripe.len() > 0;
+            may_evict = stripe.len() > 0 && (evicted > 0 || stripe.waits_for_garbage());
             steps += evicted;
             stripe.trim_all(&env);
         }

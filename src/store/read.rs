@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Cell, Front, Held, RACES_MAX, Store};
 use crate::clock::Nanos;
-use crate::entry::{BlockRef, Probe};
+use crate::entry::{BlockRef, InChange, Left, Probe};
 use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note, Tick};
 use crate::reclaim;
@@ -14,22 +14,33 @@ use crate::table::{Found, Link};
 /// An idle deadline is moved when that gains more than this share of the time to idle.
 const IDLE_GAIN_SHARE: u32 = 16;
 
+/// Why a look-up found nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// No entry of the key is there.
+    Absent,
+    /// It is there still, and its deadline was reached.
+    Expired,
+}
+
 impl Store {
-    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live (`Nanos::MAX`: for
-    /// ever). `is_use` tells the policy and the idle deadline.
+    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live. `is_use` tells the policy and the idle deadline.
     #[inline(always)]
     pub(crate) fn look<R>(
         &self,
         hash: KeyHash,
         probe: Probe<'_>,
         is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+    ) -> Result<R, Missed> {
         let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter_first()
             && let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe)
         {
-            return self.found(cell, found?, hash, is_use, f);
+            let found = found.ok_or(Missed::Absent)?;
+            if let Ok(left) = self.time_left(found.block, is_use) {
+                return hit(cell, &found, hash, is_use, left?, f);
+            }
         }
         self.look_again(hash, probe, is_use, f)
     }
@@ -42,34 +53,20 @@ impl Store {
         hash: KeyHash,
         probe: Probe<'_>,
         is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+    ) -> Result<R, Missed> {
         let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter() {
             for _ in 0..RACES_MAX {
                 if let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe) {
-                    return self.found(cell, found?, hash, is_use, f);
+                    let found = found.ok_or(Missed::Absent)?;
+                    if let Ok(left) = self.time_left(found.block, is_use) {
+                        return hit(cell, &found, hash, is_use, left?, f);
+                    }
                 }
             }
         }
         self.look_locked(hash, probe, is_use, f)
-    }
-
-    #[inline(always)]
-    fn found<R>(
-        &self,
-        cell: &Cell,
-        found: Found<'_>,
-        hash: KeyHash,
-        is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
-        let block = found.block;
-        let left = self.time_left(block, is_use)?;
-        if is_use {
-            note_use(&cell.front, &found, hash);
-        }
-        Some(f(block, left))
     }
 
     /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
@@ -79,17 +76,23 @@ impl Store {
         hash: KeyHash,
         probe: Probe<'_>,
         is_use: bool,
-        f: impl FnOnce(BlockRef<'_>, Nanos) -> R,
-    ) -> Option<R> {
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+    ) -> Result<R, Missed> {
         let cell = self.cell(hash);
-        let block = cell.back.lock().get(&self.env(cell), hash, &probe)?;
-        let held = Held {
-            store: self,
-            block: Some(block),
-        };
-        let block = held.block.as_ref()?.as_ref();
-        let left = self.time_left(block, is_use)?;
-        Some(f(block, left))
+        loop {
+            let block = cell.back.lock().get(&self.env(cell), hash, &probe);
+            let held = Held {
+                store: self,
+                block: Some(block.ok_or(Missed::Absent)?),
+            };
+            let Some(block) = held.block.as_ref() else {
+                return Err(Missed::Absent);
+            };
+            // Who changes the entry at this moment does so under the lock: each round sees another write.
+            if let Ok(left) = self.time_left(block.as_ref(), is_use) {
+                return Ok(f(block.as_ref(), left?));
+            }
+        }
     }
 
     /// Asks the processor for what the look-up of a key will touch first.
@@ -117,25 +120,40 @@ impl Store {
         }
     }
 
-    /// The time that an entry which a reader found has left to live; `None`: it has none, and is absent.
+    /// The time that an entry which a reader found has left to live; none, and it is absent.
+    ///
+    /// # Errors
+    /// It can't be told, since a writer is changing the entry.
     #[inline(always)]
-    pub(crate) fn time_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
-        if block.deadline().get() == Nanos::MAX && !block.has_idle() {
-            return Some(Nanos::MAX);
+    pub(crate) fn time_left(
+        &self,
+        block: BlockRef<'_>,
+        is_use: bool,
+    ) -> Result<Result<Left, Missed>, InChange> {
+        if block.deadline().is_never() && !block.has_idle() {
+            return Ok(Ok(Left::NEVER));
         }
         self.timed_left(block, is_use)
     }
 
     #[inline]
-    fn timed_left(&self, block: BlockRef<'_>, is_use: bool) -> Option<Nanos> {
+    fn timed_left(
+        &self,
+        block: BlockRef<'_>,
+        is_use: bool,
+    ) -> Result<Result<Left, Missed>, InChange> {
         let probe = |deadline| self.time.probe(deadline);
-        let mut first = block.deadline().check(probe)?;
+        let Some(mut first) = block.deadline().check(probe)? else {
+            return Ok(Err(Missed::Expired));
+        };
         while block.has_idle() {
-            let idle = block.idle().check(probe)?;
+            let Some(idle) = block.idle().check(probe)? else {
+                return Ok(Err(Missed::Expired));
+            };
             let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
             let extended = idle.now.saturating_add(tti);
             let gain = extended.saturating_since(idle.deadline);
-            if !is_use || gain <= tti / IDLE_GAIN_SHARE {
+            if !is_use || idle.is_claimed || gain <= tti / IDLE_GAIN_SHARE {
                 first.deadline = first.deadline.min(idle.deadline);
                 break;
             }
@@ -144,23 +162,35 @@ impl Store {
                 break;
             }
         }
-        let left = first.deadline.0.saturating_sub(first.now.0);
-        Some(if first.deadline == Nanos::MAX {
-            Nanos::MAX
-        } else {
-            Nanos(left)
-        })
+        let left = Left::until(first.deadline, first.now);
+        let is_stale = block
+            .refresh()
+            .is_some_and(|refresh| probe(refresh.stale_from()).0);
+        Ok(Ok(if is_stale { left.stale() } else { left }))
     }
 
     /// The time that was left to an entry which leaves at this moment.
-    pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Nanos {
-        let deadline = block.earliest();
-        if deadline == Nanos::MAX {
-            Nanos::MAX
-        } else {
-            Nanos(deadline.0.saturating_sub(self.time.coarse_now().0))
+    pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Left {
+        match block.earliest() {
+            Nanos::MAX => Left::NEVER,
+            deadline => Left::until(deadline, self.time.coarse_now()),
         }
     }
+}
+
+#[inline(always)]
+fn hit<R>(
+    cell: &Cell,
+    found: &Found<'_>,
+    hash: KeyHash,
+    is_use: bool,
+    left: Left,
+    f: impl FnOnce(BlockRef<'_>, Left) -> R,
+) -> Result<R, Missed> {
+    if is_use {
+        note_use(&cell.front, found, hash);
+    }
+    Ok(f(found.block, left))
 }
 
 /// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.

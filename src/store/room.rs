@@ -1,13 +1,14 @@
 //! Inserting, and making the room that it needs.
 
+use super::reservation::Reservation;
 use super::{Cell, Store};
 use crate::entry::{Block, Draft, Husk, Probe};
 use crate::error::Refusal;
+use crate::flight::{Ticket, Waited};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{PoolId, Turn};
-use crate::stripe::{Claims, ENTRY_SHARE, Home, Lifetime, Put, Stripe, cost, pool_of};
-use crate::sync::atomic::Ordering;
+use crate::stripe::{Claims, ENTRY_SHARE, Put, Write, cost, pool_of};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -81,31 +82,33 @@ impl Store {
         bytes > (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN)
     }
 
-    /// Links a draft under its key; a count of what it replaced. Gives the draft back if it is refused.
+    /// Links a draft under its key. Gives the draft back if it is refused, or its condition doesn't hold.
     pub(crate) fn insert(
         &self,
         hash: KeyHash,
         draft: Draft,
-        lifetime: Lifetime,
-        home: Option<Home<'_>>,
+        write: Write<'_>,
         reservation: Reservation<'_>,
-    ) -> Result<Option<Block>, (Refusal, Draft)> {
+    ) -> Placed {
         let cell = self.cell(hash);
         if let Some(refusal) = self.never_fits(cost(draft.as_ref()), pool_of(draft.as_ref())) {
             drop(reservation);
             cell.back.lock().count_refused();
-            return Err((refusal, draft));
+            return Placed::Refused { draft, refusal };
         }
         // What most inserts need: one hold of the lock.
         let mut stripe = cell.back.lock();
         reservation.settle(&mut stripe);
-        let put = stripe.put(&self.env(cell), hash, draft, lifetime, home, false);
+        let put = stripe.put(&self.env(cell), hash, draft, write, false);
         self.finish(cell, stripe);
         match put {
-            Put::Done(replaced) => Ok(replaced),
-            Put::Short { draft, giver, .. } => {
-                self.insert_slowly(cell, hash, draft, lifetime, home, giver)
+            Put::Done(replaced) => Placed::Done(replaced),
+            Put::Unmet { draft, present } => Placed::Unmet { draft, present },
+            Put::Busy { draft, ticket } => {
+                let write = behind(write, ticket);
+                self.insert_slowly(cell, hash, draft, write, None)
             }
+            Put::Short { draft, giver, .. } => self.insert_slowly(cell, hash, draft, write, giver),
         }
     }
 
@@ -131,10 +134,9 @@ impl Store {
         cell: &Cell,
         hash: KeyHash,
         mut draft: Draft,
-        lifetime: Lifetime,
-        home: Option<Home<'_>>,
+        mut write: Write<'_>,
         giver: Option<PoolId>,
-    ) -> Result<Option<Block>, (Refusal, Draft)> {
+    ) -> Placed {
         let claimer = pool_of(draft.as_ref());
         let mut search = Search::new(cost(draft.as_ref()), claimer);
         search.giver = giver;
@@ -144,14 +146,22 @@ impl Store {
             stripe.receive(std::mem::take(&mut search.gained));
             // At last, the old value gives way to its successor.
             let yielding = search.idle + 1 == IDLE_PASSES;
-            let put = stripe.put(&self.env(cell), hash, draft, lifetime, home, yielding);
-            if matches!(put, Put::Short { .. }) {
+            let put = stripe.put(&self.env(cell), hash, draft, write, yielding);
+            if matches!(put, Put::Short { .. } | Put::Busy { .. }) {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
                 search.gained = stripe.give(search.wanted, 1);
             }
             self.finish(cell, stripe);
             match put {
-                Put::Done(replaced) => return Ok(replaced),
+                Put::Done(replaced) => return Placed::Done(replaced),
+                Put::Unmet { draft, present } => return Placed::Unmet { draft, present },
+                Put::Busy {
+                    draft: back,
+                    ticket,
+                } => {
+                    draft = back;
+                    write = behind(write, ticket);
+                }
                 Put::Short {
                     draft: back,
                     progress: more,
@@ -166,7 +176,8 @@ impl Store {
                 }
             }
         }
-        Err((self.give_up(cell, search.gained), draft))
+        let refusal = self.give_up(cell, search.gained);
+        Placed::Refused { draft, refusal }
     }
 
     /// One pass outside the home stripe's lock: frees what waits there, or evicts elsewhere. False once passes bring
@@ -281,7 +292,7 @@ impl Store {
                     cell.back.try_lock()
                 };
                 let Some(mut stripe) = stripe else { continue };
-                any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, search.claimer);
+                any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, search.claimer, None);
                 let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
                 search.gained.bytes += given.bytes;
                 search.gained.entries += given.entries;
@@ -297,19 +308,28 @@ impl Store {
     }
 }
 
-impl Cell {
-    /// Memory for the stripe's next block, if any is kept.
-    #[inline]
-    fn pop_husk(&self) -> Option<Husk> {
-        if !self.has_husks.load(Ordering::Relaxed) {
-            return None;
-        }
-        let mut husks = self.husks.lock();
-        let husk = husks.pop();
-        if husks.len() == 0 {
-            self.has_husks.store(false, Ordering::Relaxed);
-        }
-        husk
+/// How an insert ended.
+pub(crate) enum Placed {
+    /// Linked; a count of the value that it replaced.
+    Done(Option<Block>),
+    /// The condition doesn't hold; a count of the present value.
+    Unmet {
+        draft: Draft,
+        present: Option<Block>,
+    },
+    Refused {
+        draft: Draft,
+        refusal: Refusal,
+    },
+}
+
+/// Waits for the computation that is alone with a key, unless that waits for this thread; once, since waiting is a courtesy.
+fn behind<'a>(write: Write<'a>, ticket: Ticket) -> Write<'a> {
+    let waited = ticket.wait(None);
+    debug_assert_ne!(waited, Waited::Leads, "who is alone never passes on");
+    Write {
+        is_alone: true,
+        ..write
     }
 }
 
@@ -341,42 +361,6 @@ impl Search {
             pass: 0,
             idle: 0,
             n_yields: 0,
-        }
-    }
-}
-
-/// What is set aside for an entry which isn't built yet; given back if it never is.
-pub(crate) struct Reservation<'s> {
-    store: &'s Store,
-    cell: &'s Cell,
-    /// Claimed bytes.
-    bytes: u64,
-    /// What the stripe's account holds of the husk.
-    reused: u64,
-    husk: Option<Husk>,
-}
-
-impl Reservation<'_> {
-    /// Memory for the entry, perhaps of another size.
-    pub(crate) fn take_husk(&mut self) -> Option<Husk> {
-        self.husk.take()
-    }
-
-    fn settle(mut self, stripe: &mut Stripe) {
-        let (bytes, entries) = (std::mem::take(&mut self.bytes), 0);
-        stripe.receive(Claims { bytes, entries });
-        stripe.reuse(std::mem::take(&mut self.reused));
-    }
-}
-
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.store.bytes.give_back(self.bytes);
-        }
-        if self.reused > 0 {
-            drop(self.husk.take());
-            self.cell.back.lock().reuse(self.reused);
         }
     }
 }

@@ -7,8 +7,7 @@
 use std::marker::PhantomData;
 
 use super::{Config, Store};
-use crate::clock::Nanos;
-use crate::entry::{Block, BlockRef, Draft, Entry, Releaser, Value};
+use crate::entry::{Block, BlockRef, Draft, Entry, Left, Releaser, Value};
 use crate::stats::RemovalCause;
 
 /// A listener in terms of handles.
@@ -27,7 +26,7 @@ impl<V: Value + ?Sized> TypedStore<V> {
         let releaser = unsafe { Releaser::new::<V>() };
         let listener = listener.map(|listener| -> super::Listener {
             Box::new(move |block, left, cause| {
-                // SAFETY: Y1; the handle owns a count of its own.
+                // SAFETY: Y1, and the listener is told of values alone; the handle owns a count of its own.
                 let entry = unsafe { Entry::new(block.acquire(), left) };
                 listener(entry, cause);
             })
@@ -38,10 +37,10 @@ impl<V: Value + ?Sized> TypedStore<V> {
         }
     }
 
-    /// A handle that takes over a count; `left` is the time that the entry has to live.
+    /// A handle that takes over a count of a value; `left` is the time that the entry has to live.
     #[inline(always)]
-    pub(crate) fn entry(&self, block: Block, left: Nanos) -> Entry<V> {
-        // SAFETY: Y1.
+    pub(crate) fn entry(&self, block: Block, left: Left) -> Entry<V> {
+        // SAFETY: Y1; who asks has a value: a look-up for one, or what a stripe calls one.
         unsafe { Entry::new(block, left) }
     }
 

@@ -1,7 +1,7 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
 use super::{Env, Home, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
-use crate::entry::Block;
+use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note};
 use crate::stats::RemovalCause;
@@ -57,7 +57,7 @@ impl Stripe {
         loc: Loc,
         hash: KeyHash,
         block: Block,
-    ) -> Block {
+    ) -> Option<Block> {
         let mut writer = self.table.writer(env.shared);
         let old = Meta::from_bits(writer.meta(loc));
         let resized = old.with_size(policy::size_class(block.as_ref().charge_bytes()));
@@ -74,7 +74,8 @@ impl Stripe {
         self.unschedule(old_block.as_ref());
         self.schedule(env, loc, hash);
         self.succeed(env, loc, &old_block);
-        let count = old_block.as_ref().acquire();
+        let value = Some(old_block.as_ref()).filter(|block| !block.is_absent());
+        let count = value.map(BlockRef::acquire);
         self.part(env, old_block, RemovalCause::Replaced);
         count
     }
@@ -96,7 +97,7 @@ impl Stripe {
     pub(super) fn part(&mut self, env: &Env<'_>, block: Block, cause: RemovalCause) {
         self.bytes.discard(cost(block.as_ref()));
         self.counts.count(cause);
-        if env.has_listener {
+        if env.has_listener && !block.as_ref().is_absent() {
             self.told.push_back((block, cause));
         } else {
             self.pending.blocks.push(block);

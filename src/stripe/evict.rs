@@ -3,6 +3,7 @@
 use super::{Env, Room, Stripe};
 use crate::clock::Nanos;
 use crate::entry::BlockRef;
+use crate::hash::KeyHash;
 use crate::policy::{Meta, Ranker};
 use crate::shares::PoolId;
 use crate::stats::RemovalCause;
@@ -254,7 +255,13 @@ impl Stripe {
     }
 
     /// Takes out up to `n` entries for an insert of `claimer`'s into another stripe. Whether any went.
-    pub(crate) fn make_room(&mut self, env: &Env<'_>, n: usize, claimer: PoolId) -> bool {
+    pub(crate) fn make_room(
+        &mut self,
+        env: &Env<'_>,
+        n: usize,
+        claimer: PoolId,
+        spared: Option<(KeyHash, u64)>,
+    ) -> bool {
         let now = if self.wheel.len() > 0 {
             env.time.coarse_now()
         } else {
@@ -262,7 +269,12 @@ impl Stripe {
         };
         let mut any = false;
         for _ in 0..n {
-            if !self.bytes.can_exchange() || self.give_way(env, claimer, 0, None, now) != Room::Made
+            // Looked for each time, since expiry may merge segments, and so move the entry.
+            let spared = spared.and_then(|(hash, version)| {
+                self.table.writer(env.shared).find_version(hash, version)
+            });
+            if !self.bytes.can_exchange()
+                || self.give_way(env, claimer, 0, spared, now) != Room::Made
             {
                 break;
             }

@@ -1,8 +1,10 @@
 //! What goes into a stripe's lock and comes out of it.
 
+use super::{Home, Lifetime, WorkId};
 use crate::budget::Budget;
 use crate::clock::TimeSource;
 use crate::entry::{Block, BlockRef, Draft};
+use crate::flight::Ticket;
 use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::{Generation, Registry};
 use crate::notes::Notes;
@@ -59,10 +61,39 @@ pub(crate) struct Claims {
     pub(crate) entries: u64,
 }
 
+/// What a write is to do besides its entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Write<'a> {
+    pub(crate) lifetime: Lifetime,
+    pub(crate) home: Option<Home<'a>>,
+    pub(crate) condition: Condition,
+    /// Whether it needn't wait for a computation that is alone with the key: it is that one, or has waited.
+    pub(crate) is_alone: bool,
+}
+
+/// What a write asks of the key's present entry. One that says that there is no value is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Always,
+    Absent,
+    Present,
+    /// It is there, and of this version.
+    Version(u64),
+    /// Nobody has written the key since this load of it began.
+    Load(WorkId),
+}
+
 /// How a `put` ended.
 pub(crate) enum Put {
     /// Linked; a count of what it replaced.
     Done(Option<Block>),
+    /// The condition doesn't hold; a count of the present value.
+    Unmet {
+        draft: Draft,
+        present: Option<Block>,
+    },
+    /// A computation is to be alone with the key: to be tried again when it is over.
+    Busy { draft: Draft, ticket: Ticket },
     /// Not enough room in this hold of the lock; nothing but evictions was done. `giver` is who is to give way elsewhere.
     Short {
         draft: Draft,

@@ -34,6 +34,11 @@ impl Stripe {
         }
     }
 
+    /// Whether a victim's bytes would be of no use before what has left is freed.
+    pub(crate) fn waits_for_garbage(&self) -> bool {
+        !self.bytes.can_exchange()
+    }
+
     /// Claims bytes for an entry that isn't built yet, evicting as `put` would. Whether they are claimed, and out of the
     /// account; and whether anything was done for it. The present entry of `spared_key` stays.
     pub(crate) fn claim(
@@ -92,11 +97,10 @@ impl Stripe {
         is_new: bool,
         lifetime: Lifetime,
     ) -> Funding {
-        // A victim's bytes would be of no use before the garbage is gone.
-        let otherwise = if self.bytes.can_exchange() {
-            Funding::Evict
-        } else {
+        let otherwise = if self.waits_for_garbage() {
             Funding::Wait
+        } else {
+            Funding::Evict
         };
         if is_new && self.spare_entries == 0 {
             let chunk = env.chunk_entries;

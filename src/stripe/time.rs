@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Env, Room, Stripe};
 use crate::clock::Nanos;
-use crate::entry::{BlockRef, Probe};
+use crate::entry::{BlockRef, Deadline, Probe, RefreshAt, Times};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::PoolId;
@@ -19,18 +19,60 @@ pub(crate) struct Lifetime {
     pub(crate) ttl: Option<Duration>,
     /// From its last use; `None`: for ever.
     pub(crate) tti: Option<Duration>,
+    /// When it is to be loaded anew, if ever.
+    pub(crate) refresh: Option<RefreshAfter>,
+    /// Whether it ends when the entry that it replaces would have.
+    pub(crate) keeps: bool,
+}
+
+/// Spans from a write to the time when its entry is loaded anew, and when it is stale.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RefreshAfter {
+    pub(crate) due: Duration,
+    pub(crate) stale: Duration,
+}
+
+/// What a change of a time to live is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewTtl {
+    /// Another one, whatever it was; `None`: it never ends.
+    To(Option<Duration>),
+    /// Only if the entry lives longer by it.
+    Longer(Duration),
+    /// Only if it lives shorter by it.
+    Shorter(Duration),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TtlChange {
+    /// The entry has the new time to live.
+    Set,
+    /// It keeps the one that it had.
+    NotSet,
+    /// There is no entry.
+    Absent,
 }
 
 impl Lifetime {
     pub(crate) fn is_timed(self) -> bool {
-        self.ttl.is_some() || self.tti.is_some()
+        self.ttl.is_some() || self.tti.is_some() || self.keeps
     }
 
-    /// Hard and idle deadline of an entry that is written now.
-    pub(super) fn deadlines(self, now: Nanos) -> (Nanos, Nanos) {
+    /// The times of an entry that is written now, in the place of one with that deadline.
+    pub(super) fn times(self, now: Nanos, replaced: Option<Nanos>) -> Times {
         let after =
             |span: Option<Duration>| span.map_or(Nanos::MAX, |span| now.saturating_add(span));
-        (after(self.ttl), after(self.tti))
+        Times {
+            hard: replaced
+                .filter(|_| self.keeps)
+                .unwrap_or_else(|| after(self.ttl)),
+            idle: after(self.tti),
+            refresh: RefreshAt {
+                due: after(self.refresh.map(|refresh| refresh.due)),
+                stale: after(self.refresh.map(|refresh| refresh.stale)),
+            },
+        }
     }
 }
 
@@ -137,6 +179,35 @@ impl Stripe {
         false
     }
 
+    /// Claims an entry that a write is about to take away as a live one, so that no reader finds it ended in the meantime; if it is
+    /// over, it leaves at once.
+    pub(super) fn claim_or_leaves(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) -> bool {
+        let writer = self.table.writer(env.shared);
+        let Some(block) = writer.block(loc) else {
+            return false;
+        };
+        if block.token() == 0 {
+            return true;
+        }
+        let now = env.time.now();
+        let probe = |deadline: Nanos| (deadline != Nanos::MAX && deadline <= now, now);
+        if block.deadline().claim(probe) && (!block.has_idle() || block.idle().claim(probe)) {
+            return true;
+        }
+        self.leave(env, loc, hash, RemovalCause::Expired);
+        false
+    }
+
+    /// Gives a claim up, for an entry that stays after all.
+    pub(super) fn unclaim(&mut self, env: &Env<'_>, loc: Loc) {
+        if let Some(block) = self.table.writer(env.shared).block(loc) {
+            block.deadline().unclaim();
+            if block.has_idle() {
+                block.idle().unclaim();
+            }
+        }
+    }
+
     /// Files an entry's deadline in the wheel.
     pub(super) fn schedule(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) {
         let writer = self.table.writer(env.shared);
@@ -158,19 +229,19 @@ impl Stripe {
         }
     }
 
-    /// Gives a present entry another time to live from now on. `Some(false)` if it is absent; `None` if the wheel has to
-    /// grow for it and there is no room, and growing is not `forced`.
+    /// Gives a present entry another time to live from now on. `None` if the wheel has to grow for it and there is no room,
+    /// and growing is not `forced`.
     pub(crate) fn set_ttl(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         probe: &Probe<'_>,
-        ttl: Option<Duration>,
+        ttl: NewTtl,
         forced: bool,
-    ) -> Option<bool> {
-        let find = |stripe: &mut Stripe| stripe.table.writer(env.shared).find(hash, probe);
+    ) -> Option<TtlChange> {
+        let find = |stripe: &mut Stripe| stripe.find_value(env, hash, probe);
         let mut loc = find(self);
-        let growth_bytes = if ttl.is_some() {
+        let growth_bytes = if ttl != NewTtl::To(None) {
             self.wheel.growth_bytes() as u64
         } else {
             0
@@ -191,36 +262,45 @@ impl Stripe {
             // Expiry may have merged segments, and so moved the entry.
             loc = find(self);
         }
-        Some(loc.is_some_and(|loc| self.move_deadline(env, loc, hash, ttl)))
+        Some(loc.map_or(TtlChange::Absent, |loc| {
+            self.move_deadline(env, loc, hash, ttl)
+        }))
     }
 
-    fn move_deadline(
-        &mut self,
-        env: &Env<'_>,
-        loc: Loc,
-        hash: KeyHash,
-        ttl: Option<Duration>,
-    ) -> bool {
+    fn move_deadline(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, ttl: NewTtl) -> TtlChange {
         // The time is read anew after a lost race, which only the end of the entry can have won.
         loop {
             if !self.is_alive_or_leaves(env, loc, hash) {
-                return false;
+                return TtlChange::Absent;
             }
             let writer = self.table.writer(env.shared);
             let Some(block) = writer.block(loc) else {
-                return false;
+                return TtlChange::Absent;
             };
-            let Some(checked) = block.deadline().check(|deadline| env.time.probe(deadline)) else {
+            let probe = |deadline| env.time.probe(deadline);
+            let Ok(Some(checked)) = block.deadline().check(probe) else {
                 continue;
             };
-            let deadline = ttl.map_or(Nanos::MAX, |ttl| env.time.now().saturating_add(ttl));
+            let after = |ttl| env.time.now().saturating_add(ttl);
+            let deadline = match ttl {
+                NewTtl::To(ttl) => ttl.map_or(Nanos::MAX, after),
+                NewTtl::Longer(ttl) | NewTtl::Shorter(ttl) => after(ttl),
+            };
+            let stays = match ttl {
+                NewTtl::To(_) => false,
+                NewTtl::Longer(_) => deadline <= checked.deadline,
+                NewTtl::Shorter(_) => deadline >= checked.deadline,
+            };
+            if stays {
+                return TtlChange::NotSet;
+            }
             if block.deadline().try_move(checked, deadline) {
                 break;
             }
         }
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else {
-            return false;
+            return TtlChange::Absent;
         };
         if let Some(token) = Token::from_bits(block.token()) {
             self.wheel.cancel(token);
@@ -228,7 +308,7 @@ impl Stripe {
         }
         self.schedule(env, loc, hash);
         self.claim_structure(env);
-        true
+        TtlChange::Set
     }
 
     /// Lets the wheel give back chunks that are nearly empty.
@@ -249,6 +329,6 @@ impl Stripe {
 /// Whether a linked entry is alive at `now`; if not, it is over for readers too.
 fn is_alive(block: BlockRef<'_>, now: Nanos) -> bool {
     let probe = |deadline: Nanos| (deadline != Nanos::MAX && deadline <= now, now);
-    block.deadline().check(probe).is_some()
-        && (!block.has_idle() || block.idle().check(probe).is_some())
+    let is_ahead = |deadline: &Deadline| matches!(deadline.check(probe), Ok(Some(_)));
+    is_ahead(block.deadline()) && (!block.has_idle() || is_ahead(block.idle()))
 }

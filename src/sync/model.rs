@@ -32,6 +32,47 @@ impl<T> Mutex<T> {
     }
 }
 
+/// Tells a thread of a model from the others.
+pub(crate) use loom::thread::ThreadId;
+
+/// The calling thread.
+pub(crate) fn thread_id() -> ThreadId {
+    loom::thread::current().id()
+}
+
+/// A thread that sleeps until another wakes it. By a lock and a condition, since loom's own `unpark` also wakes a thread
+/// that stands before a lock.
+#[derive(Debug, Clone)]
+pub(crate) struct Sleeper(Arc<(loom::sync::Mutex<bool>, loom::sync::Condvar)>);
+
+impl Sleeper {
+    /// The calling thread.
+    pub(crate) fn here() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Sleeps until it is woken: a model knows no time.
+    pub(crate) fn sleep(&self, _wait_max: Option<std::time::Duration>) {
+        let (is_woken, bell) = &*self.0;
+        let mut is_woken = is_woken.lock().expect("no panic under this lock");
+        while !*is_woken {
+            is_woken = bell.wait(is_woken).expect("no panic under this lock");
+        }
+        *is_woken = false;
+    }
+
+    pub(crate) fn wake(&self) {
+        let (is_woken, bell) = &*self.0;
+        *is_woken.lock().expect("no panic under this lock") = true;
+        bell.notify_one();
+    }
+}
+
+/// Whether the model is being taken down, in any order: destructors must take no lock then.
+pub(crate) fn model_has_failed() -> bool {
+    std::thread::panicking()
+}
+
 /// Memory that ends: every access is told, and the end, so that a use after it, or one that isn't ordered before it,
 /// fails the model.
 pub(crate) struct Life(loom::cell::UnsafeCell<bool>);

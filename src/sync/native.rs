@@ -46,6 +46,46 @@ impl Condvar {
     }
 }
 
+/// Tells a thread from all others of the process, dead ones included.
+pub(crate) use std::thread::ThreadId;
+
+/// The calling thread.
+#[inline]
+pub(crate) fn thread_id() -> ThreadId {
+    std::thread::current().id()
+}
+
+/// A thread that sleeps until another wakes it. A wake-up that comes before the sleep ends it at once, and a sleep may end
+/// without one.
+#[derive(Debug, Clone)]
+pub(crate) struct Sleeper(std::thread::Thread);
+
+impl Sleeper {
+    /// The calling thread, which alone may sleep by this or a clone of it.
+    pub(crate) fn here() -> Self {
+        Self(std::thread::current())
+    }
+
+    /// Sleeps at most that long; `None` is forever.
+    pub(crate) fn sleep(&self, wait_max: Option<std::time::Duration>) {
+        debug_assert_eq!(self.0.id(), thread_id(), "a thread sleeps for itself");
+        match wait_max {
+            Some(wait_max) => std::thread::park_timeout(wait_max),
+            None => std::thread::park(),
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        self.0.unpark();
+    }
+}
+
+/// No model runs here.
+#[inline(always)]
+pub(crate) const fn model_has_failed() -> bool {
+    false
+}
+
 /// Tells the model checker of accesses to memory and of its end; nothing here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Life;

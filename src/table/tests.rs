@@ -65,10 +65,7 @@ impl Garden {
     fn insert(&mut self, key: (u64, u64), value: u64) -> Result<(), Crowded> {
         let bytes = encode(key);
         let hash = KeyHash::from_bits(key.0);
-        let parts = Parts {
-            probe: Probe::new(None, 3, &bytes),
-            idle: false,
-        };
+        let parts = Parts::plain(Probe::new(None, 3, &bytes));
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
         let Ok((draft, ())) = Draft::new::<u64, u64>(plan, None, value) else {
             panic!("there is memory")

@@ -165,10 +165,10 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Where a key is linked.
+    /// Where the entry of a key is linked, whether it holds a value or not.
     #[inline]
     pub(crate) fn find(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<Loc> {
-        self.search(hash, |block| block.is(probe))
+        self.search(hash, |block| block.is_of(probe))
     }
 
     /// Where the entry with this wheel record is linked.
@@ -181,6 +181,11 @@ impl Writer<'_> {
         self.search(hash, |block| {
             block.member().is_some_and(|member| member.at().0 == token)
         })
+    }
+
+    /// Where the entry of this version is linked.
+    pub(crate) fn find_version(&self, hash: KeyHash, version: u64) -> Option<Loc> {
+        self.search(hash, |block| block.version() == version)
     }
 
     /// Where this very entry is linked.

@@ -271,13 +271,12 @@ fn f14_exact_slot_and_level_edges() {
                 let deadline = Nanos(Tick(start + edge).begin().0.saturating_add_signed(off));
                 let payload = pair.schedule(deadline);
                 let tick = Tick::not_before(deadline);
-                // The tick before brings nothing, whatever it is reached by.
                 for before in [tick.0 / 2, tick.0 - 1] {
-                    assert_eq!(pair.advance(Tick(before).begin(), 1), []);
+                    assert!(pair.advance(Tick(before).begin(), 1).is_empty());
                 }
-                assert_eq!(pair.advance(Nanos(tick.begin().0 - 1), 1), []);
+                assert!(pair.advance(Nanos(tick.begin().0 - 1), 1).is_empty());
                 assert_eq!(pair.advance(tick.begin(), 1), [payload]);
-                assert_eq!(pair.advance(Nanos::MAX, 1), []);
+                assert!(pair.advance(Nanos::MAX, 1).is_empty());
             }
         }
     }
@@ -313,7 +312,10 @@ fn f14_f16_years_in_one_step() {
     ];
     let payloads = deadlines.map(|deadline| pair.schedule(Nanos(deadline)));
     assert_eq!(pair.advance(Nanos(20 * year), 1), payloads[..5]);
-    assert_eq!(pair.advance(Nanos(20 * year - 3_600_000_000_000), 1), []);
+    assert_eq!(
+        pair.advance(Nanos(20 * year - 3_600_000_000_000), 1),
+        [0_u64; 0]
+    );
     assert_eq!(pair.advance(Nanos(500 * year - 1), 1), payloads[5..6]);
     assert_eq!(
         pair.advance(Nanos(500 * year + TICK_NANOS), 1),
@@ -327,7 +329,7 @@ fn f11_f14_near_the_end_of_time() {
     let last_tick = Nanos(u64::MAX - TICK_NANOS + 1);
     let never = pair.schedule(Nanos::MAX);
     let last = pair.schedule(last_tick);
-    assert_eq!(pair.advance(Nanos(last_tick.0 - 1), 1), []);
+    assert_eq!(pair.advance(Nanos(last_tick.0 - 1), 1), [0; 0]);
     assert_eq!(pair.advance(last_tick, 1), [last]);
     // A deadline within the last tick isn't reached by any tick; one that's past is, there too.
     pair.schedule(Nanos(u64::MAX - 1));
@@ -344,10 +346,10 @@ fn f15_deadline_put_off_behind_the_wheel() {
     for n in 2..50 {
         let deadline = Nanos(n * n * 10 * TICK_NANOS);
         pair.live.get_mut(&payload).unwrap().0 = deadline;
-        assert_eq!(pair.advance(Nanos(deadline.0 - 1), 1), []);
+        assert_eq!(pair.advance(Nanos(deadline.0 - 1), 1), [0_u64; 0]);
     }
     pair.live.get_mut(&payload).unwrap().0 = Nanos::MAX;
-    assert_eq!(pair.advance(Nanos(u64::MAX / 2), 1), []);
+    assert_eq!(pair.advance(Nanos(u64::MAX / 2), 1), [0_u64; 0]);
     let (deadline, token) = pair.live.get_mut(&payload).unwrap();
     *deadline = Nanos(u64::MAX / 2 + 5 * TICK_NANOS);
     pair.wheel.reschedule(*token, *deadline);

@@ -59,7 +59,9 @@ pub(crate) struct Model {
 /// A point in time that is so much later.
 pub(crate) fn after(now: Time, span: Option<Duration>) -> Time {
     let Some(span) = span else { return NEVER };
-    u64::try_from(span.as_nanos()).map_or(NEVER, |nanos| now.saturating_add(nanos))
+    let end = u64::try_from(span.as_nanos()).map_or(NEVER, |nanos| now.saturating_add(nanos));
+    // Deadlines end 292 years after the clock's birth.
+    if end >= 1 << 63 { NEVER } else { end }
 }
 
 impl Model {

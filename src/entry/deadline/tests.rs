@@ -1,4 +1,4 @@
-use super::{Ahead, Deadline};
+use super::{Ahead, Deadline, InChange};
 use crate::clock::Nanos;
 
 fn at(now: u64) -> impl FnMut(Nanos) -> (bool, Nanos) {
@@ -10,24 +10,49 @@ fn a_passed_deadline_stays_passed() {
     let word = Deadline::new(Nanos(10));
     assert_eq!(
         word.check(at(9)),
-        Some(Ahead {
+        Ok(Some(Ahead {
             deadline: Nanos(10),
-            now: Nanos(9)
-        })
+            now: Nanos(9),
+            is_claimed: false,
+        }))
     );
-    assert_eq!(word.check(at(10)), None);
+    assert_eq!(word.check(at(10)), Ok(None));
     // Even for who reads an earlier time.
-    assert_eq!(word.check(at(3)), None);
+    assert_eq!(word.check(at(3)), Ok(None));
 }
 
 #[test]
 fn only_what_was_checked_is_moved() {
     let word = Deadline::new(Nanos(10));
-    let checked = word.check(at(5)).unwrap();
+    let checked = word.check(at(5)).unwrap().unwrap();
     assert!(word.try_move(checked, Nanos(20)));
     assert!(!word.try_move(checked, Nanos(30)));
     assert_eq!(word.get(), Nanos(20));
-    let checked = word.check(at(15)).unwrap();
-    assert_eq!(word.check(at(25)), None);
+    let checked = word.check(at(15)).unwrap().unwrap();
+    assert_eq!(word.check(at(25)), Ok(None));
     assert!(!word.try_move(checked, Nanos(90)), "the dead stay dead");
+}
+
+#[test]
+fn a_claimed_deadline_is_ended_by_nobody() {
+    let word = Deadline::new(Nanos(10));
+    assert!(word.claim(at(9)));
+    let ahead = word.check(at(9)).unwrap().unwrap();
+    assert!(ahead.is_claimed);
+    assert!(!word.try_move(ahead, Nanos(20)), "it belongs to a writer");
+    assert_eq!(word.check(at(10)), Err(InChange));
+    assert_eq!(word.get(), Nanos(10));
+    word.unclaim();
+    assert_eq!(word.check(at(10)), Ok(None));
+    assert!(!word.claim(at(3)), "the dead stay dead");
+}
+
+#[test]
+fn what_never_ends_is_claimed_without_a_trace() {
+    for deadline in [Nanos::MAX, Nanos(1 << 63)] {
+        let word = Deadline::new(deadline);
+        assert!(word.is_never() && word.claim(at(u64::MAX - 1)));
+        word.unclaim();
+        assert!(word.is_never() && word.get() == Nanos::MAX);
+    }
 }

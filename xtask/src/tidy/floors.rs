@@ -50,7 +50,7 @@ pub(crate) const ROOT: &str = "lib";
 pub(crate) const DOOR: &str = "sync";
 
 const FLOORS: [(u8, &[&str]); 9] = [
-    (0, &["sync", "clock", "error", "hash"]),
+    (0, &["sync", "clock", "error", "hash", "terms"]),
     (
         1,
         &[
@@ -68,12 +68,12 @@ const FLOORS: [(u8, &[&str]); 9] = [
     (
         2,
         &[
-            "table", "wheel", "policy", "budget", "limits", "stats", "members", "shares",
+            "table", "wheel", "policy", "budget", "limits", "stats", "members", "shares", "flight",
         ],
     ),
     (3, &["stripe", "charter"]),
     (4, &["store"]),
-    (5, &["cache", "flight", "limiter"]),
+    (5, &["cache", "limiter"]),
     (6, &["scope", "builder", "janitor", "snapshot", "model"]),
     (7, &["tenant"]),
     (8, &[ROOT]),

@@ -1,0 +1,272 @@
+//! Changes that depend on what is there: conditional writes, computations, counters.
+//!
+//! # Idea         whoever changes an entry looks at it without a lock, says what is to be, and the write goes through only if the very
+//!   entry that was looked at is still there; else it is looked at again. Who loses too often asks to be alone with the key
+//! # Costs        as `get` and `insert`, for each time that the entry is looked at
+
+use super::condition::{Asked, Condition, PutIf};
+use super::counter::{Append, Counter, sealed};
+use super::lead::Lead;
+use super::put::Wrote;
+use super::view::View;
+use crate::entry::{Entry, Source, Value};
+use crate::error::{AppendError, ComputeError, IncrementError, InsertError, Refusal};
+use crate::flight::Waited;
+use crate::key::{Key, with_key};
+use crate::stats::RemovalCause;
+use crate::stripe::{Begun, Condition as StripeCondition, Task};
+use crate::terms::{Ttl, WriteOptions};
+
+/// Times that a computation is overtaken by other writes before it asks to be alone with its key.
+const LOST_MAX: usize = 8;
+/// ... and then, which only its own writes of the key can bring about.
+const LOST_ALONE_MAX: usize = 64;
+
+/// What a computation wants of its key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Change<S> {
+    /// Nothing is changed.
+    Keep,
+    /// The entry is taken out, if there is one.
+    Remove,
+    /// A value is stored, with the default time to live.
+    Insert(S),
+    /// A value is stored, with these options; [`Ttl::KEEP`] leaves the deadline as it is.
+    InsertWith(S, WriteOptions),
+}
+
+/// What there was before a computation, and what there is after it.
+#[derive(Debug)]
+pub struct Computed<V: Value + ?Sized> {
+    /// The entry that the last call of the closure was given.
+    pub was: Option<Entry<V>>,
+    /// The entry that there is now.
+    pub is: Option<Entry<V>>,
+}
+
+impl<'a, V: Value + ?Sized> View<'a, V> {
+    pub(crate) fn put_if<K, S>(
+        self,
+        key: &K,
+        value: S,
+        options: WriteOptions,
+        condition: &Condition<'_, V>,
+    ) -> Result<PutIf<V, S>, InsertError<S>>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let mut value = value;
+        loop {
+            let how = match self.how(options) {
+                Ok(how) => how,
+                Err(error) => {
+                    let refusal = error.into();
+                    return Err(InsertError { refusal, value });
+                }
+            };
+            let seen = self.get(key, false);
+            let version = seen.as_ref().map(Entry::version);
+            let asked = match condition.0 {
+                Asked::Version(asked) => version == Some(asked),
+                _ => condition.holds(seen.as_deref()),
+            };
+            if !asked {
+                let present = seen;
+                return Ok(PutIf::Unmet { value, present });
+            }
+            // What is asked of the value was true of this very entry; the rest can be said to the stripe.
+            let (condition, is_final) = match condition.0 {
+                Asked::Absent => (StripeCondition::Absent, true),
+                Asked::Present => (StripeCondition::Present, true),
+                Asked::Version(version) => (StripeCondition::Version(version), true),
+                _ => (as_seen(version), false),
+            };
+            match self.write(key, value, how.only(condition))? {
+                Wrote::Stored { replaced, .. } => return Ok(PutIf::Stored { replaced }),
+                Wrote::Unmet { unstored, present } => {
+                    value = unstored.undo();
+                    if is_final {
+                        return Ok(PutIf::Unmet { value, present });
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn compute<K, S>(
+        self,
+        key: &K,
+        mut f: impl FnMut(Option<&Entry<V>>) -> Change<S>,
+    ) -> Result<Computed<V>, ComputeError<S>>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        for _ in 0..LOST_MAX {
+            if let Some(computed) = self.compute_once(key, &mut f, false)? {
+                return Ok(computed);
+            }
+        }
+        let Some(alone) = self.alone(key) else {
+            return Err(ComputeError::Reentrant);
+        };
+        // Those who wait for this thread while its closure waits for them are told so.
+        let _here = alone.as_ref().map(|lead| lead.work.flight.load_here());
+        for _ in 0..LOST_ALONE_MAX {
+            if let Some(computed) = self.compute_once(key, &mut f, true)? {
+                return Ok(computed);
+            }
+        }
+        Err(ComputeError::Reentrant)
+    }
+
+    /// One attempt; `None` if another write came between.
+    fn compute_once<K, S>(
+        self,
+        key: &K,
+        f: &mut impl FnMut(Option<&Entry<V>>) -> Change<S>,
+        is_alone: bool,
+    ) -> Result<Option<Computed<V>>, ComputeError<S>>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let home = self.home();
+        let was = self.get(key, true);
+        let (value, options) = match f(was.as_ref()) {
+            Change::Keep => {
+                let is = was.clone();
+                return Ok(Some(Computed { was, is }));
+            }
+            Change::Remove => {
+                let is_done = was.as_ref().is_none_or(|entry| {
+                    let store = &self.inner.store;
+                    store.remove_block(entry.block(), RemovalCause::Removed)
+                });
+                return Ok(is_done.then_some(Computed { was, is: None }));
+            }
+            Change::Insert(value) => (value, WriteOptions::new()),
+            Change::InsertWith(value, options) => (value, options),
+        };
+        let mut how = match self.how(options) {
+            Ok(how) => how.only(as_seen(was.as_ref().map(Entry::version))),
+            Err(error) => {
+                let refusal = error.into();
+                return Err(ComputeError::Refused(InsertError { refusal, value }));
+            }
+        };
+        (how.home, how.wants, how.is_alone) = (home, true, is_alone);
+        match self.write(key, value, how).map_err(ComputeError::Refused)? {
+            Wrote::Stored { stored, .. } => Ok(Some(Computed { was, is: stored })),
+            Wrote::Unmet { unstored, .. } => {
+                drop(unstored.undo());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Has other writers of a key wait, until what this gives is dropped; `None` in it where that can't be had, which is no harm, since it is
+    /// a courtesy of theirs. None at all if one of them waits for this thread.
+    fn alone<K: Key + ?Sized>(self, key: &K) -> Option<Option<Lead<'a, V>>> {
+        let answer = with_key(key, |key| {
+            loop {
+                let at = self.at(self.place(), key);
+                let begun = self
+                    .inner
+                    .store
+                    .begin_work(at.hash, &at.probe, Task::Compute);
+                let begun = match begun {
+                    Begun::Waits(ticket) => match self.wait(ticket, at, Task::Compute, None) {
+                        Ok(begun) => begun,
+                        Err(Waited::Landed | Waited::Leads) => continue,
+                        Err(Waited::Cycle) => return None,
+                        Err(Waited::TimedOut | Waited::OutOfMemory) => return Some(None),
+                    },
+                    begun => begun,
+                };
+                return Some(match begun {
+                    Begun::Leads(work) => Some(Lead::new(self, at.hash, work, true)),
+                    _ => None,
+                });
+            }
+        });
+        answer.unwrap_or(Some(None))
+    }
+
+    pub(crate) fn increment<K>(
+        self,
+        key: &K,
+        by: i64,
+        initial: i64,
+        options: WriteOptions,
+    ) -> Result<i64, IncrementError>
+    where
+        K: Key + ?Sized,
+        V: Counter,
+    {
+        let mut failure = None;
+        let mut sum = initial;
+        let computed = self.compute(key, |present| {
+            failure = None;
+            let (before, options) = match present {
+                None => (Some(initial), options),
+                Some(entry) => {
+                    let kept = WriteOptions::from(Ttl::KEEP).tag(entry.tag());
+                    (sealed::Counter::number(&**entry), kept)
+                }
+            };
+            let after = before.map(|before| before.checked_add(by));
+            match after {
+                Some(Some(after)) => {
+                    sum = after;
+                    Change::InsertWith(V::made(after), options)
+                }
+                Some(None) => {
+                    failure = Some(IncrementError::Overflow);
+                    Change::Keep
+                }
+                None => {
+                    failure = Some(IncrementError::NotANumber);
+                    Change::Keep
+                }
+            }
+        });
+        match (computed, failure) {
+            (Err(ComputeError::Refused(error)), _) => Err(IncrementError::Refused(error.refusal)),
+            (Err(ComputeError::Reentrant), _) => Err(IncrementError::Refused(Refusal::NoRoom)),
+            (Ok(_), Some(failure)) => Err(failure),
+            (Ok(_), None) => Ok(sum),
+        }
+    }
+
+    pub(crate) fn append<K>(
+        self,
+        key: &K,
+        more: &V,
+        options: WriteOptions,
+    ) -> Result<Entry<V>, AppendError>
+    where
+        K: Key + ?Sized,
+        V: Append,
+    {
+        let computed = self.compute(key, |present| match present {
+            None => Change::InsertWith(V::alone(more), options),
+            Some(entry) => {
+                let kept = WriteOptions::from(Ttl::KEEP).tag(entry.tag());
+                Change::InsertWith(sealed::Append::joined(&**entry, more), kept)
+            }
+        });
+        match computed {
+            Ok(Computed {
+                is: Some(entry), ..
+            }) => Ok(entry),
+            Ok(_) | Err(ComputeError::Reentrant) => Err(AppendError::Refused(Refusal::NoRoom)),
+            Err(ComputeError::Refused(error)) => Err(AppendError::Refused(error.refusal)),
+        }
+    }
+}
+
+fn as_seen(version: Option<u64>) -> StripeCondition {
+    version.map_or(StripeCondition::Absent, StripeCondition::Version)
+}

@@ -1,0 +1,67 @@
+//! Rights that end when they are dropped: to work on a key, to load an entry anew.
+
+use std::time::Duration;
+
+use super::view::View;
+use crate::entry::{Entry, Probe, Value};
+use crate::hash::KeyHash;
+use crate::stripe::Work;
+
+/// A key where a work is.
+#[derive(Clone, Copy)]
+pub(super) struct At<'k> {
+    pub(super) hash: KeyHash,
+    pub(super) probe: Probe<'k>,
+}
+
+/// The right to work on a key. It ends when this is dropped: by waking all who wait, or, for a load that brought nothing, one of
+/// them, who goes on (Z1).
+pub(super) struct Lead<'a, V: Value + ?Sized> {
+    view: View<'a, V>,
+    hash: KeyHash,
+    pub(super) work: Work,
+    lands: bool,
+}
+
+impl<'a, V: Value + ?Sized> Lead<'a, V> {
+    pub(super) fn new(view: View<'a, V>, hash: KeyHash, work: Work, lands: bool) -> Self {
+        Self {
+            view,
+            hash,
+            work,
+            lands,
+        }
+    }
+
+    /// Ends it: all who wait look the key up.
+    pub(super) fn land(mut self) {
+        self.lands = true;
+    }
+}
+
+impl<V: Value + ?Sized> Drop for Lead<'_, V> {
+    fn drop(&mut self) {
+        let store = &self.view.inner.store;
+        if self.lands {
+            store.end_work(self.hash, &self.work);
+        } else {
+            store.pass_work_on(self.hash, &self.work.flight);
+        }
+    }
+}
+
+/// The right to load an entry anew, which goes back to the entry when this is dropped.
+pub(super) struct Turn<'a, V: Value + ?Sized> {
+    pub(super) view: View<'a, V>,
+    /// A handle of its own, since the load may end all others.
+    pub(super) entry: Entry<V>,
+    pub(super) back_off: Duration,
+}
+
+impl<V: Value + ?Sized> Drop for Turn<'_, V> {
+    fn drop(&mut self) {
+        if let Some(refresh) = self.entry.block().refresh() {
+            refresh.give_up(self.view.inner.store.time().now(), self.back_off);
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Loading what is missing: one caller loads, the others wait, or get what is stale.
+//!
+//! # Idea         a hit is a look-up. Who misses locks the stripe, where a load of the key begins or is waited for; the loader runs
+//!   without a lock, and its value is stored unless the key was written meanwhile. Who has waited looks the key up again, so that
+//!   nobody is given what a look-up doesn't find
+//! # Costs        a hit: that of `get`, and a branch; a load: two holds of the stripe's lock and two allocations
+//! # Invariants   Z1 a load that began is ended or passed on, whatever its loader does
+//! # Not here     who waits for whom (module `flight`), which writes overtake a load (`stripe::works`)
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use super::lead::{At, Lead, Turn};
+use super::loading::{LoadOptions, Loaded, Lookup};
+use super::put::{How, Wrote};
+use super::view::{View, at};
+use crate::clock::Nanos;
+use crate::entry::{Entry, Source, Value};
+use crate::error::{InsertError, LoadError, Refusal};
+use crate::flight::{Ticket, Waited};
+use crate::key::{Key, KeyRef, with_key};
+use crate::lineage::PlaceWord;
+use crate::stripe::{Begun, Condition, Task};
+use crate::sync::Arc;
+use crate::sync::time::monotonic_ns;
+
+pub(super) type LoadAnswer<V, S, E> = Result<Option<Entry<V>>, LoadError<S, E>>;
+
+impl<'a, V: Value + ?Sized> View<'a, V> {
+    pub(crate) fn lookup<K: Key + ?Sized>(self, key: &K) -> Lookup<V> {
+        let store = &self.inner.store;
+        let found = self.look(key, true, |block, left| store.entry(block.acquire(), left));
+        match found {
+            Ok(entry) if entry.is_stale() => Lookup::Stale(entry),
+            Ok(entry) => Lookup::Hit(entry),
+            Err(missed) => {
+                let is_negative = with_key(key, |key| {
+                    let probe = at(self.place(), key);
+                    let hash = probe.hash(store.hasher());
+                    store.look(hash, probe.of_absent(), true, |_, _| ()).is_ok()
+                });
+                if is_negative == Ok(true) {
+                    Lookup::Negative
+                } else {
+                    Lookup::Miss(missed.into())
+                }
+            }
+        }
+    }
+
+    pub(crate) fn get_or_insert_with<K, S>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        load: impl FnOnce() -> S,
+    ) -> Result<Entry<V>, LoadError<S, Infallible>>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        self.try_get_or_insert_with(key, options, || Ok(load()))
+    }
+
+    pub(crate) fn try_get_or_insert_with<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        load: impl FnOnce() -> Result<S, E>,
+    ) -> Result<Entry<V>, LoadError<S, E>>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let task = Task::Load {
+            accepts_absent: false,
+        };
+        let answer = self.load(key, options, task, || load().map(Loaded::Value))?;
+        Ok(answer.expect("neither the loader nor the task answers that there is no value"))
+    }
+
+    pub(crate) fn get_or_load<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        load: impl FnOnce() -> Result<Loaded<S>, E>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let task = Task::Load {
+            accepts_absent: true,
+        };
+        self.load(key, options, task, load)
+    }
+
+    #[inline]
+    fn load<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        task: Task,
+        load: impl FnOnce() -> Result<Loaded<S>, E>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        match self.get(key, true) {
+            Some(entry) if entry.block().refresh().is_none() => Ok(Some(entry)),
+            Some(entry) => self.load_if_due(key, options, entry, load),
+            None => self.load_absent(key, options, task, load),
+        }
+    }
+
+    #[cold]
+    fn load_absent<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        task: Task,
+        load: impl FnOnce() -> Result<Loaded<S>, E>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let monotonic_now = || Nanos(monotonic_ns());
+        let until = options
+            .timeout
+            .map(|timeout| monotonic_now().saturating_add(timeout));
+        let mut how = self
+            .how(options.write)
+            .map_err(|error| LoadError::Invalid(error.into()))?;
+        let answer = with_key(key, |key| {
+            loop {
+                how.home = self.home();
+                let (begun, at) = self.begin(key, &how, task)?;
+                let begun = match begun {
+                    Begun::Waits(ticket) => {
+                        let left = |until: Nanos| until.saturating_since(monotonic_now());
+                        match self.wait(ticket, at, task, until.map(left)) {
+                            Ok(begun) => begun,
+                            Err(Waited::Landed | Waited::Leads) => continue,
+                            Err(Waited::TimedOut) => return Err(LoadError::TimedOut),
+                            Err(Waited::Cycle) => return Err(LoadError::Reentrant),
+                            Err(Waited::OutOfMemory) => return Err(LoadError::OutOfMemory),
+                        }
+                    }
+                    begun => begun,
+                };
+                match begun {
+                    Begun::Present(block) => return Ok(Some(self.last(block))),
+                    Begun::Absent => return Ok(None),
+                    Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
+                    Begun::Waits(_) => {}
+                    Begun::Leads(work) => {
+                        let lead = Lead::new(self, at.hash, work, false);
+                        if self.place() == how.home.map(|home| home.word) {
+                            return self.run(key, lead, how, load);
+                        }
+                        // What it was to load has ended since: those who wait for it see that, one after the other.
+                    }
+                }
+            }
+        });
+        answer.unwrap_or_else(|error| Err(LoadError::Invalid(Refusal::Key(error))))
+    }
+
+    /// Loads an entry anew if that is due and nobody does it yet. If that fails, the present one is the answer.
+    #[cold]
+    fn load_if_due<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        present: Entry<V>,
+        load: impl FnOnce() -> Result<Loaded<S>, E>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let Some(_turn) = self.turn(&present, options.back_off) else {
+            return Ok(Some(present));
+        };
+        let mut how = self
+            .how(options.write)
+            .map_err(|error| LoadError::Invalid(error.into()))?;
+        how.home = self.home();
+        let task = Task::Reload {
+            version: present.version(),
+        };
+        let answer = with_key(key, |key| match self.begin::<S, E>(key, &how, task)? {
+            (Begun::Leads(work), at) => {
+                let lead = Lead::new(self, at.hash, work, false);
+                self.run(key, lead, how, load)
+            }
+            (Begun::Present(block), _) => Ok(Some(self.last(block))),
+            // Somebody loads it already.
+            (Begun::Waits(mut ticket), at) => {
+                if ticket.leave() {
+                    self.inner.store.forget_flight(at.hash, ticket.flight());
+                }
+                Err(LoadError::TimedOut)
+            }
+            (Begun::Absent | Begun::OutOfMemory, _) => Err(LoadError::OutOfMemory),
+        });
+        match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            _ => Ok(Some(present.clone())),
+        }
+    }
+
+    /// Wins the right to load an entry anew, if that is due.
+    pub(super) fn turn(self, entry: &Entry<V>, back_off: Duration) -> Option<Turn<'a, V>> {
+        let refresh = entry.block().refresh()?;
+        let now = self.inner.store.time().now();
+        (refresh.is_due(now) && refresh.try_win(now)).then(|| Turn {
+            view: self,
+            entry: entry.clone(),
+            back_off,
+        })
+    }
+
+    /// Begins a work in the place of a write.
+    pub(super) fn begin<'k, S, E>(
+        self,
+        key: KeyRef<'k>,
+        how: &How<'_>,
+        task: Task,
+    ) -> Result<(Begun, At<'k>), LoadError<S, E>> {
+        let place = how.home.map(|home| home.word);
+        if place == Some(PlaceWord::NOWHERE) {
+            return Err(LoadError::Invalid(Refusal::Closed));
+        }
+        let at = self.at(place, key);
+        let begun = self.inner.store.begin_work(at.hash, &at.probe, task);
+        Ok((begun, at))
+    }
+
+    pub(super) fn at<'k>(self, place: Option<PlaceWord>, key: KeyRef<'k>) -> At<'k> {
+        let probe = at(place, key);
+        let hash = probe.hash(self.inner.store.hasher());
+        At { hash, probe }
+    }
+
+    /// Waits for another caller's work; goes on with it if that failed and the caller was chosen.
+    pub(super) fn wait(
+        self,
+        ticket: Ticket,
+        at: At<'_>,
+        task: Task,
+        timeout: Option<Duration>,
+    ) -> Result<Begun, Waited> {
+        let flight = Arc::clone(ticket.flight());
+        match ticket.wait(timeout) {
+            Waited::Leads => {
+                let store = &self.inner.store;
+                let begun = store.resume_work(at.hash, &at.probe, task, &flight);
+                begun.ok_or(Waited::Landed)
+            }
+            waited => Err(waited),
+        }
+    }
+
+    /// Runs a loader, and stores what it brings unless the key was written meanwhile.
+    fn run<S, E>(
+        self,
+        key: KeyRef<'_>,
+        lead: Lead<'_, V>,
+        how: How<'_>,
+        load: impl FnOnce() -> Result<Loaded<S>, E>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        S: Source<V>,
+    {
+        let loading = lead.work.flight.load_here();
+        let loaded = load();
+        drop(loading);
+        self.settle(key, lead, how, loaded.map_err(LoadError::Loader)?)
+    }
+
+    /// Stores what was loaded.
+    pub(super) fn settle<S, E>(
+        self,
+        key: KeyRef<'_>,
+        lead: Lead<'_, V>,
+        how: How<'_>,
+        loaded: Loaded<S>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        S: Source<V>,
+    {
+        let (value, spans) = match loaded {
+            Loaded::Value(value) => (value, Ok((how.lifetime, how.tag))),
+            Loaded::With(value, options) => {
+                let lifetime = self.lifetime(options.ttl);
+                (value, lifetime.map(|lifetime| (lifetime, options.tag)))
+            }
+            Loaded::Absent(ttl) => {
+                if let Ok(lifetime) = self.lifetime(ttl.into()) {
+                    let condition = Condition::Load(lead.work.id);
+                    let how = How { lifetime, ..how }.only(condition);
+                    // Where there is no room for it, it is asked for again; the refusal is counted.
+                    let _ = self.write_absent(key, how);
+                }
+                lead.land();
+                return Ok(None);
+            }
+        };
+        let (lifetime, tag) = match spans {
+            Ok(spans) => spans,
+            Err(error) => {
+                let refusal = error.into();
+                return Err(LoadError::Refused(InsertError { refusal, value }));
+            }
+        };
+        let how = How {
+            lifetime,
+            tag,
+            condition: Condition::Load(lead.work.id),
+            wants: true,
+            ..how
+        };
+        let wrote = self.write_encoded(key, value, how);
+        match wrote.map_err(LoadError::Refused)? {
+            Wrote::Stored { stored, .. } => {
+                lead.land();
+                Ok(stored)
+            }
+            Wrote::Unmet { unstored, present } => {
+                lead.land();
+                let Some(present) = present else {
+                    return Ok(Some(unstored.into_entry(self)));
+                };
+                drop(unstored.undo());
+                Ok(Some(present))
+            }
+        }
+    }
+}

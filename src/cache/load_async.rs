@@ -1,0 +1,144 @@
+//! Loading from asynchronous code: the same loads, waited for without a thread.
+//!
+//! # Idea         hits and writes block nobody, so only the waits for a loader and for another caller's load are asynchronous; both kinds
+//!   of callers share one load of a key
+//! # Costs        as for loads by threads; nothing is spawned, and no timer is needed
+//! # Invariants   a future that is dropped ends as a failed load does: who has waited longest goes on
+//! # Not here     time-outs: dropping the future is one, so each runtime's own serves
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+
+use super::lead::Lead;
+use super::load::LoadAnswer;
+use super::loading::{LoadOptions, Loaded};
+use super::view::View;
+use crate::entry::{Source, Value};
+use crate::error::{LoadError, Refusal};
+use crate::flight::{Flight, Ticket, Waited};
+use crate::hash::KeyHash;
+use crate::key::{Key, KeyRef, with_key};
+use crate::stripe::{Begun, Task};
+use crate::sync::Arc;
+
+impl<V: Value + ?Sized> View<'_, V> {
+    pub(crate) async fn get_or_load_async<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        load: impl Future<Output = Result<Loaded<S>, E>>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let task = match self.get(key, true) {
+            None => Task::Load {
+                accepts_absent: true,
+            },
+            Some(entry) => match self.turn(&entry, options.back_off) {
+                None => return Ok(Some(entry)),
+                Some(_turn) => {
+                    let task = Task::Reload {
+                        version: entry.version(),
+                    };
+                    let answer = self.fly(key, options, task, load).await;
+                    return Ok(answer.unwrap_or_else(|_| Some(entry.clone())));
+                }
+            },
+        };
+        self.fly(key, options, task, load).await
+    }
+
+    /// Loads, or waits for who does.
+    async fn fly<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        task: Task,
+        load: impl Future<Output = Result<Loaded<S>, E>>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let invalid = LoadError::Invalid;
+        let mut how = self
+            .how(options.write)
+            .map_err(|error| invalid(error.into()))?;
+        let (shape, bytes) = with_key(key, |key| (key.shape(), key.bytes().to_vec()))
+            .map_err(|error| LoadError::Invalid(Refusal::Key(error)))?;
+        let key = KeyRef::from_stored(shape, &bytes);
+        loop {
+            how.home = self.home();
+            let (begun, at) = self.begin(key, &how, task)?;
+            let begun = match begun {
+                Begun::Waits(ticket) => {
+                    let waiting = Waiting {
+                        view: self,
+                        hash: at.hash,
+                        ticket,
+                    };
+                    if matches!(task, Task::Reload { .. }) {
+                        return Err(LoadError::TimedOut);
+                    }
+                    match waiting.wait().await {
+                        (Waited::Leads, flight) => {
+                            let store = &self.inner.store;
+                            match store.resume_work(at.hash, &at.probe, task, &flight) {
+                                Some(begun) => begun,
+                                None => continue,
+                            }
+                        }
+                        (Waited::Cycle, _) => return Err(LoadError::Reentrant),
+                        (Waited::OutOfMemory, _) => return Err(LoadError::OutOfMemory),
+                        (Waited::Landed | Waited::TimedOut, _) => continue,
+                    }
+                }
+                begun => begun,
+            };
+            match begun {
+                Begun::Present(block) => return Ok(Some(self.last(block))),
+                Begun::Absent => return Ok(None),
+                Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
+                Begun::Waits(_) => {}
+                Begun::Leads(work) => {
+                    let lead = Lead::new(self, at.hash, work, false);
+                    if self.place() == how.home.map(|home| home.word) {
+                        let mut load = pin!(load);
+                        let loaded = poll_fn(|context| {
+                            // Who asks for its own key from inside is told so.
+                            let _here = lead.work.flight.load_here();
+                            load.as_mut().poll(context)
+                        });
+                        let loaded = loaded.await.map_err(LoadError::Loader)?;
+                        return self.settle(key, lead, how, loaded);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A place among those who wait. Where the last of them gives up a flight that nobody leads, it is forgotten.
+struct Waiting<'a, V: Value + ?Sized> {
+    view: View<'a, V>,
+    hash: KeyHash,
+    ticket: Ticket,
+}
+
+impl<V: Value + ?Sized> Waiting<'_, V> {
+    async fn wait(mut self) -> (Waited, Arc<Flight>) {
+        let waited = poll_fn(|context| self.ticket.poll(context)).await;
+        (waited, Arc::clone(self.ticket.flight()))
+    }
+}
+
+impl<V: Value + ?Sized> Drop for Waiting<'_, V> {
+    fn drop(&mut self) {
+        if self.ticket.leave() {
+            let store = &self.view.inner.store;
+            store.forget_flight(self.hash, self.ticket.flight());
+        }
+    }
+}
