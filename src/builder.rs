@@ -165,11 +165,7 @@ impl<V: Value + ?Sized> Builder<V> {
             max_bytes: self.max_bytes,
             max_entries: self.max_entries,
             stripes_log2: stripes.trailing_zeros(),
-            lifetime: Lifetime {
-                ttl: self.ttl,
-                tti: self.tti,
-                ..Lifetime::default()
-            },
+            lifetime: Lifetime::new(self.ttl, self.tti),
             time: self.time,
             hasher: self.seeds.map_or_else(Hasher64::new, |[a, b, c, d]| {
                 Hasher64::with_seeds(a, b, c, d)

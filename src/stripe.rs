@@ -41,7 +41,7 @@ use pools::{REMEMBERED, Remembered, Room};
 use room::Funding;
 pub(crate) use scopes::Home;
 pub use time::TtlChange;
-pub(crate) use time::{Lifetime, NewTtl, RefreshAfter};
+pub(crate) use time::{Lifetime, NewTtl};
 use works::Works;
 pub(crate) use works::{Begun, Task, Work, WorkId};
 
@@ -159,7 +159,7 @@ impl Stripe {
         env: &Env<'_>,
         hash: KeyHash,
         mut draft: Draft,
-        write: Write<'_>,
+        write: &Write<'_>,
         yielding: bool,
     ) -> Put {
         let lifetime = write.lifetime;
@@ -235,7 +235,9 @@ impl Stripe {
             }
         };
         let writer = self.table.writer(env.shared);
-        let replaced = present.and_then(|loc| writer.block(loc));
+        let replaced = present
+            .and_then(|loc| writer.block(loc))
+            .filter(|block| !block.is_absent());
         let times = lifetime.times(now, replaced.map(|block| block.deadline().get()));
         self.version += 1;
         self.counts.inserted += 1;

@@ -82,7 +82,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 Asked::Version(version) => (StripeCondition::Version(version), true),
                 _ => (as_seen(version), false),
             };
-            match self.write(key, value, how.only(condition))? {
+            match self.write(key, value, &how.only(condition))? {
                 Wrote::Stored { replaced, .. } => return Ok(PutIf::Stored { replaced }),
                 Wrote::Unmet { unstored, present } => {
                     value = unstored.undo();
@@ -156,8 +156,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 return Err(ComputeError::Refused(InsertError { refusal, value }));
             }
         };
-        (how.home, how.wants, how.is_alone) = (home, true, is_alone);
-        match self.write(key, value, how).map_err(ComputeError::Refused)? {
+        (how.write.home, how.write.is_alone, how.wants) = (home, is_alone, true);
+        match self
+            .write(key, value, &how)
+            .map_err(ComputeError::Refused)?
+        {
             Wrote::Stored { stored, .. } => Ok(Some(Computed { was, is: stored })),
             Wrote::Unmet { unstored, .. } => {
                 drop(unstored.undo());

@@ -134,7 +134,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             .map_err(|error| LoadError::Invalid(error.into()))?;
         let answer = with_key(key, |key| {
             loop {
-                how.home = self.home();
+                how.write.home = self.home();
                 let (begun, at) = self.begin(key, &how, task)?;
                 let begun = match begun {
                     Begun::Waits(ticket) => {
@@ -156,7 +156,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                     Begun::Waits(_) => {}
                     Begun::Leads(work) => {
                         let lead = Lead::new(self, at.hash, work, false);
-                        if self.place() == how.home.map(|home| home.word) {
+                        if self.place() == how.write.home.map(|home| home.word) {
                             return self.run(key, lead, how, load);
                         }
                         // What it was to load has ended since: those who wait for it see that, one after the other.
@@ -186,7 +186,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let mut how = self
             .how(options.write)
             .map_err(|error| LoadError::Invalid(error.into()))?;
-        how.home = self.home();
+        how.write.home = self.home();
         let task = Task::Reload {
             version: present.version(),
         };
@@ -229,7 +229,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         how: &How<'_>,
         task: Task,
     ) -> Result<(Begun, At<'k>), LoadError<S, E>> {
-        let place = how.home.map(|home| home.word);
+        let place = how.write.home.map(|home| home.word);
         if place == Some(PlaceWord::NOWHERE) {
             return Err(LoadError::Invalid(Refusal::Closed));
         }
@@ -292,17 +292,17 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let (value, spans) = match loaded {
-            Loaded::Value(value) => (value, Ok((how.lifetime, how.tag))),
+            Loaded::Value(value) => (value, Ok((how.write.lifetime, how.tag))),
             Loaded::With(value, options) => {
                 let lifetime = self.lifetime(options.ttl);
                 (value, lifetime.map(|lifetime| (lifetime, options.tag)))
             }
             Loaded::Absent(ttl) => {
                 if let Ok(lifetime) = self.lifetime(ttl.into()) {
-                    let condition = Condition::Load(lead.work.id);
-                    let how = How { lifetime, ..how }.only(condition);
+                    let mut how = how.only(Condition::Load(lead.work.id));
+                    how.write.lifetime = lifetime;
                     // Where there is no room for it, it is asked for again; the refusal is counted.
-                    let _ = self.write_absent(key, how);
+                    let _ = self.write_absent(key, &how);
                 }
                 lead.land();
                 return Ok(None);
@@ -315,14 +315,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 return Err(LoadError::Refused(InsertError { refusal, value }));
             }
         };
-        let how = How {
-            lifetime,
-            tag,
-            condition: Condition::Load(lead.work.id),
-            wants: true,
-            ..how
-        };
-        let wrote = self.write_encoded(key, value, how);
+        let mut how = how.only(Condition::Load(lead.work.id));
+        (how.write.lifetime, how.tag, how.wants) = (lifetime, tag, true);
+        let wrote = self.write_encoded(key, value, &how);
         match wrote.map_err(LoadError::Refused)? {
             Wrote::Stored { stored, .. } => {
                 lead.land();

@@ -70,7 +70,7 @@ impl<V: Value + ?Sized> View<'_, V> {
             .map_err(|error| LoadError::Invalid(Refusal::Key(error)))?;
         let key = KeyRef::from_stored(shape, &bytes);
         loop {
-            how.home = self.home();
+            how.write.home = self.home();
             let (begun, at) = self.begin(key, &how, task)?;
             let begun = match begun {
                 Begun::Waits(ticket) => {
@@ -104,7 +104,7 @@ impl<V: Value + ?Sized> View<'_, V> {
                 Begun::Waits(_) => {}
                 Begun::Leads(work) => {
                     let lead = Lead::new(self, at.hash, work, false);
-                    if self.place() == how.home.map(|home| home.word) {
+                    if self.place() == how.write.home.map(|home| home.word) {
                         let mut load = pin!(load);
                         let loaded = poll_fn(|context| {
                             // Who asks for its own key from inside is told so.

@@ -11,21 +11,17 @@ use crate::hash::KeyHash;
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::store::Placed;
-use crate::stripe::{Condition, Home, Lifetime, RefreshAfter, Write};
+use crate::stripe::{Condition, Lifetime, Write};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::terms::{Span, Tag, Ttl, WriteOptions};
 
 /// What a write is to do, but for key and value.
 #[derive(Clone, Copy)]
 pub(super) struct How<'a> {
-    pub(super) lifetime: Lifetime,
+    pub(super) write: Write<'a>,
     pub(super) tag: Tag,
-    pub(super) condition: Condition,
     /// Whether the caller wants a handle to what is stored.
     pub(super) wants: bool,
-    /// See [`Write::is_alone`].
-    pub(super) is_alone: bool,
-    pub(super) home: Option<Home<'a>>,
 }
 
 /// What came of it.
@@ -65,29 +61,46 @@ impl<V: Value + ?Sized, S: Source<V>> Unstored<V, S> {
 impl<'a, V: Value + ?Sized> View<'a, V> {
     /// What a write with these options is to do, without a condition.
     pub(super) fn how(self, options: WriteOptions) -> Result<How<'a>, TtlError> {
-        Ok(How {
+        let write = Write {
             lifetime: self.lifetime(options.ttl)?,
-            tag: options.tag,
-            condition: Condition::Always,
-            wants: false,
-            is_alone: false,
             home: self.home(),
+            condition: Condition::Always,
+            is_alone: false,
+        };
+        Ok(How {
+            write,
+            tag: options.tag,
+            wants: false,
         })
     }
 
     /// The spans of an entry, in the cache's own terms and those of who the scope belongs to.
+    #[inline]
     pub(super) fn lifetime(self, ttl: Ttl) -> Result<Lifetime, TtlError> {
         let own = self.inner.store.lifetime();
+        let charter = self.charter();
+        match ttl.span {
+            Span::Default if charter.is_none() && !ttl.is_refreshed() && ttl.jitter == 0.0 => {
+                Ok(own)
+            }
+            _ => self.lifetime_of(ttl, own, charter),
+        }
+    }
+
+    fn lifetime_of(
+        self,
+        ttl: Ttl,
+        own: Lifetime,
+        charter: Option<&Charter>,
+    ) -> Result<Lifetime, TtlError> {
         let (asked, default) = match ttl.span {
             Span::After(Duration::ZERO) => return Err(TtlError::Zero),
             Span::After(ttl) => (Some(ttl), None),
-            Span::Default | Span::Keep => (None, own.ttl),
+            Span::Default | Span::Keep => {
+                let default = charter.and_then(Charter::default_ttl);
+                (None, default.or(own.ttl()))
+            }
             Span::Never => (None, None),
-        };
-        let charter = self.charter();
-        let default = match (charter, ttl.span) {
-            (Some(charter), Span::Default | Span::Keep) => charter.default_ttl().or(default),
-            _ => default,
         };
         // What has no end of its own is never stale either.
         let fresh = asked.or(default).map(|span| self.shorten(span, ttl.jitter));
@@ -96,16 +109,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             None => wanted,
             Some(charter) => charter.bound_ttl(wanted, asked.is_some())?,
         };
-        let refresh = fresh.filter(|_| ttl.is_refreshed()).map(|fresh| {
+        let mut lifetime = own.lasting(hard);
+        if let Some(fresh) = fresh.filter(|_| ttl.is_refreshed()) {
             let stale = hard.map_or(fresh, |hard| hard.min(fresh));
             let due = share_of(stale, ttl.ahead);
-            RefreshAfter { due, stale }
-        });
-        Ok(Lifetime {
-            ttl: hard,
-            tti: own.tti,
-            refresh,
-            keeps: ttl.span == Span::Keep,
+            lifetime = lifetime.refreshed(due, stale);
+        }
+        Ok(match ttl.span {
+            Span::Keep => lifetime.keeping(),
+            _ => lifetime,
         })
     }
 
@@ -129,7 +141,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self,
         key: &K,
         value: S,
-        how: How<'_>,
+        how: &How<'_>,
     ) -> Result<Wrote<V, S>, InsertError<S>>
     where
         K: Key + ?Sized,
@@ -155,14 +167,14 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self,
         key: KeyRef<'_>,
         value: S,
-        how: How<'_>,
+        how: &How<'_>,
     ) -> Result<Wrote<V, S>, InsertError<S>>
     where
         S: Source<V>,
     {
         let store = &self.inner.store;
         let value_bytes = <V as Stored>::size_bytes(value.n_elements()).unwrap_or(usize::MAX);
-        let Ready { parts, hash } = match self.ready(key, value_bytes, &how) {
+        let Ready { parts, hash } = match self.ready(key, value_bytes, how) {
             Ok(ready) => ready,
             Err(refusal) => return Err(InsertError { refusal, value }),
         };
@@ -202,7 +214,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             }
         }
         let stored = how.wants.then(|| draft.as_ref().acquire());
-        let placed = store.insert(hash, draft, how.write(), reservation);
+        let placed = store.insert(hash, draft, &how.write, reservation);
         let stored = match (&placed, stored) {
             (Placed::Done(_), Some(count)) => Some(self.last(count)),
             (_, Some(count)) => {
@@ -230,15 +242,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// Stores under a key that there is no value.
-    pub(super) fn write_absent(self, key: KeyRef<'_>, how: How<'_>) -> Result<(), Refusal> {
+    pub(super) fn write_absent(self, key: KeyRef<'_>, how: &How<'_>) -> Result<(), Refusal> {
         let store = &self.inner.store;
-        let Ready { parts, hash } = self.ready(key, 0, &how)?;
+        let Ready { parts, hash } = self.ready(key, 0, how)?;
         let too_large = store.too_large(u64::MAX);
         let plan = Plan::<V>::new(parts, 0).ok_or(too_large)?;
         let mut reservation = store.reserve(hash, &parts.probe, plan.charge_bytes())?;
         let husk = reservation.take_husk();
         let draft = Draft::absent::<V>(plan, husk).ok_or(Refusal::OutOfMemory)?;
-        match store.insert(hash, draft, how.write(), reservation) {
+        match store.insert(hash, draft, &how.write, reservation) {
             Placed::Done(replaced) => {
                 // What was there is the caller's now, who doesn't ask for it.
                 drop(replaced.map(|block| self.last(block)));
@@ -264,7 +276,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         how: &How<'_>,
     ) -> Result<Ready<'k>, Refusal> {
         let store = &self.inner.store;
-        let place = how.home.map(|home| home.word);
+        let place = how.write.home.map(|home| home.word);
         if place == Some(PlaceWord::NOWHERE) {
             return Err(Refusal::Closed);
         }
@@ -278,7 +290,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let parts = Parts {
             probe,
             idle: self.inner.has_tti,
-            refreshed: how.lifetime.refresh.is_some(),
+            refreshed: how.write.lifetime.is_refreshed(),
             tag: how.tag,
         };
         Ok(Ready { parts, hash })
@@ -314,18 +326,10 @@ struct Ready<'k> {
     hash: KeyHash,
 }
 
-impl<'a> How<'a> {
-    fn write(&self) -> Write<'a> {
-        Write {
-            lifetime: self.lifetime,
-            home: self.home,
-            condition: self.condition,
-            is_alone: self.is_alone,
-        }
-    }
-
-    pub(super) fn only(self, condition: Condition) -> How<'a> {
-        How { condition, ..self }
+impl How<'_> {
+    pub(super) fn only(mut self, condition: Condition) -> Self {
+        self.write.condition = condition;
+        self
     }
 }
 

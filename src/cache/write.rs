@@ -35,7 +35,7 @@ impl<V: Value + ?Sized> View<'_, V> {
                 return Err(InsertError { refusal, value });
             }
         };
-        match self.write(key, value, how)? {
+        match self.write(key, value, &how)? {
             Wrote::Stored { replaced, .. } => Ok(replaced),
             Wrote::Unmet { .. } => unreachable!("there is no condition"),
         }

@@ -150,7 +150,7 @@ impl Store {
             let Some(idle) = block.idle().check(probe)? else {
                 return Ok(Err(Missed::Expired));
             };
-            let tti = self.lifetime.tti.unwrap_or(Duration::MAX);
+            let tti = self.lifetime.tti().unwrap_or(Duration::MAX);
             let extended = idle.now.saturating_add(tti);
             let gain = extended.saturating_since(idle.deadline);
             if !is_use || idle.is_claimed || gain <= tti / IDLE_GAIN_SHARE {

@@ -87,7 +87,7 @@ impl Store {
         &self,
         hash: KeyHash,
         draft: Draft,
-        write: Write<'_>,
+        write: &Write<'_>,
         reservation: Reservation<'_>,
     ) -> Placed {
         let cell = self.cell(hash);
@@ -108,7 +108,7 @@ impl Store {
                 let write = behind(write, ticket);
                 self.insert_slowly(cell, hash, draft, write, None)
             }
-            Put::Short { draft, giver, .. } => self.insert_slowly(cell, hash, draft, write, giver),
+            Put::Short { draft, giver, .. } => self.insert_slowly(cell, hash, draft, *write, giver),
         }
     }
 
@@ -146,7 +146,7 @@ impl Store {
             stripe.receive(std::mem::take(&mut search.gained));
             // At last, the old value gives way to its successor.
             let yielding = search.idle + 1 == IDLE_PASSES;
-            let put = stripe.put(&self.env(cell), hash, draft, write, yielding);
+            let put = stripe.put(&self.env(cell), hash, draft, &write, yielding);
             if matches!(put, Put::Short { .. } | Put::Busy { .. }) {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
                 search.gained = stripe.give(search.wanted, 1);
@@ -160,7 +160,7 @@ impl Store {
                     ticket,
                 } => {
                     draft = back;
-                    write = behind(write, ticket);
+                    write = behind(&write, ticket);
                 }
                 Put::Short {
                     draft: back,
@@ -324,12 +324,12 @@ pub(crate) enum Placed {
 }
 
 /// Waits for the computation that is alone with a key, unless that waits for this thread; once, since waiting is a courtesy.
-fn behind<'a>(write: Write<'a>, ticket: Ticket) -> Write<'a> {
+fn behind<'a>(write: &Write<'a>, ticket: Ticket) -> Write<'a> {
     let waited = ticket.wait(None);
     debug_assert_ne!(waited, Waited::Leads, "who is alone never passes on");
     Write {
         is_alone: true,
-        ..write
+        ..*write
     }
 }
 

@@ -12,24 +12,102 @@ use crate::stats::RemovalCause;
 use crate::table::Loc;
 use crate::wheel::Token;
 
-/// How long an entry may live.
-#[derive(Debug, Clone, Copy, Default)]
+/// How long an entry may live, in nanoseconds; [`FOREVER`] where there is no end.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Lifetime {
-    /// From its write; `None`: for ever.
-    pub(crate) ttl: Option<Duration>,
-    /// From its last use; `None`: for ever.
-    pub(crate) tti: Option<Duration>,
-    /// When it is to be loaded anew, if ever.
-    pub(crate) refresh: Option<RefreshAfter>,
+    /// From its write.
+    ttl: u64,
+    /// From its last use.
+    tti: u64,
+    /// From its write until it is to be loaded anew, and until it is stale.
+    refresh: (u64, u64),
     /// Whether it ends when the entry that it replaces would have.
-    pub(crate) keeps: bool,
+    keeps: bool,
 }
 
-/// Spans from a write to the time when its entry is loaded anew, and when it is stale.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RefreshAfter {
-    pub(crate) due: Duration,
-    pub(crate) stale: Duration,
+const FOREVER: u64 = u64::MAX;
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Lifetime {
+            ttl: FOREVER,
+            tti: FOREVER,
+            refresh: (FOREVER, FOREVER),
+            keeps: false,
+        }
+    }
+}
+
+fn span(span: Option<Duration>) -> u64 {
+    span.map_or(FOREVER, |span| Nanos::from_duration(span).0)
+}
+
+impl Lifetime {
+    pub(crate) fn new(ttl: Option<Duration>, tti: Option<Duration>) -> Self {
+        Lifetime {
+            ttl: span(ttl),
+            tti: span(tti),
+            ..Self::default()
+        }
+    }
+
+    /// The same with another time to live.
+    #[inline]
+    pub(crate) fn lasting(self, ttl: Option<Duration>) -> Self {
+        Lifetime {
+            ttl: span(ttl),
+            ..self
+        }
+    }
+
+    /// The same, to be loaded anew, and stale, after so long.
+    pub(crate) fn refreshed(self, due: Duration, stale: Duration) -> Self {
+        Lifetime {
+            refresh: (span(Some(due)), span(Some(stale))),
+            ..self
+        }
+    }
+
+    /// The same, but for the end of the entry that is replaced.
+    pub(crate) fn keeping(self) -> Self {
+        Lifetime {
+            keeps: true,
+            ..self
+        }
+    }
+
+    /// The time to live of what asks for none.
+    pub(crate) fn ttl(self) -> Option<Duration> {
+        (self.ttl != FOREVER).then(|| Duration::from_nanos(self.ttl))
+    }
+
+    /// The time to idle.
+    pub(crate) fn tti(self) -> Option<Duration> {
+        (self.tti != FOREVER).then(|| Duration::from_nanos(self.tti))
+    }
+
+    pub(crate) fn is_refreshed(self) -> bool {
+        self.refresh.1 != FOREVER
+    }
+
+    pub(crate) fn is_timed(self) -> bool {
+        (self.ttl & self.tti) != FOREVER || self.keeps
+    }
+
+    /// The times of an entry that is written now, in the place of one with that deadline.
+    pub(super) fn times(&self, now: Nanos, replaced: Option<Nanos>) -> Times {
+        let after = |span: u64| Nanos(now.0.saturating_add(span));
+        Times {
+            hard: replaced
+                .filter(|_| self.keeps)
+                .unwrap_or_else(|| after(self.ttl)),
+            idle: after(self.tti),
+            refresh: RefreshAt {
+                due: after(self.refresh.0),
+                stale: after(self.refresh.1),
+            },
+        }
+    }
 }
 
 /// What a change of a time to live is to do.
@@ -52,28 +130,6 @@ pub enum TtlChange {
     NotSet,
     /// There is no entry.
     Absent,
-}
-
-impl Lifetime {
-    pub(crate) fn is_timed(self) -> bool {
-        self.ttl.is_some() || self.tti.is_some() || self.keeps
-    }
-
-    /// The times of an entry that is written now, in the place of one with that deadline.
-    pub(super) fn times(self, now: Nanos, replaced: Option<Nanos>) -> Times {
-        let after =
-            |span: Option<Duration>| span.map_or(Nanos::MAX, |span| now.saturating_add(span));
-        Times {
-            hard: replaced
-                .filter(|_| self.keeps)
-                .unwrap_or_else(|| after(self.ttl)),
-            idle: after(self.tti),
-            refresh: RefreshAt {
-                due: after(self.refresh.map(|refresh| refresh.due)),
-                stale: after(self.refresh.map(|refresh| refresh.stale)),
-            },
-        }
-    }
 }
 
 /// What `expire` did.
