@@ -257,7 +257,22 @@ impl Charter {
             let own = self.meter.admit(time, operations, bytes);
             return own.map_err(|refusal| (Whose::Tenant, refusal));
         };
-        let refused_here = |refusal| (Whose::Cache, refusal);
+        // Who would be refused by both is told of the one that lasts longer.
+        let refused_here = |own: LimitExceeded| {
+            let outlasts = |other: &LimitExceeded| match (other.retry_after, own.retry_after) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(other), Some(own)) => other > own,
+            };
+            match above
+                .meter
+                .refusal(time, operations, bytes)
+                .filter(outlasts)
+            {
+                Some(other) => (Whose::Tenant, other),
+                None => (Whose::Cache, own),
+            }
+        };
         let refused_above = |refusal| (Whose::Tenant, refusal);
         if self.meter.is_open() {
             return above

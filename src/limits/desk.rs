@@ -158,6 +158,21 @@ impl Desk {
         answer
     }
 
+    /// Why a cost would be refused, if it would. Leases are called in only if it could depend on them.
+    pub(super) fn refusal(
+        &mut self,
+        now: u64,
+        cost: [u64; 2],
+        with: Surroundings<'_>,
+    ) -> Option<(usize, Wait)> {
+        self.meter.refusal(now, cost)?;
+        if self.lent != 0 {
+            self.call_in_all(now, with);
+            self.show(with, false);
+        }
+        self.meter.refusal(now, cost)
+    }
+
     /// Counts a cost whether it fits or not.
     pub(super) fn charge(&mut self, now: u64, cost: [u64; 2], with: Surroundings<'_>) {
         if self.admit(now, cost, with).is_err() {

@@ -11,7 +11,7 @@ use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
 use super::desk::{Desk, DeskHold, Surroundings};
 use super::rates::{LimitExceeded, Rates};
 use super::watch::Watch;
-use crate::gcra::{METER_WORDS, Meter};
+use crate::gcra::{METER_WORDS, Meter, Wait};
 use crate::reclaim::thread_number;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
@@ -125,6 +125,26 @@ impl Limits {
             .map_err(LimitExceeded::new)
     }
 
+    /// Why a request would be refused at this moment, if it would; nothing is taken for it.
+    pub(crate) fn refusal(
+        &self,
+        watch: &impl Watch,
+        ops: u64,
+        bytes: u64,
+    ) -> Option<LimitExceeded> {
+        if self.flags() & OPEN != 0 {
+            return None;
+        }
+        let (now, cost) = (watch.exact(), [ops, bytes]);
+        let refusal = self.refusal_on_board(now, cost).or_else(|| {
+            let mut desk = self.enter();
+            let refusal = desk.refusal(now, cost, self.surroundings(watch, 0));
+            self.leave(desk);
+            refusal
+        });
+        refusal.map(LimitExceeded::new)
+    }
+
     /// Ends a tab: what is above what was admitted becomes debt, what is below is given back, but for what would have
     /// come back by itself meanwhile. If rates were set in between, nothing is given back.
     pub(crate) fn close_tab(&self, watch: &impl Watch, tab: OpenTab, ops: u64, bytes: u64) {
@@ -199,10 +219,7 @@ impl Limits {
         thread: u32,
     ) -> Result<(), LimitExceeded> {
         let now = watch.exact();
-        if self.flags() & TIGHT != 0
-            && let Some(words) = self.board.read()
-            && let Some(refusal) = Meter::from_words(words).refusal(now, cost)
-        {
+        if let Some(refusal) = self.refusal_on_board(now, cost) {
             return Err(LimitExceeded::new(refusal));
         }
         let mut desk = self.enter();
@@ -213,6 +230,15 @@ impl Limits {
         }
         self.leave(desk);
         answer.map_err(LimitExceeded::new)
+    }
+
+    /// What the board says, which is there once the tenant is short.
+    #[inline]
+    fn refusal_on_board(&self, now: u64, cost: [u64; 2]) -> Option<(usize, Wait)> {
+        if self.flags() & TIGHT == 0 {
+            return None;
+        }
+        Meter::from_words(self.board.read()?).refusal(now, cost)
     }
 
     #[inline(never)]
