@@ -7,11 +7,13 @@
 //! # Not here     loops, threads, time
 
 mod engine;
+mod loaders;
 mod peers;
 
 use crate::keys::Key;
 
 pub use engine::{Held, Larder};
+pub use loaders::{LarderLoads, MokaLoads, QuickLoads};
 pub use peers::{Floor, Foyer, Moka, QuickCache, QuickTtl, SccCache, SccMap};
 
 /// One thread's access to a cache. The receiver is mutable for the sake of the floor, which no two threads share; the others

@@ -200,16 +200,18 @@ fn line_changes(before: &str, after: &str) -> Vec<String> {
 }
 
 pub(crate) fn hitratio(rest: &[String]) -> Result<(), Failure> {
-    let mut step = Step::cargo().args([
-        "run",
-        "--release",
-        "--quiet",
-        "-p",
-        "larder",
-        "--example",
-        "hitratio",
-        "--",
-    ]);
+    over_traces("hitratio", rest)
+}
+
+pub(crate) fn curve(rest: &[String]) -> Result<(), Failure> {
+    over_traces("curve", rest)
+}
+
+/// Runs an example that takes a folder of traces.
+fn over_traces(example: &str, rest: &[String]) -> Result<(), Failure> {
+    let mut step = Step::cargo()
+        .args(["run", "--release", "--quiet", "-p", "larder"])
+        .args(["--example", example, "--"]);
     if !rest
         .iter()
         .any(|word| word.split('=').next() == Some("--traces"))
@@ -223,6 +225,14 @@ pub(crate) fn hitratio(rest: &[String]) -> Result<(), Failure> {
         step = step.args(["--traces".to_owned(), folder]);
     }
     step.args(rest).run()
+}
+
+pub(crate) fn histories(rest: &[String]) -> Result<(), Failure> {
+    Step::cargo()
+        .args(["run", "--release", "--quiet", "-p", "larder"])
+        .args(["--example", "histories", "--"])
+        .args(rest)
+        .run()
 }
 
 /// Where the traces are looked for, from the repository's root: beside it, since their licences keep them out of it.

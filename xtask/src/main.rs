@@ -3,7 +3,7 @@
 //! # Idea         each command is a short list of child processes, the same for a person and for CI
 //! # Costs        this package depends on nothing, so that it builds in a second or two
 //! # Invariants   X1 a command stops at its first failing step and says which; X2 `ci` runs the commands that a person runs
-//! # Not here     anything that links the engine: `hitratio` runs an example
+//! # Not here     anything that links the engine: `hitratio` and `histories` run examples
 
 mod ci;
 mod commands;
@@ -42,6 +42,8 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Failure> {
         "deny" => commands::deny(),
         "api" => commands::api(rest),
         "hitratio" => commands::hitratio(rest),
+        "curve" => commands::curve(rest),
+        "histories" => commands::histories(rest),
         "ci" => ci::ci(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -66,5 +68,7 @@ cargo xtask <command>
   deny              licences, bans and sources of the dependencies; needs cargo-deny
   api [--bless]     the public interface against api.txt; needs a nightly toolchain and cargo-public-api
   hitratio [args]   hit ratios on a folder of traces; --traces DIR, --stripes N, --threads N, --bytes
+  histories [args]  concurrent histories, each checked for linearizability; --histories N, --seed S, --plant NAME
+  curve [args]      the error of tracked curves on a folder of traces; --traces DIR, --entries N, --bytes
   ci                check, test, doc, loom, bench --smoke, fuzz 10
 ";

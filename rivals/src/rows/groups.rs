@@ -8,7 +8,10 @@
 use std::time::Duration;
 
 use super::{Draw, Entrant, Group, LanePlan, RowPlan, Scale};
-use crate::contender::{Floor, Foyer, Larder, Moka, QuickCache, QuickTtl, SccCache, SccMap};
+use crate::contender::{
+    Floor, Foyer, Larder, LarderLoads, Moka, MokaLoads, QuickCache, QuickLoads, QuickTtl, SccCache,
+    SccMap,
+};
 use crate::keys;
 use crate::measure::{Job, Private, Shared, Subject};
 use crate::table::Goal;
@@ -29,6 +32,14 @@ pub(super) fn all() -> Vec<Group> {
         Group {
             field: churning,
             rows: churn_rows(),
+        },
+        Group {
+            field: loading,
+            rows: loading_rows(),
+        },
+        Group {
+            field: loading_full,
+            rows: loading_full_rows(),
         },
         Group {
             field: timed,
@@ -224,6 +235,67 @@ fn churn_rows() -> Vec<RowPlan> {
             2,
             goal(1.0, 0.70),
         ),
+    ]
+}
+
+/// Everything fits, and is there.
+fn loading(scale: &Scale) -> Vec<Entrant> {
+    filled(loaders(scale.n_keys * 5 / 4), scale.n_keys)
+}
+
+fn loading_rows() -> Vec<RowPlan> {
+    let names = [
+        "larder load",
+        "larder",
+        "quick_cache load",
+        "quick_cache",
+        "moka load",
+        "moka",
+    ];
+    vec![RowPlan {
+        name: "load of what is there, zipf, to get",
+        draw: Draw::Zipf,
+        lanes: names
+            .iter()
+            .map(|name| lane(name, name, Job::Get, 1))
+            .collect(),
+        unit: "larder",
+        goal: goal(1.10, 1.10),
+    }]
+}
+
+/// Full from the start: each load evicts.
+fn loading_full(scale: &Scale) -> Vec<Entrant> {
+    filled(loaders(scale.n_evicting), scale.n_evicting * 3 / 2)
+}
+
+fn loading_full_rows() -> Vec<RowPlan> {
+    let names = ["larder load", "quick_cache load", "moka load"];
+    [
+        (1, "load of new keys, 1 thread"),
+        (2, "load of new keys, 2 threads"),
+    ]
+    .map(|(n_threads, name)| RowPlan {
+        name,
+        draw: Draw::Fresh,
+        lanes: names
+            .iter()
+            .map(|name| lane(name, name, Job::Get, n_threads))
+            .collect(),
+        unit: "quick_cache load",
+        goal: goal(1.0, 1.0),
+    })
+    .into()
+}
+
+fn loaders(n_entries: usize) -> Vec<Entrant> {
+    vec![
+        entrant("larder load", Shared(LarderLoads(Larder::new(n_entries)))),
+        entrant("larder", Shared(Larder::new(n_entries))),
+        entrant("quick_cache load", Shared(QuickLoads::new(n_entries))),
+        entrant("quick_cache", Shared(QuickCache::new(n_entries))),
+        entrant("moka load", Shared(MokaLoads::new(n_entries))),
+        entrant("moka", Shared(Moka::new(n_entries))),
     ]
 }
 

@@ -68,11 +68,12 @@ const FLOORS: [(u8, &[&str]); 9] = [
     (
         2,
         &[
-            "table", "wheel", "policy", "budget", "limits", "stats", "members", "shares", "flight",
+            "lanes", "table", "wheel", "policy", "budget", "limits", "stats", "members", "shares",
+            "flight",
         ],
     ),
-    (3, &["stripe", "charter"]),
-    (4, &["store"]),
+    (3, &["stripe", "curve", "hot_keys"]),
+    (4, &["store", "charter"]),
     (5, &["cache", "limiter"]),
     (6, &["scope", "builder", "janitor", "snapshot", "model"]),
     (7, &["tenant"]),

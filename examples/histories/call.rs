@@ -1,0 +1,332 @@
+//! What a thread of a history asks of a cache, and what it is told.
+//!
+//! # Idea         a history works on a few cells: keys, each in one place. Its calls name cells, and its values are numbers that no
+//!   other call of the history writes
+//! # Not here     who asks what (`plan`), who answers (`subject`), what should have been answered (`atoms`, `model`), how it's printed (`words`)
+
+use crate::pace::Stamp;
+
+/// A history has at most so many cells.
+pub(crate) const CELLS_MAX: usize = 3;
+
+/// A key of a history, and where it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) index: u8,
+    pub(crate) place: Place,
+}
+
+/// A part of the cache; the inner scope is nested in the outer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Root,
+    Outer,
+    Inner,
+}
+
+impl Place {
+    /// Whether what lives there ends when `self` is invalidated.
+    pub(crate) fn holds(self, other: Place) -> bool {
+        match self {
+            Place::Root => false,
+            Place::Outer => other != Place::Root,
+            Place::Inner => other == Place::Inner,
+        }
+    }
+}
+
+/// A value: which write of the history it comes from, and which increments have been added to it since. No two writes that take effect
+/// leave the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Number(pub(crate) u32);
+
+impl Number {
+    /// What the n-th write of a history writes.
+    pub(crate) fn of_write(n: u32) -> Number {
+        Number(n << ADDED_BITS)
+    }
+
+    /// What the n-th increment of a history adds.
+    pub(crate) fn increment(n: u32) -> u32 {
+        1 << n
+    }
+
+    pub(crate) fn plus(self, by: u32) -> Option<Number> {
+        self.0.checked_add(by).map(Number)
+    }
+
+    pub(crate) fn minus(self, by: u32) -> Option<Number> {
+        self.0.checked_sub(by).map(Number)
+    }
+
+    pub(crate) fn write(self) -> u32 {
+        self.0 >> ADDED_BITS
+    }
+
+    pub(crate) fn added(self) -> u32 {
+        self.0 & ((1 << ADDED_BITS) - 1)
+    }
+
+    /// Whether the predicates of `RemoveIf`, `Retain` and `Compute` want it gone: those of every other write.
+    pub(crate) fn is_unwanted(self) -> bool {
+        self.write() % 2 == 1
+    }
+}
+
+/// A history has at most so many increments.
+pub(crate) const ADDED_BITS: u32 = 20;
+
+/// A time to live, in ticks of the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Endless,
+    Ticks(u64),
+    /// As long as what is replaced; endless if nothing is.
+    Kept,
+}
+
+/// What a conditional write asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    Absent,
+    Present,
+    /// The version that the thread saw last; in a call that was performed it stands as `Version`.
+    LastSeen,
+    Version(u64),
+    Equal(Number),
+    NotEqual(Number),
+}
+
+impl Asks {
+    /// Whether it is so with what is there.
+    pub(crate) fn holds(self, present: Option<Seen>) -> bool {
+        match self {
+            Asks::Absent => present.is_none(),
+            Asks::Present => present.is_some(),
+            Asks::LastSeen => false,
+            Asks::Version(version) => present.is_some_and(|seen| seen.version == Some(version)),
+            Asks::Equal(value) => present.is_some_and(|seen| seen.value == value),
+            Asks::NotEqual(value) => present.is_none_or(|seen| seen.value != value),
+        }
+    }
+}
+
+/// What a computation makes of what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Makes {
+    /// Its value, whatever is there.
+    Value,
+    /// Its value where there is none.
+    Missing,
+    /// Its value where there is one, which then lives as long as that would have.
+    Successor,
+    /// Nothing of what is unwanted; it keeps what isn't.
+    Removal,
+    /// Its value where there is none, and nothing of what there is.
+    Opposite,
+}
+
+/// What becomes of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    Kept,
+    Removed,
+    Written(Life),
+}
+
+impl Makes {
+    pub(crate) fn of(self, present: Option<Number>, life: Life) -> Made {
+        match (self, present) {
+            (Makes::Value, _) | (Makes::Missing | Makes::Opposite, None) => Made::Written(life),
+            (Makes::Successor, Some(_)) => Made::Written(Life::Kept),
+            (Makes::Opposite, Some(_)) => Made::Removed,
+            (Makes::Removal, Some(value)) if value.is_unwanted() => Made::Removed,
+            (Makes::Missing | Makes::Removal, Some(_))
+            | (Makes::Successor | Makes::Removal, None) => Made::Kept,
+        }
+    }
+}
+
+/// What comes of a loader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loads {
+    Value,
+    Error,
+    Panic,
+}
+
+/// One operation. Movements of the clock are in ticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Call {
+    Get(Cell),
+    Read(Cell),
+    Peek(Cell),
+    Lookup(Cell),
+    Contains(Cell),
+    Ttl(Cell),
+    /// Of cells in one place.
+    GetMany(Vec<Cell>),
+    Insert {
+        cell: Cell,
+        value: Number,
+        life: Life,
+    },
+    Remove(Cell),
+    RemoveIf(Cell),
+    SetTtl {
+        cell: Cell,
+        life: Life,
+        only: Only,
+    },
+    PutIf {
+        cell: Cell,
+        value: Number,
+        life: Life,
+        asks: Asks,
+    },
+    Compute {
+        cell: Cell,
+        value: Number,
+        life: Life,
+        makes: Makes,
+    },
+    /// Where there is nothing, it counts from `initial`.
+    Increment {
+        cell: Cell,
+        by: u32,
+        initial: Number,
+        life: Life,
+    },
+    Load {
+        cell: Cell,
+        value: Number,
+        life: Life,
+        loads: Loads,
+    },
+    /// Takes out what the cell holds if it is unwanted, and of the others nothing.
+    Retain(Cell),
+    Invalidate(Place),
+    Advance(u64),
+    /// Some steps of maintenance, which nobody may notice.
+    Maintain,
+}
+
+/// Whether another time to live is given in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Only {
+    Always,
+    Longer,
+    Shorter,
+}
+
+impl Call {
+    /// The one cell that it concerns, if it is one.
+    pub(crate) fn cell(&self) -> Option<Cell> {
+        match self {
+            Call::Get(cell)
+            | Call::Read(cell)
+            | Call::Peek(cell)
+            | Call::Lookup(cell)
+            | Call::Contains(cell)
+            | Call::Ttl(cell)
+            | Call::Remove(cell)
+            | Call::RemoveIf(cell)
+            | Call::Retain(cell)
+            | Call::Insert { cell, .. }
+            | Call::SetTtl { cell, .. }
+            | Call::PutIf { cell, .. }
+            | Call::Compute { cell, .. }
+            | Call::Increment { cell, .. }
+            | Call::Load { cell, .. } => Some(*cell),
+            Call::GetMany(_) | Call::Invalidate(_) | Call::Advance(_) | Call::Maintain => None,
+        }
+    }
+
+    /// Whether it concerns a cell.
+    pub(crate) fn concerns(&self, cell: Cell) -> bool {
+        match self {
+            Call::GetMany(cells) => cells.contains(&cell),
+            Call::Invalidate(place) => place.holds(cell.place),
+            call => call.cell() == Some(cell),
+        }
+    }
+
+    /// Whether it may change what a cell holds.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(
+            self,
+            Call::Get(_)
+                | Call::Read(_)
+                | Call::Peek(_)
+                | Call::Lookup(_)
+                | Call::Contains(_)
+                | Call::Ttl(_)
+                | Call::GetMany(_)
+                | Call::Advance(_)
+                | Call::Maintain
+        )
+    }
+}
+
+/// An entry as a caller saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) value: Number,
+    /// Absent where the operation doesn't show it.
+    pub(crate) version: Option<u64>,
+    pub(crate) left: Left,
+}
+
+/// The time that an entry had left to live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// The operation doesn't show it.
+    Untold,
+    Forever,
+    Ticks(u64),
+}
+
+/// What an operation answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The entry that was found, replaced or taken out.
+    Entry(Option<Seen>),
+    Entries(Vec<Option<Seen>>),
+    Flag(bool),
+    /// Whether there is an entry, and if so whether it has the new time to live.
+    Ttl(Option<bool>),
+    Left(Option<Left>),
+    /// What a predicate was asked about, and what was taken out then.
+    Asked(Vec<Seen>, Option<Seen>),
+    /// The same, for a call that says only how many it took out.
+    Counted(Vec<Seen>, usize),
+    /// Whether a conditional write was done, and what it replaced, or what is there instead.
+    Put(bool, Option<Seen>),
+    /// What a computation was given each time, what there was before it, and what there is after it.
+    Computed {
+        given: Vec<Option<Seen>>,
+        was: Option<Seen>,
+        is: Option<Seen>,
+    },
+    Sum(Number),
+    /// From when to when the loader ran, if it did, and the entry, unless the loader failed.
+    Loaded(Option<(Stamp, Stamp)>, Option<Seen>),
+    Done,
+    /// What no operation may answer: an error, a panic, another key's value.
+    Broke(String),
+}
+
+impl Answer {
+    /// The version of an entry that was seen, if one was.
+    pub(crate) fn version(&self) -> Option<u64> {
+        let seen = match self {
+            Answer::Entry(seen)
+            | Answer::Asked(_, seen)
+            | Answer::Put(_, seen)
+            | Answer::Loaded(_, seen)
+            | Answer::Computed { is: seen, .. } => *seen,
+            _ => None,
+        };
+        seen.and_then(|seen| seen.version)
+    }
+}

@@ -1,0 +1,124 @@
+//! Planted faults: wrappers around the cache that do one thing wrong, to see that it is found.
+//!
+//! # Idea         a fault keeps calls from reaching the cache as they are: it makes two of one, answers too early, or from memory. Most have
+//!   been seen in real caches
+//! # Not here     a cache without faults: module `subject`
+
+mod impostor;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::family::Family;
+use crate::pace::Line;
+use crate::subject::{Guest, Seat, Subject};
+
+use impostor::{Impostor, Past};
+
+/// A fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plant {
+    ComputeInTwo,
+    ConditionInTwo,
+    IncrementInTwo,
+    InsertInTwo,
+    LoadOver,
+    LoadsInTwo,
+    EarlyWaiter,
+    Late,
+    Revived,
+    EarlyRemove,
+    Comeback,
+    Stale,
+    LeftOver,
+    NewVersions,
+}
+
+impl Plant {
+    pub(crate) const EACH: [Plant; 14] = [
+        Plant::ComputeInTwo,
+        Plant::ConditionInTwo,
+        Plant::IncrementInTwo,
+        Plant::InsertInTwo,
+        Plant::LoadOver,
+        Plant::LoadsInTwo,
+        Plant::EarlyWaiter,
+        Plant::Late,
+        Plant::Revived,
+        Plant::EarlyRemove,
+        Plant::Comeback,
+        Plant::Stale,
+        Plant::LeftOver,
+        Plant::NewVersions,
+    ];
+
+    pub(crate) fn named(name: &str) -> Option<Plant> {
+        Plant::EACH.into_iter().find(|plant| plant.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.description().0
+    }
+
+    pub(crate) fn what(self) -> &'static str {
+        self.description().1
+    }
+
+    /// Where it is likely to show.
+    pub(crate) fn family(self) -> Family {
+        self.description().2
+    }
+
+    fn description(self) -> (&'static str, &'static str, Family) {
+        use Family::{Atomic, Counters, Loads, Plain, Scopes, Time};
+        match self {
+            Plant::ComputeInTwo => ("compute", "computes by a get and a write", Atomic),
+            Plant::ConditionInTwo => ("put-if", "puts if absent by a look and an insert", Atomic),
+            Plant::IncrementInTwo => ("increment", "adds by a get and an insert", Counters),
+            Plant::InsertInTwo => ("insert", "removes the old value before the new one", Plain),
+            Plant::LoadOver => ("load", "stores what it loaded over newer writes", Loads),
+            Plant::LoadsInTwo => ("herd", "has several callers load one key at once", Loads),
+            Plant::EarlyWaiter => ("waiter", "gives waiters what isn't stored yet", Loads),
+            Plant::Late => ("late", "serves a value once more after its deadline", Time),
+            Plant::Revived => (
+                "revive",
+                "gives an expired value another time to live",
+                Time,
+            ),
+            Plant::EarlyRemove => ("remove", "answers a removal before it removes", Plain),
+            Plant::Comeback => (
+                "comeback",
+                "brings a removed value back for a moment",
+                Plain,
+            ),
+            Plant::Stale => ("stale", "reads what was there two writes ago", Plain),
+            Plant::LeftOver => ("invalidate", "misses the entry written last", Scopes),
+            Plant::NewVersions => ("versions", "begins versions anew after a removal", Plain),
+        }
+    }
+
+    /// Puts it before a subject.
+    pub(crate) fn before(self, real: Arc<dyn Subject>, line: &Arc<Line>) -> Arc<dyn Subject> {
+        Arc::new(Planted {
+            plant: self,
+            real,
+            line: Arc::clone(line),
+            past: Mutex::default(),
+        })
+    }
+}
+
+struct Planted {
+    plant: Plant,
+    real: Arc<dyn Subject>,
+    line: Arc<Line>,
+    past: Mutex<HashMap<(u64, u8), Past>>,
+}
+
+impl Subject for Planted {
+    fn guest<'s>(&'s self, seat: Seat) -> Box<dyn Guest + 's> {
+        Box::new(Impostor::new(self, seat, self.real.guest(seat)))
+    }
+}

@@ -1,0 +1,87 @@
+//! The search, against one without wit: all orders, one after the other.
+
+use super::*;
+use crate::atoms::Claims;
+use crate::claims::claims;
+use crate::draw::Draw;
+use crate::model::{Known, State};
+
+/// Whether some order of what is left explains it.
+fn explains(claims: &Claims, state: &State, done: &mut Vec<usize>) -> bool {
+    let atoms = &claims.atoms;
+    if done.len() == atoms.len() {
+        return true;
+    }
+    for (index, atom) in atoms.iter().enumerate() {
+        let to_come = |other: &usize| *other != index && !done.contains(other);
+        let mut others = (0..atoms.len()).filter(to_come);
+        if done.contains(&index) || others.any(|other| atoms[other].ended < atom.begun) {
+            continue;
+        }
+        done.push(index);
+        let versions = &claims.versions;
+        let next = state.after(Known { atom, versions });
+        let is_explained = next.iter().any(|state| explains(claims, state, done));
+        done.pop();
+        if is_explained {
+            return true;
+        }
+    }
+    false
+}
+
+/// Few calls that overlap at will, with answers that may be right.
+fn scribble(draw: &mut Draw) -> History {
+    let mut script = Script::new(&[A]);
+    let mut place = 0;
+    for n in 1..=2 + draw.below(5) as u32 {
+        let begun = 10 * place + draw.below(25);
+        let ended = begun + 1 + draw.below(20);
+        place += draw.below(2);
+        let guess = seen(draw.below(u64::from(n)) as u32).filter(|seen| seen.value.write() > 0);
+        let call = match draw.below(4) {
+            0 => insert(A, n),
+            1 => insert_for(A, n, 1 + draw.below(2)),
+            2 => Call::Remove(A),
+            _ => Call::Get(A),
+        };
+        // No two events at one place.
+        let (begun, ended) = (begun * 8 + u64::from(n), ended * 8 + u64::from(n));
+        let thread = n as usize;
+        script = script.call(thread, begun, ended, call, Answer::Entry(guess));
+    }
+    if draw.below(2) == 0 {
+        script = script.advance(8 * draw.below(20), 1);
+    }
+    script.history()
+}
+
+#[test]
+fn it_finds_an_order_exactly_where_there_is_one() {
+    let mut draw = Draw::new(1);
+    let mut n_right = 0;
+    for round in 0..20_000 {
+        let history = scribble(&mut draw);
+        let claims = claims(&history).unwrap();
+        let is_right = explains(&claims, &State::new(0), &mut Vec::new());
+        let verdict = judge(&history);
+        assert_eq!(verdict.violation.is_none(), is_right, "round {round}");
+        n_right += u32::from(is_right);
+    }
+    assert!((1000..19_000).contains(&n_right), "{n_right}");
+}
+
+#[test]
+fn it_goes_through_nothing_twice() {
+    // Twelve removals of nothing, in any order, and a read that none of the 12! orders explains.
+    let mut script = Script::new(&[A]);
+    for thread in 0..12 {
+        let (begun, ended) = (1 + thread, 100 + thread);
+        let nothing = Answer::Entry(None);
+        script = script.call(thread as usize, begun, ended, Call::Remove(A), nothing);
+    }
+    let script = script.call(0, 200, 201, Call::Get(A), Answer::Entry(seen(1)));
+    let verdict = judge(&script.history());
+    assert!(verdict.violation.is_some());
+    assert!(verdict.n_steps < 12 << 12, "{}", verdict.n_steps);
+}
