@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cache::{Cache, Capacity, Inner, Jitter, Weigher};
+use crate::cache::{Cache, Capacity, Inner, Jitter, Watch, Weigher};
 use crate::charter::Directory;
 use crate::clock::{Clock, TimeSource};
 use crate::entry::{Entry, Stored, Value};
@@ -29,6 +29,8 @@ pub struct Builder<V: Value + ?Sized> {
     weigher: Option<Weigher<V>>,
     listener: Option<TypedListener<V>>,
     seeds: Option<[u64; 4]>,
+    curve_entries: Option<usize>,
+    hot_keys: Option<usize>,
 }
 
 impl<V: Value + ?Sized> Cache<V> {
@@ -44,6 +46,8 @@ impl<V: Value + ?Sized> Cache<V> {
             weigher: None,
             listener: None,
             seeds: None,
+            curve_entries: None,
+            hot_keys: None,
         }
     }
 }
@@ -134,6 +138,29 @@ impl<V: Value + ?Sized> Builder<V> {
         self
     }
 
+    /// Tracks what [`Cache::curve`] tells: the hit ratio at other sizes. For that about `n_entries` of the cache's entries are
+    /// simulated, and as many keys as they stand for at the other sizes. Between 256 and 65,536; 2048 keeps the error at a
+    /// few tenths of a point.
+    ///
+    /// Cost: at most 700 bytes for each of `n_entries`, and 200 KiB. A look-up pays a few nanoseconds for being counted; those of the
+    /// sampled keys, `n_entries` in as many as the cache has, a few microseconds.
+    #[must_use]
+    pub fn track_curve(mut self, n_entries: usize) -> Self {
+        self.curve_entries = Some(n_entries);
+        self
+    }
+
+    /// Tracks what [`Cache::hot_keys`] tells, with `n_keys` counters, between 16 and 1024. Each key that takes more than one in
+    /// `n_keys` of the recent look-ups has one.
+    ///
+    /// Cost: 60 bytes and a key for each counter. A look-up pays a few nanoseconds for being counted, and one in 32 a
+    /// search of the counters.
+    #[must_use]
+    pub fn track_hot_keys(mut self, n_keys: usize) -> Self {
+        self.hot_keys = Some(n_keys);
+        self
+    }
+
     /// Builds the cache.
     ///
     /// # Errors
@@ -172,6 +199,17 @@ impl<V: Value + ?Sized> Builder<V> {
             }),
         };
         let jitter = Jitter::new(config.hasher.hash(0, 0, b"jitter").bits());
+        let capacity = Capacity {
+            max_bytes: self.max_bytes,
+            max_entries: self.max_entries,
+        };
+        let watch = Watch::default();
+        if let Some(n_entries) = self.curve_entries {
+            watch.track_curve(capacity, n_entries);
+        }
+        if let Some(n_keys) = self.hot_keys {
+            watch.track_hot_keys(n_keys);
+        }
         let store = TypedStore::new(config, self.listener);
         Ok(Cache::from_inner(Inner {
             store,
@@ -179,6 +217,7 @@ impl<V: Value + ?Sized> Builder<V> {
             has_tti: self.tti.is_some(),
             directory: Directory::default(),
             jitter,
+            watch,
         }))
     }
 }

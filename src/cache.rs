@@ -4,18 +4,21 @@
 //! # Costs        stated at each operation
 //! # Not here     locks, tables, bytes
 
+mod apart;
 mod atomic;
 mod changes;
 mod condition;
 mod counter;
 mod iter;
 mod lead;
+mod lifetime;
 mod load;
 mod load_async;
 mod loading;
 mod operations;
 mod put;
 mod view;
+mod watch;
 mod write;
 
 use std::fmt;
@@ -30,15 +33,17 @@ use crate::sync::{Arc, Weak};
 
 pub use crate::store::Maintained;
 pub use crate::stripe::TtlChange;
+pub(crate) use apart::Terms;
 pub use atomic::{Change, Computed};
 pub(crate) use changes::changes;
 pub use condition::{Condition, PutIf};
 pub use counter::{Append, Counter};
 pub use iter::Iter;
+pub(crate) use lifetime::Jitter;
 pub use loading::{LoadOptions, Loaded, Lookup, MissReason};
 pub(crate) use operations::operations;
-pub(crate) use put::Jitter;
 pub(crate) use view::View;
+pub(crate) use watch::{Watch, size_of};
 
 /// Says how many bytes a value owns outside of itself.
 pub(crate) type Weigher<V> = Box<dyn Fn(KeyParts<'_>, &V) -> u64 + Send + Sync>;
@@ -69,6 +74,7 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) has_tti: bool,
     pub(crate) directory: Directory,
     pub(crate) jitter: Jitter,
+    pub(crate) watch: Watch,
 }
 
 /// The bounds of a cache.
@@ -150,11 +156,7 @@ impl<V: Value + ?Sized> Cache<V> {
 
     /// The bounds.
     pub fn capacity(&self) -> Capacity {
-        let (max_bytes, max_entries) = self.inner.store.bounds();
-        Capacity {
-            max_bytes,
-            max_entries,
-        }
+        self.inner.capacity()
     }
 
     /// Changes the bounds. A lower bound is reached bit by bit: each write takes out a few entries more than it needs,
@@ -166,7 +168,9 @@ impl<V: Value + ?Sized> Cache<V> {
     pub fn set_capacity(&self, capacity: Capacity) -> Result<(), BuildError> {
         capacity.check()?;
         let store = &self.inner.store;
-        store.set_bounds(capacity.max_bytes, capacity.max_entries)
+        store.set_bounds(capacity.max_bytes, capacity.max_entries)?;
+        self.inner.watch.set_capacity(capacity);
+        Ok(())
     }
 
     /// Does what would otherwise wait for a write: takes expired entries out, follows a lowered bound, frees garbage,
@@ -176,9 +180,15 @@ impl<V: Value + ?Sized> Cache<V> {
         self.inner.store.maintain(budget)
     }
 
-    /// A snapshot of the counters, stripe by stripe.
+    /// A snapshot of the counters, those of tenants and scopes included, also of such as have ended. When no other thread uses
+    /// the cache, it is exact: [`Stats::hits`] and [`Stats::misses`] add up to the look-ups that have returned.
+    ///
+    /// Cost: each stripe's lock once, shortly, and the counters of all threads of the process, which nobody waits for meanwhile.
     pub fn stats(&self) -> Stats {
-        self.inner.store.stats()
+        let store = &self.inner.store;
+        let mut stats = store.stats();
+        stats.add_counts(&store.counted(store.registry().tally()));
+        stats
     }
 
     #[inline(always)]

@@ -14,12 +14,14 @@ use std::time::Duration;
 pub(crate) use self::directory::Directory;
 pub use self::error::{AdmitError, TenantError};
 use crate::clock::TimeSource;
+use crate::curve::Tracker;
 use crate::error::{Refusal, TtlError};
+use crate::hot_keys::HotKeys;
 use crate::limits::{LimitExceeded, Limits as Meter, Rates};
 use crate::lineage::Owner;
 use crate::shares::{PoolId, Shares};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, OnceLock};
 
 /// What a tenant, or a named cache of a tenant, is given and may take. The default is no limit and no guarantee.
 ///
@@ -117,6 +119,9 @@ pub(crate) struct Charter {
     default_ttl: AtomicU64,
     ttl_max: AtomicU64,
     clamps: AtomicBool,
+    /// What is watched of a tenant on request; most aren't.
+    curve: OnceLock<Box<Tracker>>,
+    hot_keys: OnceLock<Box<HotKeys>>,
 }
 
 /// No limit, no time.
@@ -143,6 +148,8 @@ impl Charter {
             default_ttl: AtomicU64::new(NONE),
             ttl_max: AtomicU64::new(NONE),
             clamps: AtomicBool::new(false),
+            curve: OnceLock::new(),
+            hot_keys: OnceLock::new(),
         };
         charter.set_terms(&limits);
         charter
@@ -159,6 +166,19 @@ impl Charter {
 
     pub(crate) fn caches(&self) -> &Directory {
         &self.caches
+    }
+
+    pub(crate) fn curve(&self) -> &OnceLock<Box<Tracker>> {
+        &self.curve
+    }
+
+    pub(crate) fn hot_keys(&self) -> &OnceLock<Box<HotKeys>> {
+        &self.hot_keys
+    }
+
+    /// The tenant's, of one of its named caches; or this one.
+    pub(crate) fn tenant(&self) -> &Charter {
+        self.above().unwrap_or(self)
     }
 
     pub(crate) fn limits(&self) -> Limits {

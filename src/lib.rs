@@ -10,6 +10,8 @@ mod cache;
 #[cfg(not(engine_loom))]
 mod charter;
 mod clock;
+#[cfg(not(engine_loom))]
+mod curve;
 #[allow(unsafe_code)]
 mod entry;
 mod error;
@@ -19,8 +21,14 @@ mod flight;
 mod gcra;
 mod hash;
 #[cfg(not(engine_loom))]
+mod hot_keys;
+#[cfg(not(engine_loom))]
 mod janitor;
 mod key;
+#[cfg(not(engine_loom))]
+mod lanes;
+#[cfg(not(engine_loom))]
+mod level;
 #[cfg(not(engine_loom))]
 mod limiter;
 mod limits;
@@ -54,6 +62,7 @@ mod stripe;
 mod sync;
 #[allow(unsafe_code)]
 mod table;
+mod tally;
 #[cfg(not(engine_loom))]
 mod tenant;
 mod terms;
@@ -72,6 +81,8 @@ pub use charter::{AdmitError, Limits, LongTtl, TenantError, Whose};
 #[cfg(not(engine_loom))]
 pub use clock::{Clock, ManualClock, Nanos, SystemClock};
 #[cfg(not(engine_loom))]
+pub use curve::{Curve, CurvePoint};
+#[cfg(not(engine_loom))]
 pub use entry::{Entry, Source, Value};
 #[cfg(not(engine_loom))]
 pub use error::{
@@ -81,9 +92,17 @@ pub use error::{
 #[cfg(not(engine_loom))]
 pub use expiry::{Expiry, ExpiryError};
 #[cfg(not(engine_loom))]
+pub use hot_keys::HotKey;
+#[cfg(not(engine_loom))]
 pub use janitor::Janitor;
 #[cfg(not(engine_loom))]
 pub use key::{Key, KeyError, KeyParts, KeyWriter, MAX_KEY_BYTES, Part};
+#[cfg(not(engine_loom))]
+pub use level::{
+    Hold, Level, LevelAnswer, LevelCall, LevelError, LevelKey, LevelMode, LevelOptions, LevelPut,
+    LevelPutError, LevelRecord, LevelRefusal, LevelScope, LevelStats, LevelView, Levels,
+    MemoryLevel, NotAcrossLevels, OnLevelError, Stamp,
+};
 #[cfg(not(engine_loom))]
 pub use limiter::{
     Algorithm, Anchor, Cost, LimitError, Limiter, LimiterBuildError, LimiterBuilder, Reservation,

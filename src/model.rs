@@ -19,12 +19,14 @@ mod flight;
 mod limits;
 mod lineage;
 mod shares;
+mod tally;
 mod words;
 
 pub use flight::{End, Flight, Ticket, Waits};
 pub use limits::{Slate, Tenant, TwoSteps};
 pub use lineage::{Family, Fault, View};
 pub use shares::{Pool, Shares};
+pub use tally::{Books, Miscount};
 pub use words::{Budget, Deadline};
 
 /// Explores all interleavings of a model.

@@ -23,6 +23,8 @@ use std::ptr;
 use crate::sync::CachePadded;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use crate::sync::barrier::{self, Form};
+#[cfg(not(engine_loom))]
+use crate::tally::Table;
 
 /// Slots of a thread: one for the outermost read, the others for reads nested in it; deeper ones go through the lock.
 pub(crate) const DEPTH: usize = 5;
@@ -43,12 +45,16 @@ impl Slot {
     }
 }
 
-/// The line of one thread.
+/// The lines of one thread: the hazards first, and what its look-ups came to.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Record {
     slots: [Slot; DEPTH],
     taken: AtomicBool,
     next: AtomicPtr<CachePadded<Record>>,
+    /// Models of hazards count nothing.
+    #[cfg(not(engine_loom))]
+    tally: Table,
 }
 
 /// All threads' records.
@@ -88,6 +94,8 @@ impl Domain {
             slots: std::array::from_fn(|_| Slot::new()),
             taken: AtomicBool::new(true),
             next: AtomicPtr::new(ptr::null_mut()),
+            #[cfg(not(engine_loom))]
+            tally: Table::new(),
         })));
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
@@ -103,6 +111,12 @@ impl Domain {
                 Err(other) => head = other,
             }
         }
+    }
+
+    /// The counts of all threads.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.records().map(|record| &record.tally)
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
@@ -165,9 +179,18 @@ impl Named {
 }
 
 impl Record {
+    /// What the thread counts.
+    #[cfg(not(engine_loom))]
+    #[inline(always)]
+    pub(crate) fn tally(&self) -> &Table {
+        &self.tally
+    }
+
     /// Gives the record back, for another thread to take.
     #[cfg_attr(engine_loom, allow(dead_code))]
     fn leave(&self) {
+        #[cfg(not(engine_loom))]
+        self.tally.clear();
         for slot in &self.slots {
             // Release: pairs with the look of a writer.
             slot.segment.store(ptr::null_mut(), Ordering::Release);
@@ -181,6 +204,7 @@ impl Record {
     #[cfg(any(test, engine_loom))]
     pub(crate) fn hazard(&self, level: usize) -> Hazard<'_> {
         Hazard {
+            record: self,
             slot: &self.slots[level],
             form: barrier::form(),
             local: false,
@@ -191,11 +215,22 @@ impl Record {
 /// The right to look at one segment and one entry at a time; cleared when dropped.
 #[derive(Debug)]
 pub(crate) struct Hazard<'a> {
+    #[cfg_attr(engine_loom, allow(dead_code))]
+    record: &'a Record,
     slot: &'a Slot,
     form: Form,
     /// Counted in its thread's nesting level; not so in models.
     #[cfg_attr(engine_loom, allow(dead_code))]
     local: bool,
+}
+
+#[cfg(not(engine_loom))]
+impl<'a> Hazard<'a> {
+    /// That of the thread.
+    #[inline(always)]
+    pub(crate) fn record(&self) -> &'a Record {
+        self.record
+    }
 }
 
 #[cfg(engine_loom)]
@@ -246,154 +281,10 @@ unsafe impl Name for Hazard<'_> {
 }
 
 #[cfg(not(engine_loom))]
-pub(crate) use local::{DOMAIN, enter, enter_first, thread_number};
+pub(crate) use local::{DOMAIN, enter, enter_first, tally, thread_number};
 
-/// The calling thread's record, found without a look-up.
 #[cfg(not(engine_loom))]
-mod local {
-    use std::cell::Cell;
-    use std::ptr;
-
-    use super::{DEPTH, Domain, Hazard, Name, Record, Slot};
-    use crate::sync::atomic::{AtomicU32, Ordering};
-    use crate::sync::barrier::{self, Form};
-
-    /// The registry of threads: the engine's only global state.
-    pub(crate) static DOMAIN: Domain = Domain::new();
-
-    static THREADS: AtomicU32 = AtomicU32::new(0);
-
-    struct Local {
-        /// The first slot, while no read uses it; in the light form alone.
-        first: Cell<Option<&'static Slot>>,
-        record: Cell<Option<&'static Record>>,
-        /// How many of the other slots are in use.
-        level: Cell<usize>,
-        number: Cell<u32>,
-        over: Cell<bool>,
-    }
-
-    thread_local! {
-        // Without a destructor, so that an access is one load and stays legal while the thread ends.
-        static LOCAL: Local = const {
-            Local {
-                first: Cell::new(None),
-                record: Cell::new(None),
-                level: Cell::new(0),
-                number: Cell::new(0),
-                over: Cell::new(false),
-            }
-        };
-        static END: End = const { End };
-    }
-
-    /// Gives the record back when the thread ends.
-    struct End;
-
-    impl Drop for End {
-        fn drop(&mut self) {
-            LOCAL.with(|local| {
-                local.over.set(true);
-                // A read that is still under way (its closure ends the thread's locals) keeps the record for ever.
-                let is_idle = local.level.get() == 0
-                    && (local.first.take().is_some() || barrier::form() != Form::Light);
-                if let Some(record) = local.record.take().filter(|_| is_idle) {
-                    record.leave();
-                }
-            });
-        }
-    }
-
-    /// The outermost read's hazard: the quick way, without a choice of forms or levels.
-    #[derive(Debug)]
-    pub(crate) struct First(&'static Slot);
-
-    /// The hazard of the outermost read; `None` in a nested read, on a thread's first read, and in forms other than the
-    /// light one: [`enter`] serves those.
-    #[inline(always)]
-    pub(crate) fn enter_first() -> Option<First> {
-        LOCAL.with(|local| {
-            let first = local.first.get()?;
-            local.first.set(None);
-            Some(First(first))
-        })
-    }
-
-    // SAFETY: its slot belongs to it alone until it is dropped.
-    unsafe impl Name for First {
-        #[inline(always)]
-        fn name_segment<T>(&self, segment: *mut T) {
-            barrier::publish(&self.0.segment, segment.cast(), Form::Light);
-        }
-
-        #[inline(always)]
-        fn name_entry<T>(&self, entry: *mut T) {
-            barrier::publish(&self.0.entry, entry.cast(), Form::Light);
-        }
-    }
-
-    impl Drop for First {
-        #[inline(always)]
-        fn drop(&mut self) {
-            // Release: pairs with the look of a writer, which frees only after what we read.
-            self.0.entry.store(ptr::null_mut(), Ordering::Release);
-            self.0.segment.store(ptr::null_mut(), Ordering::Release);
-            LOCAL.with(|local| local.first.set(Some(self.0)));
-        }
-    }
-
-    /// A hazard of the calling thread; `None` where reads are nested too deep or the thread is ending, and the caller
-    /// takes the lock instead.
-    pub(crate) fn enter() -> Option<Hazard<'static>> {
-        LOCAL.with(|local| {
-            if local.over.get() {
-                return None;
-            }
-            let record = match local.record.get() {
-                Some(record) => record,
-                None => {
-                    END.try_with(|_| ()).ok()?;
-                    let record: &'static Record = DOMAIN.register();
-                    local.record.set(Some(record));
-                    if barrier::form() == Form::Light {
-                        local.first.set(Some(&record.slots[0]));
-                    }
-                    record
-                }
-            };
-            let level = local.level.get() + 1;
-            let slot = record.slots.get(level)?;
-            local.level.set(level);
-            debug_assert!(level < DEPTH);
-            Some(Hazard {
-                slot,
-                form: barrier::form(),
-                local: true,
-            })
-        })
-    }
-
-    #[inline(always)]
-    pub(super) fn leave_level() {
-        LOCAL.with(|local| local.level.set(local.level.get() - 1));
-    }
-
-    /// A small number of the calling thread, to spread what need not be exact; never zero.
-    #[inline]
-    pub(crate) fn thread_number() -> u32 {
-        LOCAL.with(|local| {
-            if local.number.get() == 0 {
-                local.number.set(
-                    THREADS
-                        .fetch_add(1, Ordering::Relaxed)
-                        .wrapping_add(1)
-                        .max(1),
-                );
-            }
-            local.number.get()
-        })
-    }
-}
+mod local;
 
 #[cfg(test)]
 #[cfg(not(engine_loom))]

@@ -13,6 +13,7 @@ use crate::entry::Value;
 use crate::key::{Key, KeyRef, KeyWriter, Shape, with_key};
 use crate::lineage::{Kind, Local, Name, ScopeError};
 use crate::scope_parts::ScopeParts;
+use crate::stats::Stats;
 use crate::sync::Arc;
 
 /// A part of a cache with keys of its own, under a path of names.
@@ -45,12 +46,14 @@ use crate::sync::Arc;
 pub struct Scope<'c, V: Value + ?Sized> {
     inner: &'c Arc<Inner<V>>,
     local: Arc<Local>,
+    is_counted: bool,
 }
 
 /// A [`Scope`] that keeps its cache alive, instead of borrowing it: made by [`Scope::into_owned`].
 pub struct OwnedScope<V: Value + ?Sized> {
     inner: Arc<Inner<V>>,
     local: Arc<Local>,
+    is_counted: bool,
 }
 
 impl<V: Value + ?Sized> Cache<V> {
@@ -104,8 +107,56 @@ macro_rules! scoped {
                 self.inner.store.invalidate(&self.local);
             }
 
+            /// Gives another view of the same scope that has counters of its own, from zero on: [`stats`](Self::stats) tells them. They
+            /// count what is looked up and loaded through that view, its clones, and the scopes that are asked of it, through all
+            /// invalidations, and belong to those of the named cache, tenant and cache that the scope is in.
+            ///
+            /// It is meant to be held and cloned, by a part of a program that wants to know its hit ratio: asked for with each request,
+            /// it would be another one each time.
+            ///
+            /// # Errors
+            /// [`ScopeError`]: the tenant or named cache was deleted, or no ids are left.
+            ///
+            /// # Examples
+            /// ```
+            /// let cache: larder::Cache<str> = larder::Cache::builder().max_bytes(1 << 20).build()?;
+            /// let prices = cache.scope("prices")?.counted()?;
+            /// prices.insert("apple", "1.20")?;
+            /// prices.get("apple");
+            /// cache.get("apple");
+            /// let (own, all) = (prices.stats().unwrap_or_default(), cache.stats());
+            /// assert_eq!((own.hits, own.misses()), (1, 0));
+            /// assert_eq!((all.hits, all.misses()), (1, 1));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            pub fn counted(&self) -> Result<Scope<$nested, V>, ScopeError> {
+                let inner = self.cache();
+                let local = inner.store.registry().counted(&self.local)?;
+                let is_counted = true;
+                Ok(Scope { inner, local, is_counted })
+            }
+
+            /// What a view made by [`counted`](Self::counted) has counted: look-ups and loads; and what the scope itself holds. What
+            /// came and left is counted for named caches, tenants and the cache alone. `None` of other views.
+            ///
+            /// Cost: the counters of all threads of the process, and each stripe's lock once, shortly.
+            pub fn stats(&self) -> Option<Stats> {
+                if !self.is_counted {
+                    return None;
+                }
+                let store = &self.inner.store;
+                let holding = store.holding(self.local.word(store.registry()));
+                let mut stats = Stats {
+                    live_entries: holding.n_entries,
+                    live_bytes: holding.bytes,
+                    ..Stats::default()
+                };
+                stats.add_counts(&store.counted(self.local.tally()));
+                Some(stats)
+            }
+
             #[inline(always)]
-            fn view(&self) -> View<'_, V> {
+            pub(crate) fn view(&self) -> View<'_, V> {
                 View::new(&self.inner, Some(&self.local))
             }
         }
@@ -148,7 +199,12 @@ impl<'c, V: Value + ?Sized> Scope<'c, V> {
     }
 
     pub(crate) fn new(inner: &'c Arc<Inner<V>>, local: Arc<Local>) -> Self {
-        Self { inner, local }
+        let is_counted = false;
+        Self {
+            inner,
+            local,
+            is_counted,
+        }
     }
 
     /// Gives the same view without the borrow: it keeps the cache alive.
@@ -156,6 +212,7 @@ impl<'c, V: Value + ?Sized> Scope<'c, V> {
         OwnedScope {
             inner: Arc::clone(self.inner),
             local: self.local,
+            is_counted: self.is_counted,
         }
     }
 }
@@ -178,20 +235,26 @@ fn resolve<'c, V: Value + ?Sized, K: Key>(
         let above = above.map(|above| &**above);
         inner.store.registry().local(above, name, None)
     })??;
-    Ok(Scope { inner, local })
+    Ok(Scope::new(inner, local))
 }
 
 impl<V: Value + ?Sized> Clone for Scope<'_, V> {
     fn clone(&self) -> Self {
-        let (inner, local) = (self.inner, Arc::clone(&self.local));
-        Self { inner, local }
+        Self {
+            inner: self.inner,
+            local: Arc::clone(&self.local),
+            is_counted: self.is_counted,
+        }
     }
 }
 
 impl<V: Value + ?Sized> Clone for OwnedScope<V> {
     fn clone(&self) -> Self {
-        let (inner, local) = (Arc::clone(&self.inner), Arc::clone(&self.local));
-        Self { inner, local }
+        Self {
+            inner: Arc::clone(&self.inner),
+            local: Arc::clone(&self.local),
+            is_counted: self.is_counted,
+        }
     }
 }
 

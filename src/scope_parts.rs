@@ -15,7 +15,7 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// # use larder::{Flow, Level, Standpoint, scope_parts};
+/// # use larder::{Flow, ScopeLevel, Standpoint, scope_parts};
 /// let at = Standpoint {
 ///     organization: "apifactory",
 ///     environment: "test",
@@ -24,13 +24,13 @@ use std::fmt;
 ///     target: "tgt",
 ///     flow: Flow::Proxy,
 /// };
-/// let parts = scope_parts(Level::Application, &at)?;
+/// let parts = scope_parts(ScopeLevel::Application, &at)?;
 /// assert_eq!(parts.as_slice(), ["apifactory", "test", "weatherapi"]);
 /// assert_eq!(parts.to_string(), "apifactory__test__weatherapi");
 /// # Ok::<(), larder::ScopePartsError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Level {
+pub enum ScopeLevel {
     /// All applications of an environment.
     Global,
     /// All endpoints of an application.
@@ -113,21 +113,21 @@ impl fmt::Display for ScopeParts<'_> {
 /// # Errors
 /// A name that the level needs is empty.
 pub fn scope_parts<'a>(
-    level: Level,
+    level: ScopeLevel,
     at: &Standpoint<'a>,
 ) -> Result<ScopeParts<'a>, ScopePartsError> {
     let endpoint = match (level, at.flow) {
-        (Level::Global | Level::Application, _) => None,
-        (Level::Proxy, _) | (Level::Exclusive, Flow::Proxy) => {
+        (ScopeLevel::Global | ScopeLevel::Application, _) => None,
+        (ScopeLevel::Proxy, _) | (ScopeLevel::Exclusive, Flow::Proxy) => {
             Some((at.proxy, StandpointName::Proxy))
         }
-        (Level::Target, _) | (Level::Exclusive, Flow::Target) => {
+        (ScopeLevel::Target, _) | (ScopeLevel::Exclusive, Flow::Target) => {
             Some((at.target, StandpointName::Target))
         }
     };
-    let may_be_unchosen = level == Level::Target && at.flow == Flow::Proxy;
+    let may_be_unchosen = level == ScopeLevel::Target && at.flow == Flow::Proxy;
     let application =
-        (level != Level::Global).then_some((at.application, StandpointName::Application));
+        (level != ScopeLevel::Global).then_some((at.application, StandpointName::Application));
     let names = [
         Some((at.organization, StandpointName::Organization)),
         Some((at.environment, StandpointName::Environment)),
@@ -183,7 +183,7 @@ impl fmt::Display for StandpointName {
 #[non_exhaustive]
 pub struct ScopePartsError {
     /// The level that was asked for.
-    pub level: Level,
+    pub level: ScopeLevel,
     /// The name that is empty.
     pub missing: StandpointName,
 }
@@ -221,7 +221,7 @@ impl<'a> KeyPrefix<'a> {
     /// As for [`scope_parts`]; a given prefix needs no names.
     pub fn of_policy(
         prefix: &'a str,
-        level: Level,
+        level: ScopeLevel,
         at: &Standpoint<'a>,
     ) -> Result<Self, ScopePartsError> {
         if prefix.is_empty() {

@@ -15,7 +15,7 @@
 //!
 //! # Costs
 //! claim, give back: one read-modify-write a level, and one more in the parent's line for a child's bytes. `is_active`:
-//! one load. `gives_way`: at most 19 pools and 16 children of some. A pool takes 128 bytes, and 8 more for each further 64
+//! one load. `gives_way`: at most 19 pools and 16 children of some. A pool takes 128 bytes, 56 more from its first change on, and 8 for each further 64
 //! stripes; the table doubles, so at worst as much again is unused. Without pools nothing is allocated.
 //!
 //! # Invariants
@@ -210,6 +210,19 @@ impl Shares {
         self.family(pool).for_each(|cell| cell.sub_entries(n));
     }
 
+    /// Counts a change to a pool and its parent, by a number below [`N_CHANGES`]; nothing for the root.
+    pub(crate) fn count(&self, pool: PoolId, change: usize) {
+        if pool != PoolId::ROOT {
+            self.family(pool)
+                .for_each(|cell| cell.changes.add(change, 1));
+        }
+    }
+
+    /// How often each change was counted since the pool was made, those of children included.
+    pub(crate) fn counted(&self, pool: PoolId) -> [u64; N_CHANGES] {
+        self.cell(pool).changes.read()
+    }
+
     /// The number of entries that were counted, those of children included.
     pub(crate) fn n_entries(&self, pool: PoolId) -> u64 {
         self.cell(pool).n_entries()
@@ -282,6 +295,9 @@ fn over_max(pool: PoolId, cell: &Cell) -> OverMax {
         max: cell.max(),
     }
 }
+
+/// Kinds of changes that are counted: what they are is for those above to say.
+pub(crate) const N_CHANGES: usize = 7;
 
 /// The largest number: a place word has 20 bits for it.
 pub(crate) const POOL_MAX: u32 = (1 << POOL_BITS) - 1;

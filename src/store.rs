@@ -22,16 +22,18 @@ use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::Registry;
 use crate::notes::Notes;
+use crate::reclaim::DOMAIN;
 use crate::shares::Shares;
 use crate::stats::{RemovalCause, Stats};
 use crate::stripe::{Env, Lifetime, NewTtl, Stripe, TtlChange};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Shared};
+use crate::tally::{self, Tally};
 
 pub use free::Maintained;
 pub(crate) use members::MemberWalk;
-pub(crate) use read::Missed;
+pub(crate) use read::{Counting, Missed};
 pub(crate) use room::Placed;
 pub(crate) use typed::{TypedListener, TypedStore};
 
@@ -70,6 +72,9 @@ struct Cell {
 struct Front {
     table: Shared,
     tick: AtomicU32,
+    /// Whom look-ups in the whole cache count for, and its id: kept where a hit looks anyway.
+    tally_id: tally::Id,
+    tally: Arc<Tally>,
     notes: Notes,
 }
 
@@ -105,6 +110,8 @@ impl Store {
             .map_or(1, usize::from)
             .next_power_of_two()
             .min(16);
+        let registry = Registry::new();
+        let tally = registry.tally();
         let cells: Box<[Cell]> = (0..n_stripes)
             .map(|index| {
                 let (notes, tails) = Notes::new(n_rings);
@@ -114,6 +121,8 @@ impl Store {
                     front: CachePadded::new(Front {
                         table,
                         tick: AtomicU32::new(stripe.tick()),
+                        tally_id: tally.id(),
+                        tally: Arc::clone(tally),
                         notes,
                     }),
                     back: CachePadded::new(Mutex::new(stripe)),
@@ -141,7 +150,7 @@ impl Store {
             chunk_entries: (max_entries / (n_stripes as u64 * 1024)).clamp(1, CHUNK_ENTRIES_MAX),
             bytes: CachePadded::new(Budget::new(max_bytes, n_stripes)),
             entries: CachePadded::new(Budget::new(max_entries, n_stripes)),
-            registry: Registry::new(),
+            registry,
             shares: Arc::new(Shares::new(max_bytes, n_stripes)),
             panics: AtomicU64::new(0),
         }
@@ -235,6 +244,11 @@ impl Store {
             cell.back.lock().add_to(&mut stats);
         }
         stats
+    }
+
+    /// What was looked up for a tally and those below it, by all threads.
+    pub(crate) fn counted(&self, tally: &Tally) -> tally::Counts {
+        tally::sum(tally, DOMAIN.tables())
     }
 
     /// Ends a count that the caller owns.

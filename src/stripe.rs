@@ -40,6 +40,7 @@ pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered, Room};
 use room::Funding;
 pub(crate) use scopes::Home;
+use scopes::ScopeEnded;
 pub use time::TtlChange;
 pub(crate) use time::{Lifetime, NewTtl};
 use works::Works;
@@ -179,6 +180,19 @@ impl Stripe {
             .writer(env.shared)
             .find(hash, &draft.as_ref().probe());
         let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
+        // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
+        // lands in the life that is there now, however soon it ends.
+        let generation = match write.home.map(|home| self.admit(env, home)) {
+            None => None,
+            Some(Ok(generation)) => generation,
+            Some(Err(ScopeEnded)) => {
+                if let Some(loc) = present {
+                    self.unclaim(env, loc);
+                }
+                self.trim_all(env);
+                return Put::Ended { draft };
+            }
+        };
         if write.condition != Condition::Always && !self.holds(env, hash, present, write.condition)
         {
             let value = present.and_then(|loc| {
@@ -239,7 +253,7 @@ impl Stripe {
             .and_then(|loc| writer.block(loc))
             .filter(|block| !block.is_absent());
         let times = lifetime.times(now, replaced.map(|block| block.deadline().get()));
-        self.version += 1;
+        self.next_version(env);
         self.counts.inserted += 1;
         draft.seal(self.version, self.inserts, times);
         self.note_write(hash);
@@ -247,7 +261,8 @@ impl Stripe {
         let replaced = match present {
             Some(loc) => self.replace(env, loc, hash, draft.into_block()),
             None => {
-                self.link(env, hash, draft.into_block(), write.home, growth_bytes);
+                let home = write.home.map(|home| (home, generation));
+                self.link(env, hash, draft.into_block(), home, growth_bytes);
                 None
             }
         };
@@ -297,7 +312,7 @@ impl Stripe {
     fn take_alive(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) -> bool {
         let alive = self.claim_or_leaves(env, loc, hash);
         if alive {
-            self.version += 1;
+            self.next_version(env);
             self.leave(env, loc, hash, cause);
         }
         self.shrink(env, hash);

@@ -9,6 +9,7 @@
 //! # Not here     how memory shares and rates work: modules `shares`, `limits`
 
 mod named;
+mod watched;
 
 use std::fmt;
 
@@ -21,7 +22,9 @@ use crate::limiter::Cost;
 use crate::lineage::{Kind, Local, Name, Owner, ScopeError};
 use crate::scope::Scope;
 use crate::shares::PoolId;
+use crate::stats::{Counts, Stats};
 use crate::sync::Arc;
+use crate::tally::Tally;
 
 /// One of those who share a cache: with named caches of its own, a share of the memory, and rates.
 ///
@@ -224,6 +227,14 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
         })
     }
 
+    /// The counters since the tenant was made, those of all its caches included: also of such as were deleted. They belong to those
+    /// of the cache, which keeps them when the tenant is deleted; a tenant of the same name that is made anew begins at zero.
+    ///
+    /// Cost: the counters of all threads of the process.
+    pub fn stats(&self) -> Stats {
+        self.inner.stats_of(&self.local)
+    }
+
     fn made(&self) -> Result<&Charter, TenantError> {
         let owner = self.local.owner().filter(|owner| !owner.is_closed());
         owner
@@ -253,13 +264,28 @@ impl Usage {
 }
 
 impl<V: Value + ?Sized> Inner<V> {
+    /// The counters of a tenant or a named cache, by a view of it.
+    fn stats_of(&self, local: &Local) -> Stats {
+        let mut stats = Stats::default();
+        stats.add_counts(&self.store.counted(local.tally()));
+        if let Some(charter) = charter_of(local) {
+            let changes = self.store.shares().counted(charter.pool());
+            Counts::of(changes).add_to(&mut stats);
+            let usage = Usage::of(self, charter.pool());
+            (stats.live_entries, stats.live_bytes) = (usage.entries, usage.bytes);
+        }
+        stats
+    }
+
     fn set_limits(&self, charter: &Charter, limits: Limits) -> Result<(), TenantError> {
         limits.check()?;
         charter.set(limits, self.store.time(), || {
             let shares = self.store.shares();
             shares.set(charter.pool(), limits.guaranteed_bytes, limits.max_bytes())?;
-            Ok(())
-        })
+            Ok::<(), TenantError>(())
+        })?;
+        self.follow_limits(charter);
+        Ok(())
     }
 
     /// Makes an owner with a pool, below a tenant or not, and a view of it.
@@ -274,7 +300,8 @@ impl<V: Value + ?Sized> Inner<V> {
         let parent = tenant.map(|owner| PoolId::from_bits(owner.pool()));
         let pool = shares.add(parent, limits.guaranteed_bytes, limits.max_bytes())?;
         let charter = Charter::new(pool, shares, tenant.cloned(), limits);
-        let owner = Owner::with_charter(pool.bits(), charter);
+        let tally = above.map_or(self.store.registry().tally(), Local::tally);
+        let owner = Owner::with_charter(pool.bits(), Tally::new(Some(tally)), charter);
         match view_of(self, above, name, &owner) {
             Ok(local) => Ok((owner, local)),
             Err(error) => {

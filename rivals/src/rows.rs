@@ -8,6 +8,7 @@
 //! # Not here     judging, printing
 
 mod groups;
+mod loading;
 
 use crate::keys::{self, Key};
 use crate::measure::{Job, Subject};

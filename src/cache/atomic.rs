@@ -90,6 +90,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                         return Ok(PutIf::Unmet { value, present });
                     }
                 }
+                Wrote::Ended { unstored } => value = unstored.undo(),
             }
         }
     }
@@ -140,10 +141,22 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 return Ok(Some(Computed { was, is }));
             }
             Change::Remove => {
-                let is_done = was.as_ref().is_none_or(|entry| {
-                    let store = &self.inner.store;
-                    store.remove_block(entry.block(), RemovalCause::Removed)
-                });
+                let store = &self.inner.store;
+                let is_done = match &was {
+                    Some(entry) => {
+                        self.note_block_gone(entry.block());
+                        store.remove_block(entry.block(), RemovalCause::Removed)
+                    }
+                    None => {
+                        let place = home.map(|home| home.word);
+                        let removed = with_key(key, |key| {
+                            let at = self.at(place, key);
+                            self.note_gone(at.hash);
+                            store.remove_absence(at.hash, &at.probe)
+                        });
+                        removed.unwrap_or(true)
+                    }
+                };
                 return Ok(is_done.then_some(Computed { was, is: None }));
             }
             Change::Insert(value) => (value, WriteOptions::new()),
@@ -162,7 +175,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             .map_err(ComputeError::Refused)?
         {
             Wrote::Stored { stored, .. } => Ok(Some(Computed { was, is: stored })),
-            Wrote::Unmet { unstored, .. } => {
+            Wrote::Unmet { unstored, .. } | Wrote::Ended { unstored } => {
                 drop(unstored.undo());
                 Ok(None)
             }

@@ -37,7 +37,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 let is_negative = with_key(key, |key| {
                     let probe = at(self.place(), key);
                     let hash = probe.hash(store.hasher());
-                    store.look(hash, probe.of_absent(), true, |_, _| ()).is_ok()
+                    store
+                        .look(
+                            hash,
+                            probe.of_absent(),
+                            true,
+                            self.counting(false),
+                            |_, _| (),
+                        )
+                        .is_ok()
                 });
                 if is_negative == Ok(true) {
                     Lookup::Negative
@@ -330,6 +338,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 };
                 drop(unstored.undo());
                 Ok(Some(present))
+            }
+            Wrote::Ended { unstored } => {
+                lead.land();
+                Ok(Some(unstored.into_entry(self)))
             }
         }
     }

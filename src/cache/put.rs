@@ -1,7 +1,6 @@
 //! The one way by which an entry comes in: from a key and a value to a write of the store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
 
 use super::view::{View, at};
 use crate::charter::Charter;
@@ -11,9 +10,11 @@ use crate::hash::KeyHash;
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::store::Placed;
-use crate::stripe::{Condition, Lifetime, Write};
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::terms::{Span, Tag, Ttl, WriteOptions};
+use crate::stripe::{Condition, Write, cost};
+use crate::terms::{Tag, WriteOptions};
+
+/// Lives of a scope that a write follows while each ends before it lands.
+const LIVES_MAX: usize = 8;
 
 /// What a write is to do, but for key and value.
 #[derive(Clone, Copy)]
@@ -36,6 +37,9 @@ pub(super) enum Wrote<V: Value + ?Sized, S: Source<V>> {
         unstored: Unstored<V, S>,
         present: Option<Entry<V>>,
     },
+    /// The life of the scope that it was for has ended since the call began. Of a write without a condition this is never the answer: it
+    /// goes to the next life.
+    Ended { unstored: Unstored<V, S> },
 }
 
 /// A value in a block that was not linked.
@@ -74,62 +78,6 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         })
     }
 
-    /// The spans of an entry, in the cache's own terms and those of who the scope belongs to.
-    #[inline]
-    pub(super) fn lifetime(self, ttl: Ttl) -> Result<Lifetime, TtlError> {
-        let own = self.inner.store.lifetime();
-        let charter = self.charter();
-        match ttl.span {
-            Span::Default if charter.is_none() && !ttl.is_refreshed() && ttl.jitter == 0.0 => {
-                Ok(own)
-            }
-            _ => self.lifetime_of(ttl, own, charter),
-        }
-    }
-
-    fn lifetime_of(
-        self,
-        ttl: Ttl,
-        own: Lifetime,
-        charter: Option<&Charter>,
-    ) -> Result<Lifetime, TtlError> {
-        let (asked, default) = match ttl.span {
-            Span::After(Duration::ZERO) => return Err(TtlError::Zero),
-            Span::After(ttl) => (Some(ttl), None),
-            Span::Default | Span::Keep => {
-                let default = charter.and_then(Charter::default_ttl);
-                (None, default.or(own.ttl()))
-            }
-            Span::Never => (None, None),
-        };
-        // What has no end of its own is never stale either.
-        let fresh = asked.or(default).map(|span| self.shorten(span, ttl.jitter));
-        let wanted = fresh.map(|fresh| fresh.saturating_add(ttl.stale));
-        let hard = match charter {
-            None => wanted,
-            Some(charter) => charter.bound_ttl(wanted, asked.is_some())?,
-        };
-        let mut lifetime = own.lasting(hard);
-        if let Some(fresh) = fresh.filter(|_| ttl.is_refreshed()) {
-            let stale = hard.map_or(fresh, |hard| hard.min(fresh));
-            let due = share_of(stale, ttl.ahead);
-            lifetime = lifetime.refreshed(due, stale);
-        }
-        Ok(match ttl.span {
-            Span::Keep => lifetime.keeping(),
-            _ => lifetime,
-        })
-    }
-
-    /// A span that is shorter by up to a share of it, and longer than nothing.
-    fn shorten(self, span: Duration, share: f64) -> Duration {
-        if share <= 0.0 {
-            return span;
-        }
-        let cut = self.inner.jitter.next() * share.min(1.0);
-        share_of(span, 1.0 - cut).max(Duration::from_nanos(1))
-    }
-
     /// The terms of the tenant or named cache that the scope belongs to.
     pub(super) fn charter(self) -> Option<&'a Charter> {
         Charter::of(self.local()?.owner()?)
@@ -141,7 +89,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self,
         key: &K,
         value: S,
-        how: &How<'_>,
+        how: &How<'a>,
     ) -> Result<Wrote<V, S>, InsertError<S>>
     where
         K: Key + ?Sized,
@@ -164,6 +112,50 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     pub(super) fn write_encoded<S>(
+        self,
+        key: KeyRef<'_>,
+        value: S,
+        how: &How<'a>,
+    ) -> Result<Wrote<V, S>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
+        match self.write_once(key, value, how)? {
+            Wrote::Ended { unstored } if how.write.condition == Condition::Always => {
+                self.write_anew(key, unstored.undo(), *how)
+            }
+            wrote => Ok(wrote),
+        }
+    }
+
+    /// A write without a condition, until it lands in a life of its scope. One whose scope ends each time, by its own code as a
+    /// rule, came just before the last end.
+    #[cold]
+    fn write_anew<S>(
+        self,
+        key: KeyRef<'_>,
+        mut value: S,
+        mut how: How<'a>,
+    ) -> Result<Wrote<V, S>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
+        for _ in 0..LIVES_MAX {
+            how.write.home = self.home();
+            match self.write_once(key, value, &how)? {
+                Wrote::Ended { unstored } => value = unstored.undo(),
+                wrote => return Ok(wrote),
+            }
+        }
+        Ok(Wrote::Stored {
+            replaced: None,
+            stored: None,
+        })
+    }
+
+    /// A write in the life that the scope had when it was planned.
+    #[inline]
+    pub(super) fn write_once<S>(
         self,
         key: KeyRef<'_>,
         value: S,
@@ -214,7 +206,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             }
         }
         let stored = how.wants.then(|| draft.as_ref().acquire());
+        let charged = self.inner.watch.is_on().then(|| cost(draft.as_ref()));
         let placed = store.insert(hash, draft, &how.write, reservation);
+        if let (Some(bytes), Placed::Done(_)) = (charged, &placed) {
+            self.note_stored(hash, bytes, &how.write.lifetime);
+        }
         let stored = match (&placed, stored) {
             (Placed::Done(_), Some(count)) => Some(self.last(count)),
             (_, Some(count)) => {
@@ -232,6 +228,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             Placed::Unmet { draft, present } => Ok(Wrote::Unmet {
                 unstored: Unstored { draft, kept },
                 present: present.map(|block| self.last(block)),
+            }),
+            Placed::Ended { draft } => Ok(Wrote::Ended {
+                unstored: Unstored { draft, kept },
             }),
             Placed::Refused { draft, refusal } => {
                 let value = draft.undo::<V, S>(kept);
@@ -259,6 +258,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             Placed::Unmet { draft, present } => {
                 draft.discard::<V>();
                 drop(present.map(|block| self.last(block)));
+                Ok(())
+            }
+            Placed::Ended { draft } => {
+                draft.discard::<V>();
                 Ok(())
             }
             Placed::Refused { draft, refusal } => {
@@ -312,15 +315,6 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 }
 
-/// A share of a span, of all of it at most; the longest spans are beyond what a product of floats can be turned back into.
-fn share_of(span: Duration, share: f64) -> Duration {
-    if share >= 1.0 {
-        return span;
-    }
-    let secs = span.as_secs_f64() * share.max(0.0);
-    Duration::try_from_secs_f64(secs).map_or(span, |part| part.min(span))
-}
-
 struct Ready<'k> {
     parts: Parts<'k>,
     hash: KeyHash,
@@ -330,24 +324,5 @@ impl How<'_> {
     pub(super) fn only(mut self, condition: Condition) -> Self {
         self.write.condition = condition;
         self
-    }
-}
-
-/// Where jitter comes from: numbers that look random, and need not be.
-#[derive(Debug)]
-pub(crate) struct Jitter(AtomicU64);
-
-impl Jitter {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(AtomicU64::new(seed))
-    }
-
-    /// From 0 to 1.
-    fn next(&self) -> f64 {
-        // Splitmix64 (Steele, Lea, Flood, OOPSLA 2014); Relaxed: two threads may share a number.
-        let mut word = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-        word = (word ^ word >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (word >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -13,9 +13,10 @@ use crate::entry::{Block, BlockRef, Entry, Left, Probe, Value};
 use crate::hash::KeyHash;
 use crate::key::{Key, KeyParts, KeyRef, lone_key, with_key};
 use crate::lineage::{Local, PlaceWord};
-use crate::store::Missed;
+use crate::store::{Counting, Missed};
 use crate::stripe::Home;
 use crate::sync::Arc;
+use crate::tally::Event;
 
 /// Keys that `get_many` keeps in flight at a time.
 const MANY: usize = 32;
@@ -83,12 +84,19 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             found.extend(keys.iter().map(|key| {
                 let entry = with_key(key, |key| {
                     let hash = *hashes.next()?;
-                    let entry = store.look(hash, at(place, key), true, |block, left| {
-                        self.entry(block.acquire(), left)
-                    });
+                    let probe = at(place, key);
+                    let found = |block: BlockRef<'_>, left| self.entry(block.acquire(), left);
+                    let entry = if self.inner.watch.is_on() {
+                        self.look_watched_at(hash, probe, found)
+                    } else {
+                        store.look(hash, probe, true, self.counting(true), found)
+                    };
                     entry.ok()
                 });
-                entry.ok().flatten()
+                entry.unwrap_or_else(|_| {
+                    store.count(self.counting(true), Event::Absent);
+                    None
+                })
             }));
         }
         found
@@ -104,20 +112,39 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     ) -> Result<R, Missed> {
         let place = self.place();
         if let Some(key) = lone_key(key) {
-            return self.look_at(at(place, key), is_use, f);
+            return self.look_in(place, key, is_use, f);
         }
-        with_key(key, |key| self.look_at(at(place, key), is_use, f)).unwrap_or(Err(Missed::Absent))
+        with_key(key, |key| self.look_in(place, key, is_use, f)).unwrap_or_else(|_| {
+            self.inner.store.count(self.counting(is_use), Event::Absent);
+            Err(Missed::Absent)
+        })
     }
 
     #[inline(always)]
-    fn look_at<R>(
+    fn look_in<R>(
         self,
-        probe: Probe<'_>,
+        place: Option<PlaceWord>,
+        key: KeyRef<'_>,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
     ) -> Result<R, Missed> {
+        // Asked before the key is hashed, so that little has to be kept for it.
+        if is_use && self.inner.watch.is_on() {
+            return self.look_watched(place, key.shape(), key.bytes(), f);
+        }
         let store = &self.inner.store;
-        store.look(probe.hash(store.hasher()), probe, is_use, f)
+        let (probe, counting) = (at(place, key), self.counting(is_use));
+        store.look(probe.hash(store.hasher()), probe, is_use, counting, f)
+    }
+
+    /// Whom a look-up through this view counts for, if it is one that counts.
+    #[inline(always)]
+    pub(super) fn counting(self, counts: bool) -> Counting<'a> {
+        match self.local {
+            _ if !counts => Counting::Nobody,
+            None => Counting::Cache,
+            Some(local) => Counting::View(local),
+        }
     }
 
     /// Where the caller stands at this moment (V1).

@@ -37,7 +37,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         };
         match self.write(key, value, &how)? {
             Wrote::Stored { replaced, .. } => Ok(replaced),
-            Wrote::Unmet { .. } => unreachable!("there is no condition"),
+            Wrote::Unmet { .. } | Wrote::Ended { .. } => unreachable!("there is no condition"),
         }
     }
 
@@ -62,7 +62,9 @@ impl<V: Value + ?Sized> View<'_, V> {
         let place = self.place();
         let block = with_key(key, |key| {
             let probe = at(place, key);
-            store.remove(probe.hash(store.hasher()), &probe)
+            let hash = probe.hash(store.hasher());
+            self.note_gone(hash);
+            store.remove(hash, &probe)
         });
         block.ok().flatten().map(|block| self.last(block))
     }
@@ -82,6 +84,7 @@ impl<V: Value + ?Sized> View<'_, V> {
                 .store
                 .remove_block(entry.block(), RemovalCause::Removed)
             {
+                self.note_block_gone(entry.block());
                 return Some(entry);
             }
         }
@@ -146,6 +149,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         for entry in entries {
             if !predicate(&entry) {
                 let gone = store.remove_block(entry.block(), RemovalCause::Removed);
+                self.note_block_gone(entry.block());
                 n_removed += usize::from(gone);
             }
         }
@@ -159,7 +163,8 @@ impl<V: Value + ?Sized> View<'_, V> {
         while let Some(blocks) = walk.next_blocks(self) {
             for block in blocks {
                 store.remove_block(block.as_ref(), RemovalCause::Invalidated);
-                store.release(block);
+                self.note_block_gone(block.as_ref());
+                drop(store.release_quietly(block));
             }
         }
     }

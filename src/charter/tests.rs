@@ -8,6 +8,7 @@ use crate::error::{Refusal, TtlError};
 use crate::lineage::Owner;
 use crate::shares::{PoolId, Shares};
 use crate::sync::Arc;
+use crate::tally::Tally;
 
 const S: Duration = Duration::from_secs(1);
 
@@ -19,7 +20,7 @@ fn owner(shares: &Arc<Shares>, above: Option<&Arc<Owner>>, limits: Limits) -> Ar
     let parent = above.map(|above| PoolId::from_bits(above.pool()));
     let pool = shares.add(parent, 0, 1 << 20).unwrap();
     let charter = Charter::new(pool, shares, above.cloned(), limits);
-    Owner::with_charter(pool.bits(), charter)
+    Owner::with_charter(pool.bits(), Tally::new(None), charter)
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::registry::Roll;
 use super::{Kind, Name, PlaceWord};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::tally::Tally;
 
 /// A tenant or a named cache, through all lives of its scopes: who is charged, and whether it was deleted.
 ///
@@ -15,6 +16,8 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Owner {
     pool: u32,
     is_closed: AtomicBool,
+    /// What is counted below.
+    tally: Arc<Tally>,
     /// What those above make of it.
     charter: Option<Charter>,
 }
@@ -28,14 +31,20 @@ impl Owner {
         Arc::new(Self {
             pool,
             is_closed: AtomicBool::new(false),
+            tally: Tally::new(None),
             charter: None,
         })
     }
 
-    pub(crate) fn with_charter<C: Any + Send + Sync>(pool: u32, charter: C) -> Arc<Self> {
+    pub(crate) fn with_charter<C: Any + Send + Sync>(
+        pool: u32,
+        tally: Arc<Tally>,
+        charter: C,
+    ) -> Arc<Self> {
         Arc::new(Self {
             pool,
             is_closed: AtomicBool::new(false),
+            tally,
             charter: Some(Box::new(charter)),
         })
     }
@@ -49,6 +58,10 @@ impl Owner {
     /// The pool that is charged for what is written below.
     pub(crate) fn pool(&self) -> u32 {
         self.pool
+    }
+
+    pub(super) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     pub(crate) fn is_closed(&self) -> bool {

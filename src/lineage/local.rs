@@ -8,6 +8,7 @@
 use super::{Epoch, Generation, Owner, PlaceWord, Registry, ScopeError};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
+use crate::tally::{Id, Tally};
 
 /// The scope that a view stands for, whichever its life is. On a line of its own, as its count is then: a view that a
 /// thread has made for itself shares nothing with another thread's.
@@ -18,18 +19,23 @@ pub(crate) struct Local {
     epoch: AtomicU64,
     word: AtomicU64,
     current: Mutex<Arc<Generation>>,
-    /// The same through all lives of the path.
+    /// The same through all lives of the path, as is what look-ups through the view count for.
     owner: Option<Arc<Owner>>,
+    tally: Arc<Tally>,
+    /// That of the tally, at hand for a hit.
+    tally_id: Id,
 }
 
 impl Local {
     /// A view of a life that was live at that epoch or later.
-    pub(super) fn new(serial: u64, epoch: Epoch, life: Arc<Generation>) -> Self {
+    pub(super) fn new(serial: u64, epoch: Epoch, life: Arc<Generation>, tally: Arc<Tally>) -> Self {
         Self {
             serial,
             epoch: AtomicU64::new(epoch.0),
             word: AtomicU64::new(life.word().bits()),
             owner: life.nearest_owner().cloned(),
+            tally_id: tally.id(),
+            tally,
             current: Mutex::new(life),
         }
     }
@@ -43,6 +49,17 @@ impl Local {
     #[inline]
     pub(crate) fn owner(&self) -> Option<&Arc<Owner>> {
         self.owner.as_ref()
+    }
+
+    /// What look-ups through the view count for.
+    #[inline]
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    #[inline(always)]
+    pub(crate) fn tally_id(&self) -> Id {
+        self.tally_id
     }
 
     /// The word of the scope's present life; [`PlaceWord::NOWHERE`] if its tenant or named cache was closed.
@@ -75,6 +92,11 @@ impl Local {
             PlaceWord::NOWHERE => Err(refusal(&current)),
             _ => Ok(Arc::clone(&current)),
         }
+    }
+
+    /// The life that was found last, which may have ended: its path is that of all lives.
+    pub(crate) fn last_life(&self) -> Arc<Generation> {
+        Arc::clone(&self.current.lock())
     }
 
     /// Whether the scope's present life is the one of `word`. May be asked under a stripe's lock.

@@ -10,6 +10,7 @@ use super::{DEPTH_MAX, Generation, ID_NOWHERE, Local, Name, Owner, PlaceWord, Sc
 use crate::hash::Hasher64;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, MutexGuard, Weak};
+use crate::tally::Tally;
 
 /// How many endings there were.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Registry {
     gate: Mutex<()>,
     /// Tells this registry from all others, for the tables of threads.
     serial: u64,
+    /// What is counted in the whole cache.
+    tally: Arc<Tally>,
 }
 
 impl Registry {
@@ -41,7 +44,12 @@ impl Registry {
             roll: Arc::new(Roll::new()),
             gate: Mutex::new(()),
             serial: new_serial(),
+            tally: Tally::new(None),
         }
+    }
+
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// The endings so far. What was live at one reading is live at a later one, if both are equal.
@@ -49,6 +57,12 @@ impl Registry {
     pub(crate) fn epoch(&self) -> Epoch {
         // Acquire: pairs with the release in `count`, so that the marks of all endings that are counted are seen.
         Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    /// What comes before a block of versions for a stripe: above all that were given out so far, and above the versions of
+    /// every life that has ended, since blocks and lives share one count.
+    pub(crate) fn next_versions(&self) -> u64 {
+        floor_of(self.roll.draw_id().unwrap_or(ID_NOWHERE))
     }
 
     /// The view of a name below `parent` (`None`: the root). Views that a thread asks for again and again come from a
@@ -102,9 +116,26 @@ impl Registry {
     ) -> Result<Arc<Local>, ScopeError> {
         // Read before anything is found to be live (L4).
         let epoch = self.epoch();
-        let parent = parent.map(|parent| parent.generation(self)).transpose()?;
-        let life = self.resolve(parent.as_ref(), name, owner)?;
-        Ok(Arc::new(Local::new(new_serial(), epoch, life)))
+        let above = parent.map(|parent| parent.generation(self)).transpose()?;
+        let life = self.resolve(above.as_ref(), name, owner)?;
+        let tally = match life.owner() {
+            Some(owner) => owner.tally(),
+            None => parent.map_or(&self.tally, Local::tally),
+        };
+        let tally = Arc::clone(tally);
+        Ok(Arc::new(Local::new(new_serial(), epoch, life, tally)))
+    }
+
+    /// Another view of the same scope, which counts for itself what is looked up through it and through the views below it.
+    ///
+    /// # Errors
+    /// [`ScopeError::Closed`], [`ScopeError::OutOfIds`].
+    pub(crate) fn counted(&self, view: &Local) -> Result<Arc<Local>, ScopeError> {
+        // Read before the life is found to be live (L4).
+        let epoch = self.epoch();
+        let life = view.generation(self)?;
+        let tally = Tally::new(Some(view.tally()));
+        Ok(Arc::new(Local::new(new_serial(), epoch, life, tally)))
     }
 
     /// The life of a name in a life of its parent: the one that there is, or a new one.
@@ -248,6 +279,14 @@ pub(super) struct Roll {
     shards: [CachePadded<Mutex<Names<Weak<Generation>>>>; N_SHARDS],
     next_id: CachePadded<AtomicU64>,
     hasher: Hasher64,
+}
+
+/// Versions of a block, as a power of two.
+pub(crate) const VERSIONS_LOG2: u32 = 16;
+
+/// What the versions of a life's entries are above, and those of earlier lives below.
+pub(crate) fn floor_of(id: u64) -> u64 {
+    id << VERSIONS_LOG2
 }
 
 /// Two in models: each lock there costs time.

@@ -14,13 +14,13 @@ const IN_TARGET: Standpoint<'static> = Standpoint {
     ..AT
 };
 
-fn check(level: Level, at: &Standpoint<'_>, expected: &[&str]) {
+fn check(level: ScopeLevel, at: &Standpoint<'_>, expected: &[&str]) {
     let parts = scope_parts(level, at).unwrap();
     assert_eq!(parts.as_slice(), expected);
     assert_eq!(parts.to_string(), expected.join("__"));
 }
 
-fn check_missing(level: Level, at: &Standpoint<'_>, missing: StandpointName) {
+fn check_missing(level: ScopeLevel, at: &Standpoint<'_>, missing: StandpointName) {
     assert_eq!(
         scope_parts(level, at),
         Err(ScopePartsError { level, missing })
@@ -29,11 +29,15 @@ fn check_missing(level: Level, at: &Standpoint<'_>, missing: StandpointName) {
 
 #[test]
 fn a22_a23_exclusive_is_the_endpoint_whose_flow_runs_and_the_default() {
-    assert_eq!(Level::default(), Level::Exclusive);
+    assert_eq!(ScopeLevel::default(), ScopeLevel::Exclusive);
     let front = ["apifactory", "test", "weatherapi"];
-    check(Level::Exclusive, &AT, &[&front[..], &["default"]].concat());
     check(
-        Level::Exclusive,
+        ScopeLevel::Exclusive,
+        &AT,
+        &[&front[..], &["default"]].concat(),
+    );
+    check(
+        ScopeLevel::Exclusive,
         &IN_TARGET,
         &[&front[..], &["tgt"]].concat(),
     );
@@ -41,34 +45,34 @@ fn a22_a23_exclusive_is_the_endpoint_whose_flow_runs_and_the_default() {
 
 #[test]
 fn a24_a48_global_is_the_environment() {
-    check(Level::Global, &AT, &["apifactory", "test"]);
+    check(ScopeLevel::Global, &AT, &["apifactory", "test"]);
     let other = Standpoint {
         application: "otherapi",
         ..AT
     };
     assert_eq!(
-        scope_parts(Level::Global, &AT),
-        scope_parts(Level::Global, &other)
+        scope_parts(ScopeLevel::Global, &AT),
+        scope_parts(ScopeLevel::Global, &other)
     );
     let prod = Standpoint {
         environment: "prod",
         ..AT
     };
     assert_ne!(
-        scope_parts(Level::Global, &AT),
-        scope_parts(Level::Global, &prod)
+        scope_parts(ScopeLevel::Global, &AT),
+        scope_parts(ScopeLevel::Global, &prod)
     );
 }
 
 #[test]
 fn a25_a44_application_is_one_proxys() {
     check(
-        Level::Application,
+        ScopeLevel::Application,
         &AT,
         &["apifactory", "test", "weatherapi"],
     );
     check(
-        Level::Application,
+        ScopeLevel::Application,
         &IN_TARGET,
         &["apifactory", "test", "weatherapi"],
     );
@@ -78,7 +82,7 @@ fn a25_a44_application_is_one_proxys() {
 fn a26_a35_proxy_is_the_endpoint_that_took_the_request() {
     for at in [AT, IN_TARGET] {
         check(
-            Level::Proxy,
+            ScopeLevel::Proxy,
             &at,
             &["apifactory", "test", "weatherapi", "default"],
         );
@@ -88,18 +92,20 @@ fn a26_a35_proxy_is_the_endpoint_that_took_the_request() {
 #[test]
 fn a27_a35_target_is_empty_until_it_is_chosen() {
     check(
-        Level::Target,
+        ScopeLevel::Target,
         &IN_TARGET,
         &["apifactory", "test", "weatherapi", "tgt"],
     );
     let unchosen = Standpoint { target: "", ..AT };
     check(
-        Level::Target,
+        ScopeLevel::Target,
         &unchosen,
         &["apifactory", "test", "weatherapi", ""],
     );
     assert_eq!(
-        scope_parts(Level::Target, &unchosen).unwrap().to_string(),
+        scope_parts(ScopeLevel::Target, &unchosen)
+            .unwrap()
+            .to_string(),
         "apifactory__test__weatherapi__"
     );
 }
@@ -114,9 +120,9 @@ fn a46_a47_endpoints_of_one_name_share() {
         flow: Flow::Target,
         ..proxy
     };
-    let parts = scope_parts(Level::Exclusive, &proxy);
-    assert_eq!(scope_parts(Level::Exclusive, &target), parts);
-    assert_eq!(scope_parts(Level::Proxy, &proxy), parts);
+    let parts = scope_parts(ScopeLevel::Exclusive, &proxy);
+    assert_eq!(scope_parts(ScopeLevel::Exclusive, &target), parts);
+    assert_eq!(scope_parts(ScopeLevel::Proxy, &proxy), parts);
 }
 
 #[test]
@@ -126,22 +132,26 @@ fn a49_each_endpoint_has_its_own() {
         ..AT
     };
     let same = |level| scope_parts(level, &AT) == scope_parts(level, &admin);
-    assert!(same(Level::Application));
-    assert!(!same(Level::Proxy));
-    assert!(!same(Level::Exclusive));
+    assert!(same(ScopeLevel::Application));
+    assert!(!same(ScopeLevel::Proxy));
+    assert!(!same(ScopeLevel::Exclusive));
     let second = Standpoint {
         target: "second",
         ..IN_TARGET
     };
     assert_ne!(
-        scope_parts(Level::Target, &IN_TARGET),
-        scope_parts(Level::Target, &second)
+        scope_parts(ScopeLevel::Target, &IN_TARGET),
+        scope_parts(ScopeLevel::Target, &second)
     );
 }
 
 #[test]
 fn e9_a_wider_level_is_another_list_not_a_part_of_the_narrower() {
-    let levels = [Level::Global, Level::Application, Level::Proxy];
+    let levels = [
+        ScopeLevel::Global,
+        ScopeLevel::Application,
+        ScopeLevel::Proxy,
+    ];
     let lists = levels.map(|level| scope_parts(level, &AT).unwrap());
     for (idx, list) in lists.iter().enumerate() {
         assert_eq!(list.as_slice().len(), idx + 2);
@@ -161,7 +171,7 @@ fn p1_lists_that_render_alike_are_not_equal() {
         environment: "b__c",
         ..AT
     };
-    let [one, two] = [one, two].map(|at| scope_parts(Level::Global, &at).unwrap());
+    let [one, two] = [one, two].map(|at| scope_parts(ScopeLevel::Global, &at).unwrap());
     assert_eq!(one.to_string(), two.to_string());
     assert_ne!(one, two);
 }
@@ -171,11 +181,11 @@ fn p2_a_missing_name_is_told() {
     use StandpointName::*;
 
     let levels = [
-        Level::Global,
-        Level::Application,
-        Level::Proxy,
-        Level::Target,
-        Level::Exclusive,
+        ScopeLevel::Global,
+        ScopeLevel::Application,
+        ScopeLevel::Proxy,
+        ScopeLevel::Target,
+        ScopeLevel::Exclusive,
     ];
     for level in levels {
         let no_organization = Standpoint {
@@ -192,22 +202,22 @@ fn p2_a_missing_name_is_told() {
             application: "",
             ..AT
         };
-        if level == Level::Global {
+        if level == ScopeLevel::Global {
             check(level, &no_application, &["apifactory", "test"]);
         } else {
             check_missing(level, &no_application, Application);
         }
     }
     let no_proxy = Standpoint { proxy: "", ..AT };
-    check_missing(Level::Proxy, &no_proxy, Proxy);
-    check_missing(Level::Exclusive, &no_proxy, Proxy);
+    check_missing(ScopeLevel::Proxy, &no_proxy, Proxy);
+    check_missing(ScopeLevel::Exclusive, &no_proxy, Proxy);
     let no_target = Standpoint {
         target: "",
         ..IN_TARGET
     };
-    check_missing(Level::Target, &no_target, Target);
-    check_missing(Level::Exclusive, &no_target, Target);
-    let error = scope_parts(Level::Exclusive, &no_target).unwrap_err();
+    check_missing(ScopeLevel::Target, &no_target, Target);
+    check_missing(ScopeLevel::Exclusive, &no_target, Target);
+    let error = scope_parts(ScopeLevel::Exclusive, &no_target).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the level Exclusive needs the name of the target endpoint, which is empty"
@@ -217,7 +227,7 @@ fn p2_a_missing_name_is_told() {
 #[test]
 fn a28_a43_a_given_prefix_wins_and_needs_no_names() {
     let nowhere = Standpoint::default();
-    let prefix = KeyPrefix::of_policy("UserToken", Level::Global, &nowhere).unwrap();
+    let prefix = KeyPrefix::of_policy("UserToken", ScopeLevel::Global, &nowhere).unwrap();
     assert_eq!(prefix, KeyPrefix::Prefix("UserToken"));
     assert_eq!(prefix.to_string(), "UserToken");
     assert_eq!(KeyPrefix::Plain.to_string(), "");
@@ -225,18 +235,18 @@ fn a28_a43_a_given_prefix_wins_and_needs_no_names() {
 
 #[test]
 fn a1_an_empty_prefix_counts_as_absent() {
-    let prefix = KeyPrefix::of_policy("", Level::default(), &AT).unwrap();
+    let prefix = KeyPrefix::of_policy("", ScopeLevel::default(), &AT).unwrap();
     assert_eq!(
         prefix,
-        KeyPrefix::Scope(scope_parts(Level::Exclusive, &AT).unwrap())
+        KeyPrefix::Scope(scope_parts(ScopeLevel::Exclusive, &AT).unwrap())
     );
-    assert!(KeyPrefix::of_policy("", Level::Global, &Standpoint::default()).is_err());
+    assert!(KeyPrefix::of_policy("", ScopeLevel::Global, &Standpoint::default()).is_err());
 }
 
 #[test]
 fn e13_a41_a_scope_and_a_prefix_that_render_alike_differ() {
-    let scope = KeyPrefix::of_policy("", Level::Global, &AT).unwrap();
-    let prefix = KeyPrefix::of_policy("apifactory__test", Level::Global, &AT).unwrap();
+    let scope = KeyPrefix::of_policy("", ScopeLevel::Global, &AT).unwrap();
+    let prefix = KeyPrefix::of_policy("apifactory__test", ScopeLevel::Global, &AT).unwrap();
     assert_eq!(scope.to_string(), prefix.to_string());
     assert_ne!(scope, prefix);
 }
@@ -254,7 +264,9 @@ fn a117_names_of_another_context_take_the_place_of_the_current_ones() {
         ..other
     };
     assert_eq!(
-        scope_parts(Level::Exclusive, &meant).unwrap().to_string(),
+        scope_parts(ScopeLevel::Exclusive, &meant)
+            .unwrap()
+            .to_string(),
         "apifactory__test__weatherapi__default"
     );
 }

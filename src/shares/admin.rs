@@ -50,6 +50,7 @@ impl Shares {
         let sum = self.check(admin, parent.map(|(_, cell)| cell), 0, guaranteed, max)?;
         let number = self.claim_number(admin)?;
         let cell = self.cell(PoolId(number));
+        cell.changes.reset();
         cell.set_guaranteed(guaranteed);
         cell.set_max(max);
         if let Some((parent, parent_cell)) = parent {

@@ -1,7 +1,8 @@
 //! One pool's numbers, on lines of its own.
 
-use super::PoolId;
+use super::{N_CHANGES, PoolId};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::tally::Totals;
 
 /// A pool, or a place for one.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) struct Cell {
     pub(super) child_hand: AtomicU32,
     pub(super) n_children: AtomicU32,
     pub(super) guaranteed_to_children: AtomicU64,
+    /// What happened since the number was given.
+    pub(super) changes: Totals<N_CHANGES>,
 }
 
 /// What a cell stands for.
@@ -64,6 +67,7 @@ impl Cell {
             child_hand: none(),
             n_children: AtomicU32::new(0),
             guaranteed_to_children: zero(),
+            changes: Totals::new(),
         }
     }
 

@@ -188,7 +188,7 @@ impl Store {
     }
 
     /// Ends the cache's own count. A panic in the value's drop is contained and counted.
-    fn release_quietly(&self, block: Block) -> Option<Husk> {
+    pub(crate) fn release_quietly(&self, block: Block) -> Option<Husk> {
         self.contain(|| self.releaser.release(block)).flatten()
     }
 

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Cell, Front, Held, RACES_MAX, Store};
+use super::{Front, Held, RACES_MAX, Store};
 use crate::clock::Nanos;
 use crate::entry::{BlockRef, InChange, Left, Probe};
 use crate::hash::KeyHash;
+use crate::lineage::Local;
 use crate::policy::{self, Meta, Note, Tick};
-use crate::reclaim;
+use crate::reclaim::{self, Record};
+use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::table::{Found, Link};
+use crate::tally::{Event, Tally};
 
 /// An idle deadline is moved when that gains more than this share of the time to idle.
 const IDLE_GAIN_SHARE: u32 = 16;
@@ -23,50 +26,158 @@ pub(crate) enum Missed {
     Expired,
 }
 
+impl From<Missed> for Event {
+    fn from(missed: Missed) -> Event {
+        match missed {
+            Missed::Absent => Event::Absent,
+            Missed::Expired => Event::Expired,
+        }
+    }
+}
+
+/// Whom a look-up counts for.
+#[derive(Clone, Copy)]
+pub(crate) enum Counting<'a> {
+    /// Nobody: it is none of those that count.
+    Nobody,
+    /// The whole cache.
+    Cache,
+    /// Whom the view counts for.
+    View(&'a Local),
+}
+
+/// The thread's counts, and whom a look-up counts for.
+#[derive(Clone, Copy)]
+struct Counter<'a> {
+    record: &'a Record,
+    front: &'a Front,
+    counting: Counting<'a>,
+}
+
+impl Counter<'_> {
+    #[inline(always)]
+    fn count(self, event: Event) {
+        let (id, tally) = match self.counting {
+            Counting::Nobody => return,
+            Counting::Cache => (self.front.tally_id, &self.front.tally),
+            Counting::View(local) => (local.tally_id(), local.tally()),
+        };
+        if !self.record.tally().count(id, event) {
+            count_anew(self.record, tally, event);
+        }
+    }
+}
+
+/// By the record, which a hit has at hand.
+#[cold]
+#[inline(never)]
+fn count_anew(record: &Record, tally: &Arc<Tally>, event: Event) {
+    record.tally().count_anew(tally, event);
+}
+
 impl Store {
-    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live. `is_use` tells the policy and the idle deadline.
+    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live. `is_use` tells the policy and the idle deadline;
+    /// what came of it is `counting`.
     #[inline(always)]
     pub(crate) fn look<R>(
         &self,
         hash: KeyHash,
         probe: Probe<'_>,
         is_use: bool,
+        counting: Counting<'_>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
     ) -> Result<R, Missed> {
         let cell = self.cell(hash);
-        if let Some(mut hazard) = reclaim::enter_first()
-            && let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe)
-        {
-            let found = found.ok_or(Missed::Absent)?;
-            if let Ok(left) = self.time_left(found.block, is_use) {
-                return hit(cell, &found, hash, is_use, left?, f);
+        if let Some(mut hazard) = reclaim::enter_first() {
+            let counter = Counter {
+                record: hazard.record(),
+                front: &cell.front,
+                counting,
+            };
+            if let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe) {
+                let Some(found) = found else {
+                    counter.count(Event::Absent);
+                    return Err(Missed::Absent);
+                };
+                if let Ok(left) = self.time_left(found.block, is_use) {
+                    return self.found(&found, hash, is_use, counter, left, f);
+                }
             }
         }
-        self.look_again(hash, probe, is_use, f)
+        self.look_again(hash, probe, is_use, counting, f)
     }
 
     /// The way for nested reads, and for those that lost a race.
     #[cold]
     #[inline(never)]
-    fn look_again<R>(
+    pub(crate) fn look_again<R>(
         &self,
         hash: KeyHash,
         probe: Probe<'_>,
         is_use: bool,
+        counting: Counting<'_>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
     ) -> Result<R, Missed> {
         let cell = self.cell(hash);
         if let Some(mut hazard) = reclaim::enter() {
+            let counter = Counter {
+                record: hazard.record(),
+                front: &cell.front,
+                counting,
+            };
             for _ in 0..RACES_MAX {
                 if let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe) {
-                    let found = found.ok_or(Missed::Absent)?;
+                    let Some(found) = found else {
+                        counter.count(Event::Absent);
+                        return Err(Missed::Absent);
+                    };
                     if let Ok(left) = self.time_left(found.block, is_use) {
-                        return hit(cell, &found, hash, is_use, left?, f);
+                        return self.found(&found, hash, is_use, counter, left, f);
                     }
                 }
             }
         }
-        self.look_locked(hash, probe, is_use, f)
+        self.look_locked(hash, probe, is_use, counting, f)
+    }
+
+    #[inline(always)]
+    fn found<R>(
+        &self,
+        found: &Found<'_>,
+        hash: KeyHash,
+        is_use: bool,
+        counter: Counter<'_>,
+        left: Result<Left, Missed>,
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+    ) -> Result<R, Missed> {
+        let left = match left {
+            Ok(left) => left,
+            Err(missed) => {
+                self.count(counter.counting, missed.into());
+                return Err(missed);
+            }
+        };
+        counter.count(Event::Hit);
+        if is_use {
+            note_use(counter.front, found, hash);
+        }
+        Ok(f(found.block, left))
+    }
+
+    /// Counts what is no look-up by itself, or didn't come to its end as one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn count(&self, counting: Counting<'_>, event: Event) {
+        let tally = match counting {
+            Counting::Nobody => return,
+            Counting::Cache => self.registry.tally(),
+            Counting::View(local) => local.tally(),
+        };
+        match reclaim::tally() {
+            Some(table) if table.count(tally.id(), event) => {}
+            Some(table) => table.count_anew(tally, event),
+            None => tally.count(event, 1),
+        }
     }
 
     /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
@@ -76,20 +187,20 @@ impl Store {
         hash: KeyHash,
         probe: Probe<'_>,
         is_use: bool,
+        counting: Counting<'_>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
     ) -> Result<R, Missed> {
         let cell = self.cell(hash);
         loop {
             let block = cell.back.lock().get(&self.env(cell), hash, &probe);
-            let held = Held {
-                store: self,
-                block: Some(block.ok_or(Missed::Absent)?),
-            };
+            let held = Held { store: self, block };
             let Some(block) = held.block.as_ref() else {
+                self.count(counting, Event::Absent);
                 return Err(Missed::Absent);
             };
             // Who changes the entry at this moment does so under the lock: each round sees another write.
             if let Ok(left) = self.time_left(block.as_ref(), is_use) {
+                self.count(counting, left.map_or_else(Event::from, |_| Event::Hit));
                 return Ok(f(block.as_ref(), left?));
             }
         }
@@ -176,21 +287,6 @@ impl Store {
             deadline => Left::until(deadline, self.time.coarse_now()),
         }
     }
-}
-
-#[inline(always)]
-fn hit<R>(
-    cell: &Cell,
-    found: &Found<'_>,
-    hash: KeyHash,
-    is_use: bool,
-    left: Left,
-    f: impl FnOnce(BlockRef<'_>, Left) -> R,
-) -> Result<R, Missed> {
-    if is_use {
-        note_use(&cell.front, found, hash);
-    }
-    Ok(f(found.block, left))
 }
 
 /// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.

@@ -8,7 +8,8 @@ use crate::flight::{Ticket, Waited};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{PoolId, Turn};
-use crate::stripe::{Claims, ENTRY_SHARE, Put, Write, cost, pool_of};
+use crate::stats::Counts;
+use crate::stripe::{Claims, ENTRY_SHARE, Put, Stripe, Write, cost, pool_of};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -47,7 +48,7 @@ impl Store {
         }
         let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
         if let Some(refusal) = self.never_fits(needed, claimer) {
-            cell.back.lock().count_refused();
+            self.count_refused(&mut cell.back.lock(), claimer);
             return Err(refusal);
         }
         let mut search = Search::new(needed, claimer);
@@ -72,9 +73,14 @@ impl Store {
                 });
             }
             if !self.search(cell, &mut search, progress) {
-                return Err(self.give_up(cell, search.gained));
+                return Err(self.give_up(cell, search.gained, claimer));
             }
         }
+    }
+
+    fn count_refused(&self, stripe: &mut Stripe, pool: PoolId) {
+        stripe.count_refused();
+        self.shares.count(pool, Counts::REFUSED);
     }
 
     /// Whether an entry of this size is claimed before it is built, and takes no memory that was kept.
@@ -93,7 +99,7 @@ impl Store {
         let cell = self.cell(hash);
         if let Some(refusal) = self.never_fits(cost(draft.as_ref()), pool_of(draft.as_ref())) {
             drop(reservation);
-            cell.back.lock().count_refused();
+            self.count_refused(&mut cell.back.lock(), pool_of(draft.as_ref()));
             return Placed::Refused { draft, refusal };
         }
         // What most inserts need: one hold of the lock.
@@ -104,6 +110,7 @@ impl Store {
         match put {
             Put::Done(replaced) => Placed::Done(replaced),
             Put::Unmet { draft, present } => Placed::Unmet { draft, present },
+            Put::Ended { draft } => Placed::Ended { draft },
             Put::Busy { draft, ticket } => {
                 let write = behind(write, ticket);
                 self.insert_slowly(cell, hash, draft, write, None)
@@ -155,6 +162,7 @@ impl Store {
             match put {
                 Put::Done(replaced) => return Placed::Done(replaced),
                 Put::Unmet { draft, present } => return Placed::Unmet { draft, present },
+                Put::Ended { draft } => return Placed::Ended { draft },
                 Put::Busy {
                     draft: back,
                     ticket,
@@ -176,7 +184,7 @@ impl Store {
                 }
             }
         }
-        let refusal = self.give_up(cell, search.gained);
+        let refusal = self.give_up(cell, search.gained, claimer);
         Placed::Refused { draft, refusal }
     }
 
@@ -209,10 +217,10 @@ impl Store {
         search.idle < IDLE_PASSES && search.pass < PASSES_MAX
     }
 
-    fn give_up(&self, cell: &Cell, gained: Claims) -> Refusal {
+    fn give_up(&self, cell: &Cell, gained: Claims, pool: PoolId) -> Refusal {
         let mut stripe = cell.back.lock();
         stripe.receive(gained);
-        stripe.count_refused();
+        self.count_refused(&mut stripe, pool);
         stripe.trim_all(&self.env(cell));
         self.finish(cell, stripe);
         Refusal::NoRoom
@@ -316,6 +324,10 @@ pub(crate) enum Placed {
     Unmet {
         draft: Draft,
         present: Option<Block>,
+    },
+    /// The life of the scope that it was for has ended since the call began.
+    Ended {
+        draft: Draft,
     },
     Refused {
         draft: Draft,

@@ -59,6 +59,11 @@ impl Store {
         self.cell(hash).back.lock().forget_flight(hash, flight);
     }
 
+    /// See [`Stripe::remove_absence`](crate::stripe::Stripe::remove_absence).
+    pub(crate) fn remove_absence(&self, hash: KeyHash, probe: &Probe<'_>) -> bool {
+        self.write(hash, |stripe, env| stripe.remove_absence(env, hash, probe))
+    }
+
     /// Notes that all in a place is about to be taken out; `None`: all there is.
     pub(crate) fn note_clear(&self, place: Option<u64>) {
         for cell in &self.cells {

@@ -3,8 +3,10 @@
 use super::{Env, Home, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
+use crate::lineage::Generation;
 use crate::policy::{self, Meta, Note};
 use crate::stats::RemovalCause;
+use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc};
 
@@ -14,7 +16,7 @@ impl Stripe {
         env: &Env<'_>,
         hash: KeyHash,
         block: Block,
-        home: Option<Home<'_>>,
+        home: Option<(Home<'_>, Option<Arc<Generation>>)>,
         growth_bytes: u64,
     ) {
         self.inserts = self.inserts.wrapping_add(1);
@@ -36,8 +38,8 @@ impl Stripe {
             match self.table.writer(env.shared).link(hash, block, meta.bits()) {
                 Ok(loc) => {
                     self.schedule(env, loc, hash);
-                    if let Some(home) = home {
-                        self.enter(env, loc, hash, home);
+                    if let Some((home, generation)) = home {
+                        self.enter(env, loc, hash, home, generation);
                     }
                     return;
                 }
@@ -90,7 +92,7 @@ impl Stripe {
             self.spare_entries = keep;
         }
         self.unschedule(block.as_ref());
-        self.part_from_scope(env, block.as_ref());
+        self.part_from_scope(env, block.as_ref(), cause);
         self.part(env, block, cause);
     }
 

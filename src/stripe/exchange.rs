@@ -92,6 +92,8 @@ pub(crate) enum Put {
         draft: Draft,
         present: Option<Block>,
     },
+    /// The life of the scope that it was for has ended since the call began; nothing was done.
+    Ended { draft: Draft },
     /// A computation is to be alone with the key: to be tried again when it is over.
     Busy { draft: Draft, ticket: Ticket },
     /// Not enough room in this hold of the lock; nothing but evictions was done. `giver` is who is to give way elsewhere.

@@ -7,6 +7,7 @@ use crate::entry::{BlockRef, Draft};
 use crate::lineage::PlaceWord;
 use crate::policy::Meta;
 use crate::shares::{PoolId, Turn};
+use crate::stats::{Counts, RemovalCause};
 use crate::table::Loc;
 
 /// The candidates of a pool that gave way of late.
@@ -214,6 +215,7 @@ impl Stripe {
         if pool != PoolId::ROOT {
             self.pooled_bytes += block_cost;
             env.shares.add_entries(pool, 1);
+            env.shares.count(pool, Counts::INSERTED);
             if is_first {
                 env.shares.mark_stripe(pool, env.index, true);
             }
@@ -227,10 +229,12 @@ impl Stripe {
         block_cost: u64,
         pool: PoolId,
         is_last: bool,
+        cause: RemovalCause,
     ) {
         if pool != PoolId::ROOT {
             self.pooled_bytes -= block_cost;
             env.shares.sub_entries(pool, 1);
+            env.shares.count(pool, cause as usize);
             if is_last {
                 env.shares.mark_stripe(pool, env.index, false);
             }
@@ -242,6 +246,8 @@ impl Stripe {
     pub(super) fn count_change(&mut self, env: &Env<'_>, before: u64, after: u64, pool: PoolId) {
         if pool != PoolId::ROOT {
             self.pooled_bytes = self.pooled_bytes + after - before;
+            env.shares.count(pool, Counts::INSERTED);
+            env.shares.count(pool, RemovalCause::Replaced as usize);
             if before > after {
                 env.shares.give_back(pool, before - after);
             }

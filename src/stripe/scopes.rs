@@ -3,7 +3,7 @@
 use super::{Env, Stripe, cost, pool_of};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
-use crate::lineage::{Epoch, Generation, Local, PlaceWord};
+use crate::lineage::{Epoch, Generation, Local, PlaceWord, VERSIONS_LOG2, floor_of};
 use crate::members::{Holding, ScopeIdx, WalkId, Walked};
 use crate::rings::Token;
 use crate::shares::PoolId;
@@ -32,12 +32,21 @@ pub(crate) struct Swept {
 }
 
 impl Stripe {
-    /// Files an entry that was just linked; or takes it out again if its scope has ended since the call began, as if the
-    /// write had come just before that.
-    pub(super) fn enter(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, home: Home<'_>) {
-        let generation = match self.admit(env, home) {
-            Ok(generation) => generation,
-            Err(ScopeEnded) => {
+    /// Files an entry that was just linked.
+    pub(super) fn enter(
+        &mut self,
+        env: &Env<'_>,
+        loc: Loc,
+        hash: KeyHash,
+        home: Home<'_>,
+        generation: Option<Arc<Generation>>,
+    ) {
+        let mut generation = generation;
+        if generation.is_none() && self.members.scope(home.word).n_entries == 0 {
+            // The last others of the scope have made room for this one.
+            generation = home.local.generation_of(home.word);
+            if generation.is_none() {
+                // And it has ended: as if the write had come just before that.
                 let writer = self.table.writer(env.shared);
                 let pool = PoolId::from_bits(home.word.pool());
                 // What belongs to nobody was claimed by nobody.
@@ -46,13 +55,13 @@ impl Stripe {
                 }
                 return self.leave(env, loc, hash, RemovalCause::Invalidated);
             }
-        };
+        }
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else {
             return;
         };
         if let Some(member) = block.member() {
-            let make = || generation.expect("without a record, `admit` has given one");
+            let make = || generation.expect("without a record, there is one from above");
             let joined = self.members.join(home.word, make, hash, cost(block));
             member.set_at((joined.token.bits(), joined.scope.bits()));
             let (entry, pool) = (cost(block), pool_of(block));
@@ -60,8 +69,18 @@ impl Stripe {
         }
     }
 
-    /// Whether the scope of a write is still what it was; its generation, if it has no record here.
-    fn admit(&self, env: &Env<'_>, home: Home<'_>) -> Result<Option<Arc<Generation>>, ScopeEnded> {
+    /// Whether the scope of a write is still what it was when the call began; its generation, if it has no record here.
+    pub(super) fn admit(
+        &mut self,
+        env: &Env<'_>,
+        home: Home<'_>,
+    ) -> Result<Option<Arc<Generation>>, ScopeEnded> {
+        // Drawn before the scope is seen to live, so that its next life begins above.
+        if self.version < floor_of(home.word.id())
+            || (self.version + 1).trailing_zeros() >= VERSIONS_LOG2
+        {
+            self.version = env.registry.next_versions();
+        }
         if self.members.scope(home.word).n_entries == 0 {
             let generation = home.local.generation_of(home.word);
             return generation.map(Some).ok_or(ScopeEnded);
@@ -73,11 +92,26 @@ impl Stripe {
         }
     }
 
+    /// Versions grow by key: those of a stripe do, and a life of a scope begins above the versions of all before it, which may
+    /// have been in other stripes. A stripe draws them in blocks.
+    pub(super) fn next_version(&mut self, env: &Env<'_>) {
+        self.version += 1;
+        if self.version.trailing_zeros() >= VERSIONS_LOG2 {
+            self.version = env.registry.next_versions() + 1;
+        }
+    }
+
     /// Takes an entry that was just unlinked out of its like.
-    pub(super) fn part_from_scope(&mut self, env: &Env<'_>, block: BlockRef<'_>) {
+    pub(super) fn part_from_scope(
+        &mut self,
+        env: &Env<'_>,
+        block: BlockRef<'_>,
+        cause: RemovalCause,
+    ) {
         if let Some((token, scope)) = membership(block) {
             let left = self.members.leave(token, scope, cost(block));
-            self.count_out(env, cost(block), pool_of(block), left.is_last_of_pool);
+            let (cost, pool) = (cost(block), pool_of(block));
+            self.count_out(env, cost, pool, left.is_last_of_pool, cause);
             self.pending.lives.extend(left.generation);
         }
     }
@@ -188,7 +222,7 @@ impl Stripe {
 
 /// The scope of a write has ended since the call began.
 #[derive(Debug)]
-struct ScopeEnded;
+pub(super) struct ScopeEnded;
 
 fn membership(block: BlockRef<'_>) -> Option<(Token, ScopeIdx)> {
     let (token, scope) = block.member()?.at();

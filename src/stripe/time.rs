@@ -86,6 +86,12 @@ impl Lifetime {
         (self.tti != FOREVER).then(|| Duration::from_nanos(self.tti))
     }
 
+    /// From its write until it is stale.
+    pub(crate) fn stale(self) -> Option<Duration> {
+        self.is_refreshed()
+            .then(|| Duration::from_nanos(self.refresh.1))
+    }
+
     pub(crate) fn is_refreshed(self) -> bool {
         self.refresh.1 != FOREVER
     }

@@ -253,6 +253,22 @@ impl Stripe {
         }
     }
 
+    /// Removes a key that has no value: what says so goes, and works on the key are overtaken. False if there is a value.
+    pub(crate) fn remove_absence(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+    ) -> bool {
+        let value = self.find_value(env, hash, probe);
+        if value.is_some_and(|loc| self.is_alive_or_leaves(env, loc, hash)) {
+            return false;
+        }
+        let gone = self.remove(env, hash, probe);
+        debug_assert!(gone.is_none(), "there is no value");
+        true
+    }
+
     /// Notes that a key is written (W2).
     #[inline]
     pub(super) fn note_write(&mut self, hash: KeyHash) {

@@ -10,6 +10,7 @@ use crate::key::Part;
 use crate::limiter::Cost;
 use crate::lineage::Local;
 use crate::scope::Scope;
+use crate::stats::Stats;
 use crate::sync::Arc;
 
 /// A named space of a tenant's, or the one that the tenant has by default. It has the operations of a cache, which ask for no
@@ -91,6 +92,11 @@ impl<'c, V: Value + ?Sized> NamedCache<'c, V> {
         charter_of(&self.local).map_or(Usage::default(), |charter| {
             Usage::of(self.inner, charter.pool())
         })
+    }
+
+    /// The counters since the cache was made: see [`Tenant::stats`](super::Tenant::stats). Those of the default cache are its tenant's.
+    pub fn stats(&self) -> Stats {
+        self.inner.stats_of(&self.local)
     }
 
     fn made(&self) -> Result<&Charter, TenantError> {

@@ -9,7 +9,9 @@
     reason = "tests see the public API alone, and so have std's locks"
 )]
 
+mod atomic;
 mod basics;
+mod curve;
 mod faults_accounts;
 mod faults_callbacks;
 mod faults_ends;
@@ -17,10 +19,14 @@ mod faults_keys;
 mod faults_memory;
 mod faults_readers;
 mod faults_time;
+mod level;
 mod limiter;
+mod loads;
 mod machine;
 mod model;
 mod properties;
 mod scopes;
+mod stats;
 mod tenants;
+mod terms;
 mod tools;

@@ -7,6 +7,7 @@
 //! - `rates`: admission (E-80 to E-83, E-88), and its windows with threads;
 //! - `faults`: faults 38 to 40.
 
+mod both;
 mod caches;
 mod endings;
 mod faults;

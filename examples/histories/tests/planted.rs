@@ -47,6 +47,8 @@ fn the_cache_without_faults_passes() {
         Family::Atomic,
         Family::Counters,
         Family::Loads,
+        Family::Scopes,
+        Family::All,
     ] {
         let tally = tally(&order(1024, family, None));
         assert_eq!(tally.n_violations(), 0, "{}", family.name());

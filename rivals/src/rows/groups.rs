@@ -7,11 +7,9 @@
 
 use std::time::Duration;
 
+use super::loading;
 use super::{Draw, Entrant, Group, LanePlan, RowPlan, Scale};
-use crate::contender::{
-    Floor, Foyer, Larder, LarderLoads, Moka, MokaLoads, QuickCache, QuickLoads, QuickTtl, SccCache,
-    SccMap,
-};
+use crate::contender::{Floor, Foyer, Larder, Moka, QuickCache, QuickTtl, SccCache, SccMap};
 use crate::keys;
 use crate::measure::{Job, Private, Shared, Subject};
 use crate::table::Goal;
@@ -34,12 +32,12 @@ pub(super) fn all() -> Vec<Group> {
             rows: churn_rows(),
         },
         Group {
-            field: loading,
-            rows: loading_rows(),
+            field: loading::resident,
+            rows: loading::resident_rows(),
         },
         Group {
-            field: loading_full,
-            rows: loading_full_rows(),
+            field: loading::full,
+            rows: loading::full_rows(),
         },
         Group {
             field: timed,
@@ -238,67 +236,6 @@ fn churn_rows() -> Vec<RowPlan> {
     ]
 }
 
-/// Everything fits, and is there.
-fn loading(scale: &Scale) -> Vec<Entrant> {
-    filled(loaders(scale.n_keys * 5 / 4), scale.n_keys)
-}
-
-fn loading_rows() -> Vec<RowPlan> {
-    let names = [
-        "larder load",
-        "larder",
-        "quick_cache load",
-        "quick_cache",
-        "moka load",
-        "moka",
-    ];
-    vec![RowPlan {
-        name: "load of what is there, zipf, to get",
-        draw: Draw::Zipf,
-        lanes: names
-            .iter()
-            .map(|name| lane(name, name, Job::Get, 1))
-            .collect(),
-        unit: "larder",
-        goal: goal(1.10, 1.10),
-    }]
-}
-
-/// Full from the start: each load evicts.
-fn loading_full(scale: &Scale) -> Vec<Entrant> {
-    filled(loaders(scale.n_evicting), scale.n_evicting * 3 / 2)
-}
-
-fn loading_full_rows() -> Vec<RowPlan> {
-    let names = ["larder load", "quick_cache load", "moka load"];
-    [
-        (1, "load of new keys, 1 thread"),
-        (2, "load of new keys, 2 threads"),
-    ]
-    .map(|(n_threads, name)| RowPlan {
-        name,
-        draw: Draw::Fresh,
-        lanes: names
-            .iter()
-            .map(|name| lane(name, name, Job::Get, n_threads))
-            .collect(),
-        unit: "quick_cache load",
-        goal: goal(1.0, 1.0),
-    })
-    .into()
-}
-
-fn loaders(n_entries: usize) -> Vec<Entrant> {
-    vec![
-        entrant("larder load", Shared(LarderLoads(Larder::new(n_entries)))),
-        entrant("larder", Shared(Larder::new(n_entries))),
-        entrant("quick_cache load", Shared(QuickLoads::new(n_entries))),
-        entrant("quick_cache", Shared(QuickCache::new(n_entries))),
-        entrant("moka load", Shared(MokaLoads::new(n_entries))),
-        entrant("moka", Shared(Moka::new(n_entries))),
-    ]
-}
-
 /// Each cache with a deadline on every entry, and without; what was filled in stays. In a quick run the rarest keys are absent.
 fn timed(scale: &Scale) -> Vec<Entrant> {
     filled(timed_and_not(scale.n_timed * 5 / 4), scale.n_timed)
@@ -371,7 +308,7 @@ fn bounded(n_entries: usize) -> Vec<Entrant> {
     ]
 }
 
-fn filled(mut field: Vec<Entrant>, n_keys: usize) -> Vec<Entrant> {
+pub(super) fn filled(mut field: Vec<Entrant>, n_keys: usize) -> Vec<Entrant> {
     let keys = keys::run(0, n_keys);
     for entrant in &mut field {
         entrant.subject.fill(&keys);
@@ -379,14 +316,19 @@ fn filled(mut field: Vec<Entrant>, n_keys: usize) -> Vec<Entrant> {
     field
 }
 
-fn entrant(name: &'static str, subject: impl Subject + 'static) -> Entrant {
+pub(super) fn entrant(name: &'static str, subject: impl Subject + 'static) -> Entrant {
     Entrant {
         name,
         subject: Box::new(subject),
     }
 }
 
-fn lane(entrant: &'static str, label: &'static str, job: Job, n_threads: usize) -> LanePlan {
+pub(super) fn lane(
+    entrant: &'static str,
+    label: &'static str,
+    job: Job,
+    n_threads: usize,
+) -> LanePlan {
     LanePlan {
         entrant,
         label,
@@ -417,7 +359,7 @@ fn row(
     }
 }
 
-fn goal(ratio_max: f64, later: f64) -> Option<Goal> {
+pub(super) fn goal(ratio_max: f64, later: f64) -> Option<Goal> {
     Some(Goal {
         ratio_max,
         later: Some(later),

@@ -13,24 +13,24 @@ use proptest::prelude::*;
 const MS: Duration = Duration::from_millis(1);
 const NS: Duration = Duration::from_nanos(1);
 
-fn rates(operations: Option<Rate>, bytes: Option<Rate>) -> Limits {
+pub(super) fn rates(operations: Option<Rate>, bytes: Option<Rate>) -> Limits {
     Limits {
         rates: Rates { operations, bytes },
         ..Limits::default()
     }
 }
 
-fn operations(rate: Rate) -> Limits {
+pub(super) fn operations(rate: Rate) -> Limits {
     rates(Some(rate), None)
 }
 
-fn cache() -> (Cache<str>, ManualClock) {
+pub(super) fn cache() -> (Cache<str>, ManualClock) {
     let clock = ManualClock::new();
     let builder = Cache::builder().max_entries(1000).clock(clock.clone());
     (builder.build().unwrap(), clock)
 }
 
-fn with_limits(
+pub(super) fn with_limits(
     cache: &Cache<str>,
     of_tenant: Limits,
     of_cache: Limits,
@@ -42,14 +42,17 @@ fn with_limits(
 }
 
 /// Who refuses a cost, which limit, and for how long.
-fn refusal(view: &NamedCache<'_, str>, cost: Cost) -> Option<(Whose, Metered, Option<Duration>)> {
+pub(super) fn refusal(
+    view: &NamedCache<'_, str>,
+    cost: Cost,
+) -> Option<(Whose, Metered, Option<Duration>)> {
     match view.admit(cost).err()? {
         AdmitError::Exceeded { whose, limit } => Some((whose, limit.which, limit.retry_after)),
         error => panic!("{error:?}"),
     }
 }
 
-fn calls(n: u64) -> Cost {
+pub(super) fn calls(n: u64) -> Cost {
     Cost::calls(n)
 }
 
@@ -193,27 +196,6 @@ fn e83_a_refusal_says_whose_limit_it_is_and_when_to_come_back() {
     cache.delete_tenant("t");
     let closed = tenant.admit(1).unwrap_err();
     assert_eq!((closed, closed.retry_after()), (AdmitError::Closed, None));
-}
-
-#[test]
-fn e82_e83_who_is_refused_by_both_is_told_of_the_limit_that_lasts_longer() {
-    for (of_tenant, of_cache, whose) in [(2, 10, Whose::Tenant), (10, 2, Whose::Cache)] {
-        let (cache, clock) = cache();
-        let rate = |n| operations(Rate::per_second(n).burst(10));
-        let (_tenant, named) = with_limits(&cache, rate(of_tenant), rate(of_cache));
-        named.admit(calls(10)).unwrap();
-        let told = (whose, Metered::Operations, Some(500 * MS));
-        assert_eq!(refusal(&named, calls(1)), Some(told));
-        assert_eq!(
-            refusal(&named, calls(1)),
-            Some(told),
-            "asking takes nothing"
-        );
-        clock.advance(500 * MS - Duration::from_nanos(1));
-        assert!(refusal(&named, calls(1)).is_some());
-        clock.advance(Duration::from_nanos(1));
-        named.admit(1).unwrap();
-    }
 }
 
 proptest! {

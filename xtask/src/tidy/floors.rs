@@ -50,7 +50,7 @@ pub(crate) const ROOT: &str = "lib";
 pub(crate) const DOOR: &str = "sync";
 
 const FLOORS: [(u8, &[&str]); 9] = [
-    (0, &["sync", "clock", "error", "hash", "terms"]),
+    (0, &["sync", "clock", "error", "hash", "terms", "tally"]),
     (
         1,
         &[
@@ -76,7 +76,7 @@ const FLOORS: [(u8, &[&str]); 9] = [
     (4, &["store", "charter"]),
     (5, &["cache", "limiter"]),
     (6, &["scope", "builder", "janitor", "snapshot", "model"]),
-    (7, &["tenant"]),
+    (7, &["tenant", "level"]),
     (8, &[ROOT]),
 ];
 
