@@ -170,6 +170,8 @@ impl<V: Value + ?Sized> Cache<V> {
         let store = &self.inner.store;
         store.set_bounds(capacity.max_bytes, capacity.max_entries)?;
         self.inner.watch.set_capacity(capacity);
+        #[cfg(feature = "tracing")]
+        tracing::info!(?capacity, "the bounds were changed");
         Ok(())
     }
 
@@ -177,7 +179,12 @@ impl<V: Value + ?Sized> Cache<V> {
     /// tells the listener. Does about `budget` steps, and says whether more are due. Stalls nobody: a stripe's lock is
     /// held for 16 steps at most.
     pub fn maintain(&self, budget: usize) -> Maintained {
-        self.inner.store.maintain(budget)
+        let done = self.inner.store.maintain(budget);
+        #[cfg(feature = "tracing")]
+        if done.steps > 0 {
+            tracing::debug!(done.steps, done.more, "maintenance");
+        }
+        done
     }
 
     /// A snapshot of the counters, those of tenants and scopes included, also of such as have ended. When no other thread uses

@@ -44,6 +44,8 @@ pub mod model;
 mod notes;
 #[cfg(not(engine_loom))]
 mod policy;
+#[cfg(all(feature = "metrics", not(engine_loom)))]
+mod publish;
 #[allow(unsafe_code)]
 mod reclaim;
 #[cfg(not(engine_loom))]

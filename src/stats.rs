@@ -46,7 +46,7 @@ pub enum RemovalCause {
 pub struct Stats {
     /// Look-ups that found a value.
     pub hits: u64,
-    /// Of these, the ones that were given a stale value.
+    /// Of these, the stale values that `lookup` and loads gave.
     pub stale_hits: u64,
     /// Look-ups that found none.
     pub misses_absent: u64,

@@ -182,17 +182,17 @@ impl Stripe {
         let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
         // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
         // lands in the life that is there now, however soon it ends.
-        let generation = match write.home.map(|home| self.admit(env, home)) {
-            None => None,
-            Some(Ok(generation)) => generation,
-            Some(Err(ScopeEnded)) => {
+        let home = write.home.map(|home| (home, self.admit(env, home)));
+        match home {
+            Some((_, Err(ScopeEnded))) if !write.is_last => {
                 if let Some(loc) = present {
                     self.unclaim(env, loc);
                 }
                 self.trim_all(env);
                 return Put::Ended { draft };
             }
-        };
+            _ => {}
+        }
         if write.condition != Condition::Always && !self.holds(env, hash, present, write.condition)
         {
             let value = present.and_then(|loc| {
@@ -261,7 +261,6 @@ impl Stripe {
         let replaced = match present {
             Some(loc) => self.replace(env, loc, hash, draft.into_block()),
             None => {
-                let home = write.home.map(|home| (home, generation));
                 self.link(env, hash, draft.into_block(), home, growth_bytes);
                 None
             }

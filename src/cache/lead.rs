@@ -6,6 +6,8 @@ use super::view::View;
 use crate::entry::{Entry, Probe, Value};
 use crate::hash::KeyHash;
 use crate::stripe::Work;
+use crate::sync::time::monotonic_ns;
+use crate::tally::{Event, Tally};
 
 /// A key where a work is.
 #[derive(Clone, Copy)]
@@ -47,6 +49,37 @@ impl<V: Value + ?Sized> Drop for Lead<'_, V> {
         } else {
             store.pass_work_on(self.hash, &self.work.flight);
         }
+    }
+}
+
+/// Counts a load from its beginning to when this is dropped; as failed, unless it is said to have succeeded.
+pub(super) struct Stopwatch<'a> {
+    tally: &'a Tally,
+    began_ns: u64,
+    has_succeeded: bool,
+}
+
+impl<'a> Stopwatch<'a> {
+    pub(super) fn start(tally: &'a Tally) -> Self {
+        Self {
+            tally,
+            began_ns: monotonic_ns(),
+            has_succeeded: false,
+        }
+    }
+
+    pub(super) fn stop(mut self, has_succeeded: bool) {
+        self.has_succeeded = has_succeeded;
+    }
+}
+
+impl Drop for Stopwatch<'_> {
+    fn drop(&mut self) {
+        let took = monotonic_ns().saturating_sub(self.began_ns);
+        self.tally.count(Event::Load, 1);
+        self.tally.count(Event::LoadNanos, took);
+        self.tally
+            .count(Event::LoadFailure, u64::from(!self.has_succeeded));
     }
 }
 

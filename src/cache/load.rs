@@ -10,7 +10,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use super::lead::{At, Lead, Turn};
+use super::lead::{At, Lead, Stopwatch, Turn};
 use super::loading::{LoadOptions, Loaded, Lookup};
 use super::put::{How, Wrote};
 use super::view::{View, at};
@@ -23,6 +23,7 @@ use crate::lineage::PlaceWord;
 use crate::stripe::{Begun, Condition, Task};
 use crate::sync::Arc;
 use crate::sync::time::monotonic_ns;
+use crate::tally::Event;
 
 pub(super) type LoadAnswer<V, S, E> = Result<Option<Entry<V>>, LoadError<S, E>>;
 
@@ -31,7 +32,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let store = &self.inner.store;
         let found = self.look(key, true, |block, left| store.entry(block.acquire(), left));
         match found {
-            Ok(entry) if entry.is_stale() => Lookup::Stale(entry),
+            Ok(entry) if entry.is_stale() => {
+                self.tally().count(Event::Stale, 1);
+                Lookup::Stale(entry)
+            }
             Ok(entry) => Lookup::Hit(entry),
             Err(missed) => {
                 let is_negative = with_key(key, |key| {
@@ -48,6 +52,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                         .is_ok()
                 });
                 if is_negative == Ok(true) {
+                    self.tally().count(Event::Negative, 1);
                     Lookup::Negative
                 } else {
                     Lookup::Miss(missed.into())
@@ -159,7 +164,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 };
                 match begun {
                     Begun::Present(block) => return Ok(Some(self.last(block))),
-                    Begun::Absent => return Ok(None),
+                    Begun::Absent => {
+                        self.tally().count(Event::Negative, 1);
+                        return Ok(None);
+                    }
                     Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
                     Begun::Waits(_) => {}
                     Begun::Leads(work) => {
@@ -188,6 +196,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
+        if present.is_stale() {
+            self.tally().count(Event::Stale, 1);
+        }
         let Some(_turn) = self.turn(&present, options.back_off) else {
             return Ok(Some(present));
         };
@@ -282,9 +293,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     where
         S: Source<V>,
     {
+        let stopwatch = Stopwatch::start(self.tally());
         let loading = lead.work.flight.load_here();
         let loaded = load();
         drop(loading);
+        stopwatch.stop(loaded.is_ok());
         self.settle(key, lead, how, loaded.map_err(LoadError::Loader)?)
     }
 

@@ -9,7 +9,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use super::lead::Lead;
+use super::lead::{Lead, Stopwatch};
 use super::load::LoadAnswer;
 use super::loading::{LoadOptions, Loaded};
 use super::view::View;
@@ -20,6 +20,7 @@ use crate::hash::KeyHash;
 use crate::key::{Key, KeyRef, with_key};
 use crate::stripe::{Begun, Task};
 use crate::sync::Arc;
+use crate::tally::Event;
 
 impl<V: Value + ?Sized> View<'_, V> {
     pub(crate) async fn get_or_load_async<K, S, E>(
@@ -99,19 +100,25 @@ impl<V: Value + ?Sized> View<'_, V> {
             };
             match begun {
                 Begun::Present(block) => return Ok(Some(self.last(block))),
-                Begun::Absent => return Ok(None),
+                Begun::Absent => {
+                    self.tally().count(Event::Negative, 1);
+                    return Ok(None);
+                }
                 Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
                 Begun::Waits(_) => {}
                 Begun::Leads(work) => {
                     let lead = Lead::new(self, at.hash, work, false);
                     if self.place() == how.write.home.map(|home| home.word) {
+                        let stopwatch = Stopwatch::start(self.tally());
                         let mut load = pin!(load);
                         let loaded = poll_fn(|context| {
                             // Who asks for its own key from inside is told so.
                             let _here = lead.work.flight.load_here();
                             load.as_mut().poll(context)
                         });
-                        let loaded = loaded.await.map_err(LoadError::Loader)?;
+                        let loaded = loaded.await;
+                        stopwatch.stop(loaded.is_ok());
+                        let loaded = loaded.map_err(LoadError::Loader)?;
                         return self.settle(key, lead, how, loaded);
                     }
                 }

@@ -70,6 +70,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             home: self.home(),
             condition: Condition::Always,
             is_alone: false,
+            is_last: false,
         };
         Ok(How {
             write,
@@ -120,7 +121,12 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     where
         S: Source<V>,
     {
-        match self.write_once(key, value, how)? {
+        let wrote = self.write_once(key, value, how);
+        #[cfg(feature = "tracing")]
+        if let Err(InsertError { refusal, .. }) = &wrote {
+            tracing::debug!(%refusal, "a write was refused");
+        }
+        match wrote? {
             Wrote::Ended { unstored } if how.write.condition == Condition::Always => {
                 self.write_anew(key, unstored.undo(), *how)
             }
@@ -128,8 +134,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
     }
 
-    /// A write without a condition, until it lands in a life of its scope. One whose scope ends each time, by its own code as a
-    /// rule, came just before the last end.
+    /// A write without a condition, until it lands in a life of its scope; the last time in one that may have ended.
     #[cold]
     fn write_anew<S>(
         self,
@@ -140,17 +145,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     where
         S: Source<V>,
     {
-        for _ in 0..LIVES_MAX {
+        for life in 1..=LIVES_MAX {
             how.write.home = self.home();
+            how.write.is_last = life == LIVES_MAX;
             match self.write_once(key, value, &how)? {
                 Wrote::Ended { unstored } => value = unstored.undo(),
                 wrote => return Ok(wrote),
             }
         }
-        Ok(Wrote::Stored {
-            replaced: None,
-            stored: None,
-        })
+        unreachable!("the last one lands")
     }
 
     /// A write in the life that the scope had when it was planned.

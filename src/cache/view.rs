@@ -16,7 +16,7 @@ use crate::lineage::{Local, PlaceWord};
 use crate::store::{Counting, Missed};
 use crate::stripe::Home;
 use crate::sync::Arc;
-use crate::tally::Event;
+use crate::tally::{Event, Tally};
 
 /// Keys that `get_many` keeps in flight at a time.
 const MANY: usize = 32;
@@ -145,6 +145,14 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             None => Counting::Cache,
             Some(local) => Counting::View(local),
         }
+    }
+
+    /// Whom the view's loads count for.
+    pub(super) fn tally(self) -> &'a Tally {
+        self.local.map_or_else(
+            || self.inner.store.registry().tally(),
+            |local| local.tally(),
+        )
     }
 
     /// Where the caller stands at this moment (V1).

@@ -1,12 +1,11 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
+use super::scopes::Admitted;
 use super::{Env, Home, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
-use crate::lineage::Generation;
 use crate::policy::{self, Meta, Note};
 use crate::stats::RemovalCause;
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc};
 
@@ -16,7 +15,7 @@ impl Stripe {
         env: &Env<'_>,
         hash: KeyHash,
         block: Block,
-        home: Option<(Home<'_>, Option<Arc<Generation>>)>,
+        home: Option<(Home<'_>, Admitted)>,
         growth_bytes: u64,
     ) {
         self.inserts = self.inserts.wrapping_add(1);
@@ -38,8 +37,8 @@ impl Stripe {
             match self.table.writer(env.shared).link(hash, block, meta.bits()) {
                 Ok(loc) => {
                     self.schedule(env, loc, hash);
-                    if let Some((home, generation)) = home {
-                        self.enter(env, loc, hash, home, generation);
+                    if let Some((home, admitted)) = home {
+                        self.enter(env, loc, hash, home, admitted);
                     }
                     return;
                 }

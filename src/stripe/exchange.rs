@@ -69,6 +69,8 @@ pub(crate) struct Write<'a> {
     pub(crate) condition: Condition,
     /// Whether it needn't wait for a computation that is alone with the key: it is that one, or has waited.
     pub(crate) is_alone: bool,
+    /// Whether it lands even in a life that has ended, and leaves with it at once.
+    pub(crate) is_last: bool,
 }
 
 /// What a write asks of the key's present entry. One that says that there is no value is none.

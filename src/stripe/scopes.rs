@@ -32,30 +32,34 @@ pub(crate) struct Swept {
 }
 
 impl Stripe {
-    /// Files an entry that was just linked.
+    /// Files an entry that was just linked; or takes it out again if its scope has ended, as if the write had come just before that.
     pub(super) fn enter(
         &mut self,
         env: &Env<'_>,
         loc: Loc,
         hash: KeyHash,
         home: Home<'_>,
-        generation: Option<Arc<Generation>>,
+        admitted: Admitted,
     ) {
-        let mut generation = generation;
-        if generation.is_none() && self.members.scope(home.word).n_entries == 0 {
-            // The last others of the scope have made room for this one.
-            generation = home.local.generation_of(home.word);
-            if generation.is_none() {
-                // And it has ended: as if the write had come just before that.
-                let writer = self.table.writer(env.shared);
-                let pool = PoolId::from_bits(home.word.pool());
-                // What belongs to nobody was claimed by nobody.
-                if let Some(block) = writer.block(loc).filter(|_| pool != PoolId::ROOT) {
-                    env.shares.give_back(pool, cost(block));
-                }
-                return self.leave(env, loc, hash, RemovalCause::Invalidated);
+        let generation = admitted.and_then(|generation| {
+            if generation.is_some() || self.members.scope(home.word).n_entries > 0 {
+                return Ok(generation);
             }
-        }
+            // The last others of the scope have made room for this one.
+            home.local
+                .generation_of(home.word)
+                .map(Some)
+                .ok_or(ScopeEnded)
+        });
+        let Ok(generation) = generation else {
+            let writer = self.table.writer(env.shared);
+            let pool = PoolId::from_bits(home.word.pool());
+            // What belongs to nobody was claimed by nobody.
+            if let Some(block) = writer.block(loc).filter(|_| pool != PoolId::ROOT) {
+                env.shares.give_back(pool, cost(block));
+            }
+            return self.leave(env, loc, hash, RemovalCause::Invalidated);
+        };
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else {
             return;
@@ -70,11 +74,7 @@ impl Stripe {
     }
 
     /// Whether the scope of a write is still what it was when the call began; its generation, if it has no record here.
-    pub(super) fn admit(
-        &mut self,
-        env: &Env<'_>,
-        home: Home<'_>,
-    ) -> Result<Option<Arc<Generation>>, ScopeEnded> {
+    pub(super) fn admit(&mut self, env: &Env<'_>, home: Home<'_>) -> Admitted {
         // Drawn before the scope is seen to live, so that its next life begins above.
         if self.version < floor_of(home.word.id())
             || (self.version + 1).trailing_zeros() >= VERSIONS_LOG2
@@ -219,6 +219,9 @@ impl Stripe {
         });
     }
 }
+
+/// The generation of a scope that a write is for, if it has no record here yet.
+pub(super) type Admitted = Result<Option<Arc<Generation>>, ScopeEnded>;
 
 /// The scope of a write has ended since the call began.
 #[derive(Debug)]

@@ -72,7 +72,7 @@ const FLOORS: [(u8, &[&str]); 9] = [
             "flight",
         ],
     ),
-    (3, &["stripe", "curve", "hot_keys"]),
+    (3, &["publish", "stripe", "curve", "hot_keys"]),
     (4, &["store", "charter"]),
     (5, &["cache", "limiter"]),
     (6, &["scope", "builder", "janitor", "snapshot", "model"]),
