@@ -198,7 +198,7 @@ impl<'a> BlockRef<'a> {
     /// Whether this is the one entry of a key, which holds a value or says that there is none.
     #[inline(always)]
     pub(crate) fn is_of(self, probe: &Probe<'_>) -> bool {
-        self.kind.written() == probe.kind().written() && self.is_keyed(probe)
+        self.kind.written() == probe.kind() && self.is_keyed(probe)
     }
 
     /// The rest of both, for an entry of the same kind: both or none have a place, then.

@@ -319,11 +319,17 @@ impl Stripe {
         alive
     }
 
-    /// A count of the entry that a reader asks for, after it lost too many races.
-    pub(crate) fn get(&mut self, env: &Env<'_>, hash: KeyHash, probe: &Probe<'_>) -> Option<Block> {
+    /// A count of the entry that a reader asks for, after it lost too many races; of the one that the key has, if it asks for `any`.
+    pub(crate) fn get(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+        any: bool,
+    ) -> Option<Block> {
         let writer = self.table.writer(env.shared);
         let block = writer.block(writer.find(hash, probe)?)?;
-        block.is(probe).then(|| block.acquire())
+        (any || block.is(probe)).then(|| block.acquire())
     }
 
     /// Counts of all entries of the next segment from `cursor` on.

@@ -116,6 +116,17 @@ impl Shared {
         hash: KeyHash,
         probe: &Probe<'_>,
     ) -> Result<Option<Found<'h>>, Raced> {
+        self.find_where(hazard, hash, |block| block.is(probe))
+    }
+
+    /// The same for the one entry that a key has, whatever is asked of it.
+    #[inline(always)]
+    pub(crate) fn find_where<'h>(
+        &self,
+        hazard: &'h mut impl Name,
+        hash: KeyHash,
+        is_it: impl Fn(BlockRef<'_>) -> bool,
+    ) -> Result<Option<Found<'h>>, Raced> {
         let way = self.way(hash);
         let (segment, mask) = split_root(way.tagged);
         hazard.name_segment(segment);
@@ -152,7 +163,7 @@ impl Shared {
                 word = again;
                 // SAFETY: not null; linked in a current segment after it was named, so R1 keeps it for the hazard.
                 let block = unsafe { BlockRef::new(NonNull::new_unchecked(address)) };
-                if block.is(probe) {
+                if is_it(block) {
                     let link = Link { slot, word };
                     return Ok(Some(Found { block, link }));
                 }

@@ -36,6 +36,9 @@ struct Options {
     /// Entries that are simulated
     #[arg(long, default_value = "2048")]
     entries: usize,
+    /// Threads that replay a trace through the tracked cache, request by request
+    #[arg(long, default_value = "1")]
+    threads: usize,
     /// Bounds by bytes, for traces that have sizes
     #[arg(long)]
     bytes: bool,
@@ -59,8 +62,8 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!(
-        "{} entries simulated, one stripe, first {REQUESTS_MAX} requests a trace",
-        options.entries
+        "{} entries simulated, one stripe, {} threads, first {REQUESTS_MAX} requests a trace",
+        options.entries, options.threads
     );
     let mut answers = Vec::new();
     for path in trace_files(&options.traces, options.only.as_deref())? {
@@ -88,7 +91,7 @@ fn side_by_side(
     let work = || {
         let mut done = Vec::new();
         while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push(point.run(columns, options.entries)?);
+            done.push(point.run(columns, options.entries, options.threads)?);
         }
         Ok(done)
     };

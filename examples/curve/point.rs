@@ -1,6 +1,9 @@
 //! One point: a trace and a capacity, what a tracked cache says of other sizes, and what is true of them.
 //!
-//! # Invariants   O1 every request is a `get`, and on a miss an `insert`; time stands still
+//! # Invariants   O1 every request is a `get`, and on a miss an `insert`; time stands still; O2 the truth is that of one thread
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use larder::{BuildError, Cache, CurvePoint, ManualClock};
 
@@ -40,10 +43,11 @@ impl Point {
         &self,
         columns: &hrt::Columns,
         n_entries: usize,
+        n_threads: usize,
     ) -> Result<Answer, BuildError> {
         let n_requests = columns.ids.len() as f64;
         let tracked = self.cache(self.capacity, Some(n_entries))?;
-        replay(&tracked, columns);
+        replay(&tracked, columns, n_threads);
         let curve = tracked.curve().expect("it is tracked");
         let capacity_at = |point: &CurvePoint| (point.factor * self.capacity as f64).round() as u64;
         let capacities: Vec<u64> = curve.points.iter().map(capacity_at).collect();
@@ -53,7 +57,7 @@ impl Point {
         };
         let mut sizes = Vec::new();
         for (at, point) in curve.points.iter().enumerate() {
-            let n_hits = replay(&self.cache(capacities[at], None)?, columns);
+            let n_hits = replay(&self.cache(capacities[at], None)?, columns, 1);
             sizes.push(SizeAnswer {
                 factor: point.factor,
                 truth: n_hits as f64 / n_requests,
@@ -111,20 +115,36 @@ pub(crate) fn points(trace: &str, columns: &hrt::Columns, by_bytes: bool) -> Vec
         .collect()
 }
 
-/// The number of hits.
-fn replay(cache: &Cache<u32>, columns: &hrt::Columns) -> u64 {
-    let mut n_hits = 0;
-    for (idx, id) in columns.ids.iter().enumerate() {
-        let key = hrt::key(*id);
-        if cache.get(key).is_some() {
-            n_hits += 1;
-        } else {
-            let size_bytes = columns.sizes_bytes.get(idx).copied().unwrap_or(0);
-            // A refusal is a miss at the next request, which is what is counted.
-            let _ = cache.insert(key, size_bytes);
+/// The number of hits. Threads take one request each in turn.
+fn replay(cache: &Cache<u32>, columns: &hrt::Columns, n_threads: usize) -> u64 {
+    let cursor = AtomicUsize::new(0);
+    let one_thread = || {
+        let mut n_hits = 0;
+        loop {
+            let idx = cursor.fetch_add(1, Ordering::Relaxed);
+            let Some(id) = columns.ids.get(idx) else {
+                return n_hits;
+            };
+            let key = hrt::key(*id);
+            if cache.get(key).is_some() {
+                n_hits += 1;
+            } else {
+                let size_bytes = columns.sizes_bytes.get(idx).copied().unwrap_or(0);
+                // A refusal is a miss at the next request, which is what is counted.
+                let _ = cache.insert(key, size_bytes);
+            }
         }
-    }
-    n_hits
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..n_threads).map(|_| scope.spawn(one_thread)).collect();
+        let own = one_thread();
+        let join = |worker: thread::ScopedJoinHandle<'_, u64>| {
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        own + others.into_iter().map(join).sum::<u64>()
+    })
 }
 
 /// As `hitratio` has them: .1, 1, 5, 10 and 25 per cent.
@@ -149,7 +169,7 @@ mod tests {
             capacity: 500,
             ..points("loop", &columns, false)[0].clone()
         };
-        let answer = point.run(&columns, 256).unwrap();
+        let answer = point.run(&columns, 256, 1).unwrap();
         let truths: Vec<f64> = answer.sizes.iter().map(|size| size.truth).collect();
         let all = 1.0 - 1.0 / 30.0;
         assert!(truths.is_sorted() && truths[2] > 0.3 && truths[2] < 0.6);

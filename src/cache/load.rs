@@ -15,7 +15,7 @@ use super::loading::{LoadOptions, Loaded, Lookup};
 use super::put::{How, Wrote};
 use super::view::{View, at};
 use crate::clock::Nanos;
-use crate::entry::{Entry, Source, Value};
+use crate::entry::{BlockRef, Entry, Source, Value};
 use crate::error::{InsertError, LoadError, Refusal};
 use crate::flight::{Ticket, Waited};
 use crate::key::{Key, KeyRef, with_key};
@@ -30,34 +30,34 @@ pub(super) type LoadAnswer<V, S, E> = Result<Option<Entry<V>>, LoadError<S, E>>;
 impl<'a, V: Value + ?Sized> View<'a, V> {
     pub(crate) fn lookup<K: Key + ?Sized>(self, key: &K) -> Lookup<V> {
         let store = &self.inner.store;
-        let found = self.look(key, true, |block, left| store.entry(block.acquire(), left));
-        match found {
-            Ok(entry) if entry.is_stale() => {
-                self.tally().count(Event::Stale, 1);
-                Lookup::Stale(entry)
+        let entry = |block: BlockRef<'_>, left| store.entry(block.acquire(), left);
+        let missed = match self.look(key, true, entry) {
+            Ok(entry) => return self.found(entry),
+            Err(missed) => missed,
+        };
+        // In one look, since what says that there is no value may give way to one, and the other way round.
+        let any = with_key(key, |key| {
+            let at = self.at(self.place(), key);
+            store.look_any(at.hash, at.probe, |block, left| {
+                (!block.is_absent()).then(|| entry(block, left))
+            })
+        });
+        match any {
+            Ok(Ok(Some(entry))) => self.found(entry),
+            Ok(Ok(None)) => {
+                self.tally().count(Event::Negative, 1);
+                Lookup::Negative
             }
-            Ok(entry) => Lookup::Hit(entry),
-            Err(missed) => {
-                let is_negative = with_key(key, |key| {
-                    let probe = at(self.place(), key);
-                    let hash = probe.hash(store.hasher());
-                    store
-                        .look(
-                            hash,
-                            probe.of_absent(),
-                            true,
-                            self.counting(false),
-                            |_, _| (),
-                        )
-                        .is_ok()
-                });
-                if is_negative == Ok(true) {
-                    self.tally().count(Event::Negative, 1);
-                    Lookup::Negative
-                } else {
-                    Lookup::Miss(missed.into())
-                }
-            }
+            Ok(Err(_)) | Err(_) => Lookup::Miss(missed.into()),
+        }
+    }
+
+    fn found(self, entry: Entry<V>) -> Lookup<V> {
+        if entry.is_stale() {
+            self.tally().count(Event::Stale, 1);
+            Lookup::Stale(entry)
+        } else {
+            Lookup::Hit(entry)
         }
     }
 

@@ -6,7 +6,7 @@
 //!   Misses count 1/R each; hits aren't looked at, so that a key which takes a tenth of all references and always hits changes
 //!   nothing, whether it is sampled or not
 //! # Costs        a reference: seven looks, and what a store costs in those that missed. Lowering the rate visits all residents; it happens
-//!   `log(1/R)/log(4/3)` times
+//!   `log(1/R)/log(4/3)` times, and a few times more where threads refer to sampled keys faster than these can be simulated
 //! # Invariants   C1 all residents' keys lie below the threshold; C2 residents together are at most `residents_max` after each reference;
 //!   C3 the threshold falls only, but where the caches have become far too small for the entries of these days, and begin anew
 //! # Not here     threads, and how many references there are in all
@@ -16,6 +16,11 @@ use super::{FACTORS, N_POINTS, NEVER, Seen};
 
 /// Sampled references from one look at whether the caches are too small to the next.
 const LOOK_EVERY: u64 = 1 << 12;
+/// The same for lost references, of which one for so many is borne.
+const LOSSES_EVERY: u64 = 256;
+const LOST_SHARE: u64 = 2;
+/// A cache of the present size that is full with fewer entries than this isn't made smaller on account of losses.
+const ENTRIES_FLOOR: usize = 128;
 
 /// See the module.
 #[derive(Debug)]
@@ -30,8 +35,11 @@ pub(super) struct Sims {
     misses: [f64; N_POINTS],
     /// Sampled references.
     n_sampled: u64,
-    /// Evictions of the one of the present size, when that was looked at last.
+    /// Evictions of the one of the present size, and references lost, when that was looked at last.
     n_evicted: u64,
+    n_lost: u64,
+    /// Whether the rate is lower than the caches' sizes ask for, since too many references were lost.
+    is_held_down: bool,
 }
 
 impl Sims {
@@ -48,6 +56,8 @@ impl Sims {
             misses: [0.0; N_POINTS],
             n_sampled: 0,
             n_evicted: 0,
+            n_lost: 0,
+            is_held_down: false,
         }
     }
 
@@ -78,10 +88,10 @@ impl Sims {
         (all * 17.0 / 16.0) as usize
     }
 
-    /// Sees a reference to a key. True if the threshold has changed.
-    pub(super) fn see(&mut self, key: u64, seen: Seen, now: u32) -> bool {
+    /// Sees a reference to a key. `n_lost` others were lost so far.
+    pub(super) fn see(&mut self, key: u64, seen: Seen, now: u32, n_lost: u64) {
         if key >> 32 >= self.threshold {
-            return false;
+            return;
         }
         match seen {
             Seen::Hit { bytes, due } => {
@@ -101,13 +111,14 @@ impl Sims {
                 }
             }
         }
-        let before = self.threshold;
         if self.minis.iter().map(Mini::len).sum::<usize>() > self.residents_max() {
-            self.lower();
+            self.lower(0.75);
         } else if self.n_sampled % LOOK_EVERY == LOOK_EVERY - 1 {
             self.look();
         }
-        self.threshold != before
+        if self.n_sampled % LOSSES_EVERY == LOSSES_EVERY - 1 {
+            self.look_for_losses(n_lost);
+        }
     }
 
     fn count(
@@ -130,15 +141,15 @@ impl Sims {
     /// Follows another size. What was counted is forgotten, what is resident stays as far as it fits.
     pub(super) fn resize(&mut self, max: Size) {
         self.max = max;
-        self.misses = [0.0; N_POINTS];
-        self.n_sampled = 0;
+        self.is_held_down = false;
+        self.begin_counting();
         for (mini, factor) in self.minis.iter_mut().zip(FACTORS) {
             mini.set_max(max.scaled(factor * rate_of(self.threshold)));
         }
     }
 
-    fn lower(&mut self) {
-        self.threshold -= self.threshold / 4;
+    fn lower(&mut self, part: f64) {
+        self.threshold = ((self.threshold as f64 * part) as u64).max(1);
         let threshold = self.threshold;
         for (mini, factor) in self.minis.iter_mut().zip(FACTORS) {
             let max = self.max.scaled(factor * rate_of(threshold));
@@ -151,9 +162,32 @@ impl Sims {
         let present = &self.minis[PRESENT];
         let is_full = present.n_evicted() > self.n_evicted;
         self.n_evicted = present.n_evicted();
-        if is_full && self.rate() < 1.0 && present.len() < self.n_entries / 4 {
-            *self = Sims::new(self.max, self.n_entries);
+        let is_small = present.len() < self.n_entries / 4 && !self.is_held_down;
+        if is_full && is_small && self.rate() < 1.0 {
+            *self = Sims {
+                n_lost: self.n_lost,
+                ..Sims::new(self.max, self.n_entries)
+            };
         }
+    }
+
+    /// Lowers the rate by the share of references that were lost, if that is large: fewer keys, each with all its references, tell
+    /// more than all keys with some of theirs. What those have told so far is forgotten.
+    fn look_for_losses(&mut self, n_lost: u64) {
+        let n_lately = n_lost - std::mem::replace(&mut self.n_lost, n_lost);
+        let present = &self.minis[PRESENT];
+        let has_room = present.len() > ENTRIES_FLOOR || present.n_evicted() == 0;
+        if n_lately > LOSSES_EVERY / LOST_SHARE && has_room {
+            let kept = LOSSES_EVERY as f64 / (LOSSES_EVERY + n_lately) as f64;
+            self.lower(kept.clamp(0.25, 0.75));
+            self.is_held_down = true;
+            self.begin_counting();
+        }
+    }
+
+    fn begin_counting(&mut self) {
+        self.misses = [0.0; N_POINTS];
+        self.n_sampled = 0;
     }
 
     #[cfg(test)]

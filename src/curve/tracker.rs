@@ -1,8 +1,9 @@
 //! The way from the references of many threads to the small caches of one curve.
 //!
-//! # Idea         who comes with a sampled reference leaves it in a short queue, and takes a few from there if nobody else does
-//! # Costs        a reference that isn't sampled: a count on the thread's own line, and a comparison. A sampled one: two locks that are tried,
-//!   never waited for, and at most [`AT_ONCE`] references for the small caches. Memory: 700 bytes for each entry that was
+//! # Idea         who comes with a sampled reference leaves it in a short queue, and takes a few from there if nobody else does. Who stores
+//!   a value waits for its turn, and takes all: that slows those down who refer faster than can be simulated
+//! # Costs        a reference that isn't sampled: a count on the thread's own line, and a comparison. A sampled one: two locks, which
+//!   a look-up tries and never waits for, and at most [`AT_ONCE`] references for the small caches. Memory: 700 bytes for each entry that was
 //!   asked for, and 200 KiB, at most
 //! # Invariants   T1 no more than `QUEUE` references wait; what comes then is counted as lost, and the misses stand for it as well
 //! # Not here     which operations are references: module `cache`
@@ -128,7 +129,10 @@ impl Tracker {
         if !is_left && matches!(note, Note::Hit { .. } | Note::Miss) {
             self.n_lost.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(mut state) = self.state.try_lock() {
+        if matches!(note, Note::Stored { .. }) {
+            // Who stores has waited for the value, and can wait for this.
+            self.work(&mut self.state.lock(), QUEUE);
+        } else if let Some(mut state) = self.state.try_lock() {
             self.work(&mut state, AT_ONCE);
         }
     }
@@ -152,8 +156,10 @@ impl Tracker {
                 return;
             };
             let n_before = state.sims.n_sampled();
-            if state.sims.see(key, seen, now) {
-                let threshold = state.sims.threshold();
+            let n_lost = self.n_lost.load(Ordering::Relaxed);
+            state.sims.see(key, seen, now, n_lost);
+            let threshold = state.sims.threshold();
+            if self.threshold.load(Ordering::Relaxed) != threshold {
                 self.threshold.store(threshold, Ordering::Relaxed);
             }
             if state.sims.n_sampled() < n_before {

@@ -104,13 +104,6 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// The same key, for an entry that says that there is no value.
-    pub(crate) fn of_absent(self) -> Probe<'a> {
-        let flags = self.kind.flags() | ABSENT;
-        let kind = Kind::new(self.key.len(), self.kind.shape(), flags);
-        Probe { kind, ..self }
-    }
-
     #[inline(always)]
     pub(crate) fn hash(&self, hasher: &Hasher64) -> KeyHash {
         hasher.hash(self.place, self.kind.shape(), self.key)

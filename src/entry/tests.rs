@@ -75,7 +75,6 @@ where
             }
             assert!(block.is(&Probe::new(some(place), 9, &key)));
             assert!(block.is_of(&Probe::new(some(place), 9, &key)));
-            assert!(!block.is(&Probe::new(some(place), 9, &key).of_absent()));
             assert_eq!((block.tag(), block.is_absent()), (tag, false));
             assert_eq!(block.refresh().is_some(), refreshed);
             if let Some(refresh) = block.refresh() {

@@ -192,7 +192,7 @@ impl Store {
     ) -> Result<R, Missed> {
         let cell = self.cell(hash);
         loop {
-            let block = cell.back.lock().get(&self.env(cell), hash, &probe);
+            let block = cell.back.lock().get(&self.env(cell), hash, &probe, false);
             let held = Held { store: self, block };
             let Some(block) = held.block.as_ref() else {
                 self.count(counting, Event::Absent);
@@ -202,6 +202,38 @@ impl Store {
             if let Ok(left) = self.time_left(block.as_ref(), is_use) {
                 self.count(counting, left.map_or_else(Event::from, |_| Event::Hit));
                 return Ok(f(block.as_ref(), left?));
+            }
+        }
+    }
+
+    /// Looks the one entry of a key up, which holds a value or says that there is none. No use of it, and not counted.
+    #[cold]
+    pub(crate) fn look_any<R>(
+        &self,
+        hash: KeyHash,
+        probe: Probe<'_>,
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+    ) -> Result<R, Missed> {
+        let cell = self.cell(hash);
+        if let Some(mut hazard) = reclaim::enter() {
+            for _ in 0..RACES_MAX {
+                let table = &cell.front.table;
+                let Ok(found) = table.find_where(&mut hazard, hash, |block| block.is_of(&probe))
+                else {
+                    continue;
+                };
+                let block = found.ok_or(Missed::Absent)?.block;
+                if let Ok(left) = self.time_left(block, false) {
+                    return Ok(f(block, left?));
+                }
+            }
+        }
+        loop {
+            let block = cell.back.lock().get(&self.env(cell), hash, &probe, true);
+            let held = Held { store: self, block };
+            let block = held.block.as_ref().ok_or(Missed::Absent)?.as_ref();
+            if let Ok(left) = self.time_left(block, false) {
+                return Ok(f(block, left?));
             }
         }
     }

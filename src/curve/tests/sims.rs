@@ -19,11 +19,11 @@ impl Feed {
         let due = NEVER;
         let bytes = *self.known.entry(n).or_insert(0);
         if bytes > 0 {
-            sims.see(key(n), Seen::Hit { bytes, due }, 0);
+            sims.see(key(n), Seen::Hit { bytes, due }, 0, 0);
         } else {
-            sims.see(key(n), Seen::Miss, 0);
+            sims.see(key(n), Seen::Miss, 0, 0);
             self.known.insert(n, size);
-            sims.see(key(n), Seen::Stored { bytes: size, due }, 0);
+            sims.see(key(n), Seen::Stored { bytes: size, due }, 0, 0);
         }
     }
 }
@@ -132,16 +132,16 @@ fn what_was_taken_out_misses_everywhere() {
     let mut sims = Sims::new(entries(100), 100);
     let mut feed = Feed::new();
     (0..20).for_each(|n| feed.see(&mut sims, n, 1));
-    (0..20).for_each(|n| assert!(!sims.see(key(n), Seen::Gone, 0)));
+    (0..20).for_each(|n| sims.see(key(n), Seen::Gone, 0, 0));
     assert_eq!(sims.residents(), [0; N_POINTS]);
-    sims.see(key(3), Seen::Miss, 0);
+    sims.see(key(3), Seen::Miss, 0, 0);
     assert_eq!(sims.misses(), [21.0; N_POINTS]);
 }
 
 #[test]
 fn a_miss_alone_stores_nothing() {
     let mut sims = Sims::new(entries(100), 100);
-    (0..50).for_each(|n| assert!(!sims.see(key(n), Seen::Miss, 0)));
+    (0..50).for_each(|n| sims.see(key(n), Seen::Miss, 0, 0));
     assert_eq!(sims.residents(), [0; N_POINTS]);
 }
 

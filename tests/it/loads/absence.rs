@@ -1,14 +1,16 @@
 //! Entries that say that there is no value: nobody sees them but `get_or_load` and `lookup`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use larder::{
     Cache, Change, Condition, Limits, Lookup, MissReason, RemovalCause, Ttl, Usage, Value,
 };
 
 use super::{Brought, Loaded, ManualClock, SECOND, by_hand};
-use crate::tools::{Census, Counted, maintain_fully};
+use crate::tools::{Census, Counted, SetAtEnd, maintain_fully};
 
 /// Has the cache know for so many seconds that "k" is absent.
 fn learn<V: Value>(cache: &Cache<V>, seconds: u32) {
@@ -334,4 +336,35 @@ fn e46_an_absence_ends_with_its_scope() {
         maintain_fully(&cache);
         assert_eq!((scope.len(), cache.len()), (0, 0));
     }
+}
+
+#[test]
+fn f6_a_key_that_is_always_one_or_the_other_is_never_missed() {
+    let cache: Cache<u64> = Cache::builder().max_entries(100).build().unwrap();
+    // It is due to be loaded anew at once, and a load then says that there is none.
+    let due = Ttl::after(Duration::from_nanos(1)).stale(1000 * SECOND);
+    cache.insert_with("k", 1, due).unwrap();
+    let is_over = AtomicBool::new(false);
+    let n_looked = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let found = cache.lookup("k");
+                    assert!(!matches!(found, Lookup::Miss(_)), "{found:?}");
+                    n_looked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let _over = SetAtEnd(&is_over);
+        for n in 0..20_000 {
+            cache.insert_with("k", n, due).unwrap();
+            learn(&cache, 1000);
+            if n % 64 == 0 {
+                // With one core, the others come by this alone.
+                thread::yield_now();
+            }
+        }
+    });
+    assert!(n_looked.into_inner() > 0);
 }
