@@ -32,6 +32,7 @@ use crate::table::{Cursor, Shared};
 use crate::tally::{self, Tally};
 
 pub use free::Maintained;
+pub(crate) use free::is_telling;
 pub(crate) use members::MemberWalk;
 pub(crate) use read::{Counting, Missed};
 pub(crate) use room::Placed;

@@ -319,19 +319,6 @@ impl Stripe {
         alive
     }
 
-    /// A count of the entry that a reader asks for, after it lost too many races; of the one that the key has, if it asks for `any`.
-    pub(crate) fn get(
-        &mut self,
-        env: &Env<'_>,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-        any: bool,
-    ) -> Option<Block> {
-        let writer = self.table.writer(env.shared);
-        let block = writer.block(writer.find(hash, probe)?)?;
-        (any || block.is(probe)).then(|| block.acquire())
-    }
-
     /// Counts of all entries of the next segment from `cursor` on.
     pub(crate) fn collect(
         &mut self,

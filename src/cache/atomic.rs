@@ -14,6 +14,7 @@ use crate::error::{AppendError, ComputeError, IncrementError, InsertError, Refus
 use crate::flight::Waited;
 use crate::key::{Key, with_key};
 use crate::stats::RemovalCause;
+use crate::store::is_telling;
 use crate::stripe::{Begun, Condition as StripeCondition, Task};
 use crate::terms::{Ttl, WriteOptions};
 
@@ -196,6 +197,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                     Begun::Waits(ticket) => match self.wait(ticket, at, Task::Compute, None) {
                         Ok(begun) => begun,
                         Err(Waited::Landed | Waited::Leads) => continue,
+                        Err(Waited::Cycle) if is_telling() => return Some(None),
                         Err(Waited::Cycle) => return None,
                         Err(Waited::TimedOut | Waited::OutOfMemory) => return Some(None),
                     },

@@ -20,6 +20,7 @@ use crate::error::{InsertError, LoadError, Refusal};
 use crate::flight::{Ticket, Waited};
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
+use crate::store::is_telling;
 use crate::stripe::{Begun, Condition, Task};
 use crate::sync::Arc;
 use crate::sync::time::monotonic_ns;
@@ -168,7 +169,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                         self.tally().count(Event::Negative, 1);
                         return Ok(None);
                     }
-                    Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
+                    Begun::Busy | Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
                     Begun::Waits(_) => {}
                     Begun::Leads(work) => {
                         let lead = Lead::new(self, at.hash, work, false);
@@ -196,10 +197,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
-        if present.is_stale() {
-            self.tally().count(Event::Stale, 1);
-        }
-        let Some(_turn) = self.turn(&present, options.back_off) else {
+        let Some(_turn) = self.turn_of(&present, options.back_off) else {
             return Ok(Some(present));
         };
         let mut how = self
@@ -216,13 +214,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             }
             (Begun::Present(block), _) => Ok(Some(self.last(block))),
             // Somebody loads it already.
-            (Begun::Waits(mut ticket), at) => {
-                if ticket.leave() {
-                    self.inner.store.forget_flight(at.hash, ticket.flight());
-                }
+            (Begun::Waits(ticket), at) => {
+                self.give_up(ticket, at);
                 Err(LoadError::TimedOut)
             }
-            (Begun::Absent | Begun::OutOfMemory, _) => Err(LoadError::OutOfMemory),
+            (Begun::Absent | Begun::Busy | Begun::OutOfMemory, _) => Err(LoadError::OutOfMemory),
         });
         match answer {
             Ok(Ok(answer)) => Ok(answer),
@@ -230,8 +226,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
     }
 
-    /// Wins the right to load an entry anew, if that is due.
-    pub(super) fn turn(self, entry: &Entry<V>, back_off: Duration) -> Option<Turn<'a, V>> {
+    /// Wins the right to load an entry anew that was found, if that is due.
+    pub(super) fn turn_of(self, entry: &Entry<V>, back_off: Duration) -> Option<Turn<'a, V>> {
+        if entry.is_stale() {
+            self.tally().count(Event::Stale, 1);
+        }
         let refresh = entry.block().refresh()?;
         let now = self.inner.store.time().now();
         (refresh.is_due(now) && refresh.try_win(now)).then(|| Turn {
@@ -272,6 +271,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         timeout: Option<Duration>,
     ) -> Result<Begun, Waited> {
         let flight = Arc::clone(ticket.flight());
+        if is_telling() {
+            // Whoever loads may be waiting for this listener's turn to end.
+            self.give_up(ticket, at);
+            return Err(Waited::Cycle);
+        }
         match ticket.wait(timeout) {
             Waited::Leads => {
                 let store = &self.inner.store;
@@ -279,6 +283,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 begun.ok_or(Waited::Landed)
             }
             waited => Err(waited),
+        }
+    }
+
+    /// Waits no more. Where nobody leads the flight then, and nobody waits, it is forgotten.
+    fn give_up(self, mut ticket: Ticket, at: At<'_>) {
+        if ticket.leave() {
+            self.inner.store.forget_flight(at.hash, ticket.flight());
         }
     }
 
@@ -294,9 +305,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let stopwatch = Stopwatch::start(self.tally());
-        let loading = lead.work.flight.load_here();
+        let flight = Arc::clone(&lead.work.flight);
+        // Also while the value is stored: that may run a listener, or drop values, which ask for this very key.
+        let _loading = flight.load_here();
         let loaded = load();
-        drop(loading);
         stopwatch.stop(loaded.is_ok());
         self.settle(key, lead, how, loaded.map_err(LoadError::Loader)?)
     }

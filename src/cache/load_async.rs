@@ -37,7 +37,7 @@ impl<V: Value + ?Sized> View<'_, V> {
             None => Task::Load {
                 accepts_absent: true,
             },
-            Some(entry) => match self.turn(&entry, options.back_off) {
+            Some(entry) => match self.turn_of(&entry, options.back_off) {
                 None => return Ok(Some(entry)),
                 Some(_turn) => {
                     let task = Task::Reload {
@@ -104,7 +104,7 @@ impl<V: Value + ?Sized> View<'_, V> {
                     self.tally().count(Event::Negative, 1);
                     return Ok(None);
                 }
-                Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
+                Begun::Busy | Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
                 Begun::Waits(_) => {}
                 Begun::Leads(work) => {
                     let lead = Lead::new(self, at.hash, work, false);
@@ -119,6 +119,8 @@ impl<V: Value + ?Sized> View<'_, V> {
                         let loaded = loaded.await;
                         stopwatch.stop(loaded.is_ok());
                         let loaded = loaded.map_err(LoadError::Loader)?;
+                        let flight = Arc::clone(&lead.work.flight);
+                        let _here = flight.load_here();
                         return self.settle(key, lead, how, loaded);
                     }
                 }

@@ -179,7 +179,12 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 value,
             });
         };
-        let mut reservation = match store.reserve(hash, &parts.probe, plan.charge_bytes()) {
+        let mut reservation = match store.reserve(
+            hash,
+            &parts.probe,
+            plan.charge_bytes(),
+            how.write.may_yield(),
+        ) {
             Ok(reservation) => reservation,
             Err(refusal) => return Err(InsertError { refusal, value }),
         };
@@ -249,7 +254,12 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let Ready { parts, hash } = self.ready(key, 0, how)?;
         let too_large = store.too_large(u64::MAX);
         let plan = Plan::<V>::new(parts, 0).ok_or(too_large)?;
-        let mut reservation = store.reserve(hash, &parts.probe, plan.charge_bytes())?;
+        let mut reservation = store.reserve(
+            hash,
+            &parts.probe,
+            plan.charge_bytes(),
+            how.write.may_yield(),
+        )?;
         let husk = reservation.take_husk();
         let draft = Draft::absent::<V>(plan, husk).ok_or(Refusal::OutOfMemory)?;
         match store.insert(hash, draft, &how.write, reservation) {

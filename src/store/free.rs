@@ -38,6 +38,11 @@ thread_local! {
     static FREEING: ThreadCell<u32> = const { ThreadCell::new(0) };
 }
 
+/// Whether this thread is inside a listener, of any store: then it waits for nobody who may wait for the listener's turn.
+pub(crate) fn is_telling() -> bool {
+    !TELLING.get().is_null()
+}
+
 /// Notes that this thread is inside a listener, until it is dropped.
 struct Telling(*const Store);
 

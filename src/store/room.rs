@@ -1,7 +1,7 @@
 //! Inserting, and making the room that it needs.
 
 use super::reservation::Reservation;
-use super::{Cell, Store};
+use super::{Cell, Store, is_telling};
 use crate::entry::{Block, Draft, Husk, Probe};
 use crate::error::Refusal;
 use crate::flight::{Ticket, Waited};
@@ -32,6 +32,7 @@ impl Store {
         hash: KeyHash,
         probe: &Probe<'_>,
         charge_bytes: u64,
+        may_yield: bool,
     ) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
         let cell = self.cell(hash);
@@ -56,7 +57,7 @@ impl Store {
             let mut stripe = cell.back.lock();
             stripe.receive(std::mem::take(&mut search.gained));
             // An update that may still be refused spares the old value, until nothing else is left to give way.
-            let spares = search.idle + 1 < IDLE_PASSES;
+            let spares = search.idle + 1 < IDLE_PASSES || !may_yield;
             let spared_key = spares.then_some((hash, probe));
             let (claimed, progress) = stripe.claim(&self.env(cell), needed, spared_key, claimer);
             if !claimed {
@@ -152,7 +153,7 @@ impl Store {
             let mut stripe = cell.back.lock();
             stripe.receive(std::mem::take(&mut search.gained));
             // At last, the old value gives way to its successor.
-            let yielding = search.idle + 1 == IDLE_PASSES;
+            let yielding = search.idle + 1 == IDLE_PASSES && write.may_yield();
             let put = stripe.put(&self.env(cell), hash, draft, &write, yielding);
             if matches!(put, Put::Short { .. } | Put::Busy { .. }) {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
@@ -337,8 +338,10 @@ pub(crate) enum Placed {
 
 /// Waits for the computation that is alone with a key, unless that waits for this thread; once, since waiting is a courtesy.
 fn behind<'a>(write: &Write<'a>, ticket: Ticket) -> Write<'a> {
-    let waited = ticket.wait(None);
-    debug_assert_ne!(waited, Waited::Leads, "who is alone never passes on");
+    if !is_telling() {
+        let waited = ticket.wait(None);
+        debug_assert_ne!(waited, Waited::Leads, "who is alone never passes on");
+    }
     Write {
         is_alone: true,
         ..*write

@@ -6,6 +6,19 @@ use crate::hash::KeyHash;
 use crate::table::Loc;
 
 impl Stripe {
+    /// A count of the entry that a reader asks for, after it lost too many races; of the one that the key has, if it asks for `any`.
+    pub(crate) fn get(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+        any: bool,
+    ) -> Option<Block> {
+        let writer = self.table.writer(env.shared);
+        let block = writer.block(writer.find(hash, probe)?)?;
+        (any || block.is(probe)).then(|| block.acquire())
+    }
+
     /// Where the value of a key is linked.
     pub(super) fn find_value(
         &mut self,

@@ -73,6 +73,15 @@ pub(crate) struct Write<'a> {
     pub(crate) is_last: bool,
 }
 
+impl Write<'_> {
+    /// Whether the present entry may be evicted for its successor, where there is no room for both: not if what is written depends on
+    /// it being there.
+    pub(crate) fn may_yield(&self) -> bool {
+        let is_free = matches!(self.condition, Condition::Always | Condition::Load(_));
+        is_free && !self.lifetime.keeps()
+    }
+}
+
 /// What a write asks of the key's present entry. One that says that there is no value is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Condition {

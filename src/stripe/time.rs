@@ -92,6 +92,10 @@ impl Lifetime {
             .then(|| Duration::from_nanos(self.refresh.1))
     }
 
+    pub(super) fn keeps(self) -> bool {
+        self.keeps
+    }
+
     pub(crate) fn is_refreshed(self) -> bool {
         self.refresh.1 != FOREVER
     }
@@ -187,11 +191,10 @@ impl Stripe {
         let mut extended = Vec::new();
         let mut emptier = None;
         for (hash, token) in due.drain(..) {
-            emptier = Some(hash);
-            extended.extend(
-                self.expire_one(env, hash, token, now)
-                    .map(|loc| (loc, hash)),
-            );
+            match self.expire_one(env, hash, token, now) {
+                Some(loc) => extended.push((loc, hash)),
+                None => emptier = Some(hash),
+            }
         }
         for (loc, hash) in extended {
             self.schedule(env, loc, hash);

@@ -40,6 +40,8 @@ pub(crate) enum Begun {
     Leads(Work),
     /// Another one does.
     Waits(Ticket),
+    /// Another one loads it, for whom a computation doesn't wait: that would be no use to it.
+    Busy,
     /// There is no memory to wait.
     OutOfMemory,
 }
@@ -156,6 +158,9 @@ impl Stripe {
         let Some(work) = works.iter_mut().find(|work| work.is_of(probe)) else {
             return Begun::Leads(self.works.enter(hash, probe, is_alone));
         };
+        if is_alone && !work.is_alone {
+            return Begun::Busy;
+        }
         match work.flight.enlist() {
             Enlisted::Waits(ticket) => Begun::Waits(ticket),
             Enlisted::OutOfMemory => Begun::OutOfMemory,

@@ -60,6 +60,17 @@ pub(crate) fn test(rest: &[String]) -> Result<(), Failure> {
             "--examples",
         ])
     };
+    let seed = if env::var_os("CI").is_some() {
+        // The same cases for each commit; other cases are drawn wherever else the tests are run.
+        env::var("PROPTEST_RNG_SEED").unwrap_or("20251122".to_owned())
+    } else {
+        env::var("PROPTEST_RNG_SEED").unwrap_or_default()
+    };
+    let tests = if seed.is_empty() {
+        tests
+    } else {
+        tests.env("PROPTEST_RNG_SEED", &seed)
+    };
     tests.args(rest).run()?;
     if rest.is_empty() {
         // Nextest leaves doc tests out, so they get a line of their own either way.

@@ -144,6 +144,9 @@ pub(super) struct World {
     pub(super) is_resized: bool,
 }
 
+/// What a stripe keeps claimed for its next writes: two chunks.
+const CLAIMED_MAX: u64 = 8 << 10;
+
 impl World {
     pub(super) fn new(capacity: u64, stripes: usize) -> World {
         let (cache, clock) = by_hand(capacity, stripes);
@@ -291,9 +294,9 @@ impl World {
     /// Property 1.
     pub(super) fn check_sums(&self, what: &str, slack: u64) {
         let weight = self.cache.weight();
-        // After it was lowered, an insert may take what its stripe had claimed already.
+        // After it was lowered, an insert may take what its stripe had claimed already, for itself and for the lists that it stands in.
         let bound = if self.is_resized {
-            self.capacity().max(self.now.weight) + charge(LENGTHS[5])
+            self.capacity().max(self.now.weight) + charge(LENGTHS[5]) + CLAIMED_MAX
         } else {
             self.capacity() + slack
         };
