@@ -142,7 +142,8 @@ impl Sims {
     pub(super) fn resize(&mut self, max: Size) {
         self.max = max;
         self.is_held_down = false;
-        self.begin_counting();
+        self.misses = [0.0; N_POINTS];
+        self.n_sampled = 0;
         for (mini, factor) in self.minis.iter_mut().zip(FACTORS) {
             mini.set_max(max.scaled(factor * rate_of(self.threshold)));
         }
@@ -172,7 +173,7 @@ impl Sims {
     }
 
     /// Lowers the rate by the share of references that were lost, if that is large: fewer keys, each with all its references, tell
-    /// more than all keys with some of theirs. What those have told so far is forgotten.
+    /// more than all keys with some of theirs.
     fn look_for_losses(&mut self, n_lost: u64) {
         let n_lately = n_lost - std::mem::replace(&mut self.n_lost, n_lost);
         let present = &self.minis[PRESENT];
@@ -181,13 +182,7 @@ impl Sims {
             let kept = LOSSES_EVERY as f64 / (LOSSES_EVERY + n_lately) as f64;
             self.lower(kept.clamp(0.25, 0.75));
             self.is_held_down = true;
-            self.begin_counting();
         }
-    }
-
-    fn begin_counting(&mut self) {
-        self.misses = [0.0; N_POINTS];
-        self.n_sampled = 0;
     }
 
     #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Loading through the public API. By file:
 //! - `flights`: one load a key, errors, panics, time-outs, refusals (faults 29 and 30, E-46);
 //! - `inside`: loaders that use the cache, circles of waits (fault 31);
+//! - `listeners`: listeners that load and write (faults 31 and 32), and what never gives way (fault 21);
 //! - `overtaken`: loads that began before a newer write (fault 4);
 //! - `absence`: entries that say that there is no value;
 //! - `stale`: entries that are loaded anew;
@@ -11,6 +12,7 @@ mod absence;
 mod ends;
 mod flights;
 mod inside;
+mod listeners;
 mod overtaken;
 mod refresh;
 mod stale;
