@@ -142,8 +142,9 @@ impl<V: Value + ?Sized> Builder<V> {
     /// simulated, and as many keys as they stand for at the other sizes. Between 256 and 65,536; 2048 keeps the error at a
     /// few tenths of a point.
     ///
-    /// Cost: at most 700 bytes for each of `n_entries`, and 200 KiB. A look-up pays a few nanoseconds for being counted; those of the
-    /// sampled keys, `n_entries` in as many as the cache has, a few microseconds.
+    /// Cost: at most 700 bytes for each of `n_entries`, and 200 KiB. Look-ups take up to twice their time for being counted; those of
+    /// the sampled keys, `n_entries` in as many as the cache has, some microseconds. While a cache by bytes fills, the share of
+    /// sampled keys comes down from all of them.
     #[must_use]
     pub fn track_curve(mut self, n_entries: usize) -> Self {
         self.curve_entries = Some(n_entries);
@@ -153,8 +154,8 @@ impl<V: Value + ?Sized> Builder<V> {
     /// Tracks what [`Cache::hot_keys`] tells, with `n_keys` counters, between 16 and 1024. Each key that takes more than one in
     /// `n_keys` of the recent look-ups has one.
     ///
-    /// Cost: 60 bytes and a key for each counter. A look-up pays a few nanoseconds for being counted, and one in 32 a
-    /// search of the counters.
+    /// Cost: 60 bytes and a key for each counter. Look-ups take up to twice their time for being counted, and one in 32 searches
+    /// the counters.
     #[must_use]
     pub fn track_hot_keys(mut self, n_keys: usize) -> Self {
         self.hot_keys = Some(n_keys);
