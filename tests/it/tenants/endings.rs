@@ -71,7 +71,9 @@ fn e4_views_held_over_a_deletion_refuse_and_never_come_back_to_life() {
             scope.invalidate();
             // A scope that this thread has had lately is found as a rule, and is nowhere; another isn't found.
             match named.scope().scope("s") {
-                Ok(known) => check_closed!(known, "known"),
+                Ok(known) => {
+                    check_closed!(known, "known");
+                }
                 Err(error) => assert_eq!(error, ScopeError::Closed),
             }
             let unknown = named.scope();
