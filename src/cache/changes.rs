@@ -56,7 +56,8 @@ macro_rules! changes {
             K: $crate::key::Key,
             S: $crate::entry::Source<V>,
         {
-            self.view().get_or_insert_with(&key, options.into(), load)
+            self.view()
+                .try_get_or_insert_with(&key, options.into(), || Ok(load()))
         }
 
         /// As [`get_or_insert_with`](Self::get_or_insert_with), for a loader that may fail. Its error goes to its own caller; the

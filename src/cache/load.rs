@@ -7,7 +7,6 @@
 //! # Invariants   Z1 a load that began is ended or passed on, whatever its loader does
 //! # Not here     who waits for whom (module `flight`), which writes overtake a load (`stripe::works`)
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use super::lead::{At, Lead, Stopwatch, Turn};
@@ -62,19 +61,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
     }
 
-    pub(crate) fn get_or_insert_with<K, S>(
-        self,
-        key: &K,
-        options: LoadOptions,
-        load: impl FnOnce() -> S,
-    ) -> Result<Entry<V>, LoadError<S, Infallible>>
-    where
-        K: Key + ?Sized,
-        S: Source<V>,
-    {
-        self.try_get_or_insert_with(key, options, || Ok(load()))
-    }
-
+    #[inline(always)]
     pub(crate) fn try_get_or_insert_with<K, S, E>(
         self,
         key: &K,
@@ -85,13 +72,18 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let task = Task::Load {
-            accepts_absent: false,
-        };
-        let answer = self.load(key, options, task, || load().map(Loaded::Value))?;
-        Ok(answer.expect("neither the loader nor the task answers that there is no value"))
+        let found = self.get(key, true);
+        match found {
+            Some(entry) if entry.block().refresh().is_none() => Ok(entry),
+            found => {
+                let load = || load().map(Loaded::Value);
+                let answer = self.load(key, found, options, false, load)?;
+                Ok(answer.expect("neither the loader nor the task answers that there is no value"))
+            }
+        }
     }
 
+    #[inline(always)]
     pub(crate) fn get_or_load<K, S, E>(
         self,
         key: &K,
@@ -102,32 +94,34 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let task = Task::Load {
-            accepts_absent: true,
-        };
-        self.load(key, options, task, load)
+        let found = self.get(key, true);
+        match found {
+            Some(entry) if entry.block().refresh().is_none() => Ok(Some(entry)),
+            found => self.load(key, found, options, true, load),
+        }
     }
 
-    #[inline]
+    /// What a look-up doesn't settle, out of its way: the options alone are longer than it.
+    #[cold]
+    #[inline(never)]
     fn load<K, S, E>(
         self,
         key: &K,
+        found: Option<Entry<V>>,
         options: LoadOptions,
-        task: Task,
+        accepts_absent: bool,
         load: impl FnOnce() -> Result<Loaded<S>, E>,
     ) -> LoadAnswer<V, S, E>
     where
         K: Key + ?Sized,
         S: Source<V>,
     {
-        match self.get(key, true) {
-            Some(entry) if entry.block().refresh().is_none() => Ok(Some(entry)),
+        match found {
             Some(entry) => self.load_if_due(key, options, entry, load),
-            None => self.load_absent(key, options, task, load),
+            None => self.load_absent(key, options, Task::Load { accepts_absent }, load),
         }
     }
 
-    #[cold]
     fn load_absent<K, S, E>(
         self,
         key: &K,
@@ -185,7 +179,6 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// Loads an entry anew if that is due and nobody does it yet. If that fails, the present one is the answer.
-    #[cold]
     fn load_if_due<K, S, E>(
         self,
         key: &K,
