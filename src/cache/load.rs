@@ -149,29 +149,18 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                         let left = |until: Nanos| until.saturating_since(monotonic_now());
                         match self.wait(ticket, at, task, until.map(left)) {
                             Ok(begun) => begun,
-                            Err(Waited::Landed | Waited::Leads) => continue,
-                            Err(Waited::TimedOut) => return Err(LoadError::TimedOut),
-                            Err(Waited::Cycle) => return Err(LoadError::Reentrant),
-                            Err(Waited::OutOfMemory) => return Err(LoadError::OutOfMemory),
+                            Err(waited) => {
+                                look_again(waited)?;
+                                continue;
+                            }
                         }
                     }
                     begun => begun,
                 };
-                match begun {
-                    Begun::Present(block) => return Ok(Some(self.last(block))),
-                    Begun::Absent => {
-                        self.tally().count(Event::Negative, 1);
-                        return Ok(None);
-                    }
-                    Begun::Busy | Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
-                    Begun::Waits(_) => {}
-                    Begun::Leads(work) => {
-                        let lead = Lead::new(self, at.hash, work, false);
-                        if self.place() == how.write.home.map(|home| home.word) {
-                            return self.run(key, lead, how, load);
-                        }
-                        // What it was to load has ended since: those who wait for it see that, one after the other.
-                    }
+                match self.meet(begun, at, &how)? {
+                    Met::Answer(answer) => return Ok(answer),
+                    Met::Leads(lead) => return self.run(key, lead, how, load),
+                    Met::Again => {}
                 }
             }
         });
@@ -253,6 +242,33 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let probe = at(place, key);
         let hash = probe.hash(self.inner.store.hasher());
         At { hash, probe }
+    }
+
+    /// What to do with what a caller met who has waited where there was something to wait for.
+    pub(super) fn meet<S, E>(
+        self,
+        begun: Begun,
+        at: At<'_>,
+        how: &How<'_>,
+    ) -> Result<Met<'a, V>, LoadError<S, E>> {
+        match begun {
+            Begun::Present(block) => Ok(Met::Answer(Some(self.last(block)))),
+            Begun::Absent => {
+                self.tally().count(Event::Negative, 1);
+                Ok(Met::Answer(None))
+            }
+            Begun::Busy | Begun::OutOfMemory => Err(LoadError::OutOfMemory),
+            Begun::Waits(_) => Ok(Met::Again),
+            Begun::Leads(work) => {
+                let lead = Lead::new(self, at.hash, work, false);
+                if self.place() == how.write.home.map(|home| home.word) {
+                    Ok(Met::Leads(lead))
+                } else {
+                    // What it was to load has ended since: those who wait for it see that, one after the other.
+                    Ok(Met::Again)
+                }
+            }
+        }
     }
 
     /// Waits for another caller's work; goes on with it if that failed and the caller was chosen.
@@ -362,5 +378,22 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 Ok(Some(unstored.into_entry(self)))
             }
         }
+    }
+}
+
+/// What a caller met.
+pub(super) enum Met<'a, V: Value + ?Sized> {
+    Answer(Option<Entry<V>>),
+    Leads(Lead<'a, V>),
+    Again,
+}
+
+/// Whether who has waited is to look again, or why not.
+pub(super) fn look_again<S, E>(waited: Waited) -> Result<(), LoadError<S, E>> {
+    match waited {
+        Waited::Landed | Waited::Leads => Ok(()),
+        Waited::TimedOut => Err(LoadError::TimedOut),
+        Waited::Cycle => Err(LoadError::Reentrant),
+        Waited::OutOfMemory => Err(LoadError::OutOfMemory),
     }
 }

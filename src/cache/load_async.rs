@@ -9,8 +9,8 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use super::lead::{Lead, Stopwatch};
-use super::load::LoadAnswer;
+use super::lead::Stopwatch;
+use super::load::{LoadAnswer, Met, look_again};
 use super::loading::{LoadOptions, Loaded};
 use super::view::View;
 use crate::entry::{Source, Value};
@@ -20,7 +20,6 @@ use crate::hash::KeyHash;
 use crate::key::{Key, KeyRef, with_key};
 use crate::stripe::{Begun, Task};
 use crate::sync::Arc;
-use crate::tally::Event;
 
 impl<V: Value + ?Sized> View<'_, V> {
     pub(crate) async fn get_or_load_async<K, S, E>(
@@ -91,40 +90,32 @@ impl<V: Value + ?Sized> View<'_, V> {
                                 None => continue,
                             }
                         }
-                        (Waited::Cycle, _) => return Err(LoadError::Reentrant),
-                        (Waited::OutOfMemory, _) => return Err(LoadError::OutOfMemory),
-                        (Waited::Landed | Waited::TimedOut, _) => continue,
+                        (waited, _) => {
+                            look_again(waited)?;
+                            continue;
+                        }
                     }
                 }
                 begun => begun,
             };
-            match begun {
-                Begun::Present(block) => return Ok(Some(self.last(block))),
-                Begun::Absent => {
-                    self.tally().count(Event::Negative, 1);
-                    return Ok(None);
-                }
-                Begun::Busy | Begun::OutOfMemory => return Err(LoadError::OutOfMemory),
-                Begun::Waits(_) => {}
-                Begun::Leads(work) => {
-                    let lead = Lead::new(self, at.hash, work, false);
-                    if self.place() == how.write.home.map(|home| home.word) {
-                        let stopwatch = Stopwatch::start(self.tally());
-                        let mut load = pin!(load);
-                        let loaded = poll_fn(|context| {
-                            // Who asks for its own key from inside is told so.
-                            let _here = lead.work.flight.load_here();
-                            load.as_mut().poll(context)
-                        });
-                        let loaded = loaded.await;
-                        stopwatch.stop(loaded.is_ok());
-                        let loaded = loaded.map_err(LoadError::Loader)?;
-                        let flight = Arc::clone(&lead.work.flight);
-                        let _here = flight.load_here();
-                        return self.settle(key, lead, how, loaded);
-                    }
-                }
-            }
+            let lead = match self.meet(begun, at, &how)? {
+                Met::Answer(answer) => return Ok(answer),
+                Met::Leads(lead) => lead,
+                Met::Again => continue,
+            };
+            let stopwatch = Stopwatch::start(self.tally());
+            let mut load = pin!(load);
+            let loaded = poll_fn(|context| {
+                // Who asks for its own key from inside is told so.
+                let _here = lead.work.flight.load_here();
+                load.as_mut().poll(context)
+            });
+            let loaded = loaded.await;
+            stopwatch.stop(loaded.is_ok());
+            let loaded = loaded.map_err(LoadError::Loader)?;
+            let flight = Arc::clone(&lead.work.flight);
+            let _here = flight.load_here();
+            return self.settle(key, lead, how, loaded);
         }
     }
 }
