@@ -181,12 +181,7 @@ impl Store {
 
     /// Takes the entry of a key out; a count of it, if it was alive.
     pub(crate) fn remove(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<Block> {
-        let (block, alive) = self.write(hash, |stripe, env| stripe.remove(env, hash, probe))?;
-        let held = Held {
-            store: self,
-            block: Some(block),
-        };
-        if alive { held.keep() } else { None }
+        self.write(hash, |stripe, env| stripe.remove(env, hash, probe))
     }
 
     /// Takes this very entry out; false if it is no longer there, or dead.
@@ -324,12 +319,6 @@ pub(crate) struct Place(usize, Cursor);
 struct Held<'s> {
     store: &'s Store,
     block: Option<Block>,
-}
-
-impl Held<'_> {
-    fn keep(mut self) -> Option<Block> {
-        self.block.take()
-    }
 }
 
 impl Drop for Held<'_> {

@@ -229,6 +229,11 @@ impl Stripe {
                         // Expiry may have merged segments, and so moved the entry.
                         let probe = draft.as_ref().probe();
                         present = self.table.writer(env.shared).find(hash, &probe);
+                        if present.is_none() && !write.is_last {
+                            // The life of its scope has ended since, and it was swept.
+                            self.trim_all(env);
+                            return Put::Ended { draft };
+                        }
                     }
                 }
                 Room::Made | Room::None | Room::Elsewhere(_) => {
@@ -278,19 +283,20 @@ impl Stripe {
         Put::Done(replaced)
     }
 
-    /// Takes the entry of a key out; a count of its value, and whether it was alive.
+    /// Takes the entry of a key out; a count of its value, if it was alive.
     pub(crate) fn remove(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         probe: &Probe<'_>,
-    ) -> Option<(Block, bool)> {
+    ) -> Option<Block> {
         self.note_write(hash);
         let loc = self.table.writer(env.shared).find(hash, probe)?;
-        let count = self.value_at(env, loc);
-        let was_alive = self.take_alive(env, loc, hash, RemovalCause::Removed);
-        // Whoever calls releases it in either case, unlocked.
-        Some((count?, was_alive))
+        let alive = self.claim_or_leaves(env, loc, hash);
+        // After the clock, which is the user's and may panic.
+        let value = alive.then(|| self.value_at(env, loc)).flatten();
+        self.take(env, loc, hash, alive.then_some(RemovalCause::Removed));
+        value
     }
 
     /// Takes this very entry out if it is still linked and alive; whether it did.
@@ -305,18 +311,19 @@ impl Stripe {
             return false;
         };
         self.note_write(hash);
-        self.take_alive(env, loc, hash, cause)
+        let alive = self.claim_or_leaves(env, loc, hash);
+        self.take(env, loc, hash, alive.then_some(cause));
+        alive
     }
 
-    fn take_alive(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) -> bool {
-        let alive = self.claim_or_leaves(env, loc, hash);
-        if alive {
+    /// Takes an entry out that was claimed, and what has become of its segment is put in order in any case.
+    fn take(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: Option<RemovalCause>) {
+        if let Some(cause) = cause {
             self.next_version(env);
             self.leave(env, loc, hash, cause);
         }
         self.shrink(env, hash);
         self.claim_structure(env);
-        alive
     }
 
     /// Counts of all entries of the next segment from `cursor` on.

@@ -391,9 +391,10 @@ impl Stripe {
     }
 }
 
-/// Whether a linked entry is alive at `now`; if not, it is over for readers too.
+/// Whether a linked entry is alive at `now`; if not, it is over for readers too. What the running write has claimed is alive: it was
+/// when that began.
 fn is_alive(block: BlockRef<'_>, now: Nanos) -> bool {
     let probe = |deadline: Nanos| (deadline != Nanos::MAX && deadline <= now, now);
-    let is_ahead = |deadline: &Deadline| matches!(deadline.check(probe), Ok(Some(_)));
-    is_ahead(block.deadline()) && (!block.has_idle() || is_ahead(block.idle()))
+    let is_over = |deadline: &Deadline| deadline.check(probe) == Ok(None);
+    !(is_over(block.deadline()) || block.has_idle() && is_over(block.idle()))
 }
