@@ -13,11 +13,11 @@ mod hrt;
 mod lru;
 mod point;
 mod table;
+#[path = "../hitratio/traces.rs"]
+mod traces;
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -25,6 +25,7 @@ use std::thread;
 use clap::Parser;
 
 use crate::point::{Answer, Point};
+use crate::traces::{REQUESTS_MAX, load, trace_files, trace_name};
 
 /// The error of tracked curves on a folder of traces.
 #[derive(Debug, Parser)]
@@ -113,32 +114,3 @@ fn side_by_side(
     answers.sort_by_key(|answer| answer.capacity);
     Ok(answers)
 }
-
-fn trace_files(folder: &Path, only: Option<&str>) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let file = path.to_string_lossy().into_owned();
-        let ends = [".hrt", ".hrt.zst", ".hrt.gz"];
-        let is_trace = ends.iter().any(|end| file.ends_with(end));
-        if is_trace && only.is_none_or(|part| trace_name(&path).contains(part)) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-/// The file's name up to its first dot.
-fn trace_name(path: &Path) -> String {
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    file.split('.').next().unwrap_or_default().to_owned()
-}
-
-fn load(path: &Path) -> io::Result<hrt::Columns> {
-    let (mut plain, _) = codec::decoded(Box::new(File::open(path)?))?;
-    hrt::read(&mut plain, REQUESTS_MAX)
-}
-
-/// As `hitratio` has it.
-const REQUESTS_MAX: u64 = 2_000_000;

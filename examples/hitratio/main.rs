@@ -14,12 +14,11 @@ mod hrt;
 mod point;
 mod reference;
 mod table;
+mod traces;
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -28,6 +27,7 @@ use clap::Parser;
 
 use crate::point::{Mode, Point, Settings};
 use crate::reference::Reference;
+use crate::traces::{REQUESTS_MAX, load, trace_files, trace_name};
 
 /// Hit ratios on a folder of traces.
 #[derive(Debug, Parser)]
@@ -140,37 +140,3 @@ fn cores_for(n_threads: usize) -> NonZeroUsize {
     let n_cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(n_cores / n_threads).unwrap_or(NonZeroUsize::MIN)
 }
-
-fn trace_files(folder: &Path, only: Option<&str>) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let file = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let is_trace = [".hrt", ".hrt.zst", ".hrt.gz"]
-            .iter()
-            .any(|end| file.ends_with(end));
-        if is_trace && only.is_none_or(|part| trace_name(&path).contains(part)) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-/// The file's name up to its first dot.
-fn trace_name(path: &Path) -> String {
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    file.split('.').next().unwrap_or_default().to_owned()
-}
-
-fn load(path: &Path) -> io::Result<hrt::Columns> {
-    let (mut plain, _) = codec::decoded(Box::new(File::open(path)?))?;
-    hrt::read(&mut plain, REQUESTS_MAX)
-}
-
-/// As in reference.csv.
-const REQUESTS_MAX: u64 = 2_000_000;

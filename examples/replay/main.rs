@@ -10,6 +10,7 @@ mod codec;
 mod csv;
 mod hrt;
 mod input;
+mod labels;
 mod mix;
 mod picture;
 mod report;

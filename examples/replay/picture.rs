@@ -10,6 +10,7 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use crate::labels::{decimals, mib, short};
 use crate::run::Window;
 
 /// What the picture says beside its lines.
@@ -147,35 +148,6 @@ fn draw_bytes(area: &Area<'_>, axis: &Axis<'_>, legend: Legend<'_>) -> Result<()
 /// A short piece of a line, for the legend.
 fn sample((x, y): (i32, i32), color: RGBColor) -> PathElement<(i32, i32)> {
     PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2))
-}
-
-fn mib(n_bytes: u64) -> f64 {
-    n_bytes as f64 / f64::from(1 << 20)
-}
-
-fn short(count: f64) -> String {
-    if count >= 1e6 {
-        format!("{} M", decimals(count / 1e6))
-    } else if count >= 1e3 {
-        format!("{} k", decimals(count / 1e3))
-    } else {
-        decimals(count)
-    }
-}
-
-/// As few decimals as tell neighbouring labels apart.
-fn decimals(value: f64) -> String {
-    let text = if value >= 100.0 {
-        format!("{value:.0}")
-    } else if value >= 1.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.3}")
-    };
-    match text.split_once('.') {
-        Some((whole, rest)) if rest.bytes().all(|digit| digit == b'0') => whole.to_owned(),
-        _ => text,
-    }
 }
 
 const BLUE: RGBColor = RGBColor(31, 97, 180);

@@ -12,6 +12,8 @@
 //! fills the whole cache with what it won't read again, and falls back to its guarantee when A comes; then `B confined` shows how much
 //! of the difference is the loan.
 
+#[path = "../replay/labels.rs"]
+mod labels;
 mod picture;
 mod rates;
 mod report;

@@ -13,6 +13,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::labels::{decimals, mib, short};
 use crate::report::Runs;
 use crate::run::{Outcome, Settings, Stretch, WINDOWS};
 use crate::traffic::N_PHASES;
@@ -191,26 +192,6 @@ fn sample((x, y): (i32, i32), color: RGBColor, width: u32) -> PathElement<(i32, 
 
 fn end(n_requests: usize) -> f64 {
     (N_PHASES * n_requests) as f64
-}
-
-fn mib(n_bytes: u64) -> f64 {
-    n_bytes as f64 / f64::from(1 << 20)
-}
-
-fn short(count: f64) -> String {
-    if count >= 1e6 {
-        format!("{} M", decimals(count / 1e6))
-    } else if count >= 1e3 {
-        format!("{} k", decimals(count / 1e3))
-    } else {
-        decimals(count)
-    }
-}
-
-/// At most one decimal, and none that is zero.
-fn decimals(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 const BLUE: RGBColor = RGBColor(31, 97, 180);
