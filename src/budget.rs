@@ -49,6 +49,7 @@ impl Budget {
         budget
     }
 
+    #[inline]
     pub(crate) fn max(&self) -> u64 {
         self.max.load(Ordering::Relaxed)
     }
@@ -62,11 +63,13 @@ impl Budget {
             .store(max - allowance * self.n_stripes, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
     /// How far the claims are above the bound, after it was lowered.
+    #[inline]
     pub(crate) fn excess(&self) -> u64 {
         self.used().saturating_sub(self.max())
     }
@@ -107,11 +110,13 @@ impl Budget {
     }
 
     /// A stripe's part of the slack that is kept for garbage.
+    #[inline]
     pub(crate) fn allowance(&self) -> u64 {
         self.allowance.load(Ordering::Relaxed)
     }
 
     /// The largest single entry that can ever fit: the bound without the slack.
+    #[inline]
     pub(crate) fn largest(&self) -> u64 {
         self.largest.load(Ordering::Relaxed)
     }
@@ -150,26 +155,31 @@ impl Account {
     }
 
     /// All that the account has claimed (B2).
+    #[inline]
     pub(crate) fn claimed(&self) -> u64 {
         self.live + self.structure + self.garbage.max(self.allowance) + self.spare
     }
 
     /// Whether so much fresh garbage waits that it should be looked at now: half the allowance, so that the other half
     /// lasts while it is.
+    #[inline]
     pub(crate) fn wants_look(&self) -> bool {
         self.garbage - self.stuck - self.kept > self.allowance / 2
     }
 
     /// Whether evicting more would help before the fresh garbage is gone.
+    #[inline]
     pub(crate) fn can_exchange(&self) -> bool {
         self.garbage - self.stuck < self.allowance.max(1)
     }
 
+    #[inline]
     pub(crate) fn has_allowance(&self, allowance: u64) -> bool {
         self.allowance == allowance
     }
 
     /// Makes `spare` hold `amount` at least, from the shared counter, and a chunk more while there is plenty.
+    #[inline]
     pub(crate) fn fund(&mut self, budget: &Budget, amount: u64, chunk: u64) -> bool {
         let Some(missing) = amount
             .checked_sub(self.spare)
@@ -202,11 +212,13 @@ impl Account {
     }
 
     /// Puts claimed bytes into the account.
+    #[inline]
     pub(crate) fn add_spare(&mut self, amount: u64) {
         self.spare += amount;
     }
 
     /// Spare bytes become an entry's. The caller has funded them.
+    #[inline]
     pub(crate) fn admit(&mut self, amount: u64) {
         debug_assert!(
             self.spare >= amount,
@@ -217,6 +229,7 @@ impl Account {
     }
 
     /// An entry's bytes become garbage; within the allowance, as many become spare at the same moment.
+    #[inline]
     pub(crate) fn discard(&mut self, amount: u64) {
         debug_assert!(self.live >= amount);
         let claimed = self.claimed();
@@ -243,6 +256,7 @@ impl Account {
     }
 
     /// Garbage that was kept is used again, or freed.
+    #[inline]
     pub(crate) fn reuse(&mut self, bytes: u64) {
         let claimed = self.claimed();
         debug_assert!(self.kept >= bytes);

@@ -22,6 +22,7 @@
 //!   E4 a block with ABSENT holds no value: no `Entry` is made of it, and nothing is dropped with it
 //! # Not here     when the cache gives up its count: module `reclaim`
 
+mod charge;
 mod deadline;
 mod draft;
 mod handle;
@@ -40,13 +41,14 @@ use std::ptr::NonNull;
 use crate::clock::Nanos;
 use crate::sync::atomic::Ordering;
 
+use charge::Charge;
 #[cfg(engine_loom)]
 pub(crate) use deadline::Ahead;
 pub(crate) use deadline::{Deadline, InChange};
 pub(crate) use draft::{Draft, Parts, Plan, Times};
 pub use handle::Entry;
 pub(crate) use handle::Left;
-pub(crate) use header::{CHARGE_UNIT, Header, allocated_bytes};
+pub(crate) use header::{Header, allocated_bytes};
 use header::{Member, block_layout, idle_offset, key_offset, refresh_offset};
 pub(crate) use husk::{Husk, Husks};
 pub(crate) use probe::Probe;

@@ -11,6 +11,9 @@
 //! | 13 .. 6 | tag | compared among the keys of one bucket |
 //! | 5 .. 0 | bucket in a segment | constant inside a bucket, so no part of the tag |
 //!
+//! An entry keeps a short form of 32 bits: the top 18 and the low 14. It tells stripe, tag and bucket, the directory slot in all but huge
+//! tables, and a key from others well enough for the policy, without a look at the key.
+//!
 //! # Costs
 //! One pass over the key; no memory is touched besides the key and the four seeds.
 //!
@@ -36,6 +39,12 @@ pub(crate) const N_BUCKETS: usize = 1 << BUCKET_BITS;
 
 const BUCKET_BITS: u32 = 6;
 const TAG_SHIFT: u32 = BUCKET_BITS;
+
+/// Of a short hash, the bits from the top that are kept; the others are those of tag and bucket.
+pub(crate) const SHORT_TOP_BITS: u32 = 32 - SHORT_LOW_BITS;
+
+const SHORT_LOW_BITS: u32 = TAG_SHIFT + 8;
+const SHORT_LOW: u64 = (1 << SHORT_LOW_BITS) - 1;
 
 /// Hashes encoded keys under a secret of its own.
 #[derive(Clone)]
@@ -94,6 +103,20 @@ impl KeyHash {
         self.0
     }
 
+    /// The bits that an entry keeps of its hash.
+    #[inline(always)]
+    pub(crate) const fn short(self) -> u32 {
+        let top = (self.0 >> (64 - SHORT_TOP_BITS)) as u32;
+        top << SHORT_LOW_BITS | (self.0 & SHORT_LOW) as u32
+    }
+
+    /// The hash of which these are kept; its bits between are zero.
+    #[inline(always)]
+    pub(crate) const fn of_short(short: u32) -> Self {
+        let short = short as u64;
+        Self((short >> SHORT_LOW_BITS) << (64 - SHORT_TOP_BITS) | short & SHORT_LOW)
+    }
+
     /// The stripe among `2^n_log2`.
     #[inline]
     pub(crate) const fn stripe(self, n_log2: u32) -> usize {
@@ -111,6 +134,13 @@ impl KeyHash {
     #[inline]
     pub(crate) const fn bucket(self) -> usize {
         (self.0 & (N_BUCKETS as u64 - 1)) as usize
+    }
+
+    /// How far it is from one bucket of a key to the next, modulo their number: odd, so that a segment's buckets all come in turn, with
+    /// the tag's bits above, so that what full buckets pass on doesn't gather with their neighbours. After F14 (Bronson and Shi, 2019).
+    #[inline(always)]
+    pub(crate) const fn stride(self) -> usize {
+        (self.0 >> (TAG_SHIFT - 1)) as usize | 1
     }
 
     /// The byte by which a bucket's places are matched, 1 to 255.

@@ -15,15 +15,14 @@ mod meta;
 mod sketch;
 mod tuning;
 
-use ghosts::{Ghost, Ghosts};
+use ghosts::{Ghost, Ghosts, WAYS};
 use learn::{BY_AGE, BinOfTick, Learner, Progress, Ranks};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
 use sketch::Sketch;
 use tuning::{
     GHOSTS_FLOOR, GHOSTS_PER_ENTRY, GROWING_TICKS, LONG_FLOOR, LONG_HORIZON, LONG_PER_ENTRY,
-    MEMORY_CAPACITIES, MEMORY_MAX, MEMORY_MIN, PASS_PARTS, SCAN_SLOTS, SKETCH_FLOOR,
-    TICKS_PER_CAPACITY,
+    MEMORY_CAPACITIES, MEMORY_MAX, MEMORY_MIN, PASS_PARTS, SKETCH_FLOOR, TICKS_PER_CAPACITY,
 };
 
 /// The eviction policy of one stripe.
@@ -35,8 +34,9 @@ pub(crate) struct Policy {
     /// Inserts a tick, and inserts until the next.
     period: u64,
     until_tick: u64,
-    /// Ticks since birth.
+    /// Ticks since birth, and the tick that runs.
     ticks: u64,
+    running: Tick,
     inserts: u64,
     random: u64,
     /// For the running tick.
@@ -52,6 +52,10 @@ struct Known {
     long_rate_bits: u32,
     sketch: Sketch,
     learner: Learner,
+    /// Ticks of waiting that one visited ghost of each table stands for, and inserts until the next are visited.
+    ghost_ticks: f32,
+    long_ticks: f32,
+    until_visit: usize,
     /// Ticks of waiting that one observed resident stands for.
     sample_ticks: f32,
     /// Residents observed, and inserts, in this pass.
@@ -71,6 +75,7 @@ impl Policy {
             period: 1,
             until_tick: 1,
             ticks: 0,
+            running: Tick::of_count(0),
             inserts: 0,
             random: seed | 1,
             bins: BinOfTick::at(Tick::of_count(0)),
@@ -96,9 +101,15 @@ impl Policy {
             .known
             .take()
             .map_or_else(Learner::new, |known| known.learner);
+        let ghosts = Ghosts::with_records(part(GHOSTS_PER_ENTRY) + GHOSTS_FLOOR);
+        let long = Ghosts::with_records(n_long);
         self.known = Some(Box::new(Known {
-            ghosts: Ghosts::with_records(part(GHOSTS_PER_ENTRY) + GHOSTS_FLOOR),
-            long: Ghosts::with_records(n_long),
+            // A record is visited once in a turn of its table, which moves by a set for as many inserts, so it stands for that turn.
+            ghost_ticks: self.turn_ticks(ghosts.slots()),
+            long_ticks: self.turn_ticks(long.slots()) * (1u32 << long_rate_bits) as f32,
+            until_visit: WAYS,
+            ghosts,
+            long,
             long_rate_bits,
             sketch: Sketch::for_entries(entries + SKETCH_FLOOR),
             learner,
@@ -120,8 +131,9 @@ impl Policy {
     }
 
     /// The running tick.
+    #[inline]
     pub(crate) fn tick(&self) -> Tick {
-        Tick::of_count(self.ticks)
+        self.running
     }
 
     /// The insert of an absent key: moves the clock, asks ghosts and sketch, learns. Returns the metadata of the new slot.
@@ -129,12 +141,11 @@ impl Policy {
         self.advance();
         let spice = self.spice();
         let (now, ticks) = (self.tick(), self.ticks);
-        let period = self.period as f32;
         let Some(known) = &mut self.known else {
             return Meta::new(now, Class::default(), size);
         };
         known.n_inserts = known.n_inserts.saturating_add(1);
-        known.watch_ghosts(ticks, period);
+        known.watch_ghosts(ticks);
         let key = Key::of_hash(hash);
         let class = known.class_of_new(key, ticks, spice);
         known.sketch.add(key);
@@ -204,14 +215,20 @@ impl Policy {
     }
 
     /// A bounded piece of rebuilding the index. To be called once an insert.
+    #[inline]
     pub(crate) fn step(&mut self) {
-        let turn = self.turn_ticks(self.capacity);
-        let Some(known) = &mut self.known else { return };
+        let Some(known) = &self.known else { return };
         let pass = self.capacity as u64 / PASS_PARTS;
         // A pass is spread: its pieces are few, and between two passes nothing is done.
-        if known.n_inserts == 0 || (known.learner.is_fresh() && u64::from(known.n_inserts) < pass) {
-            return;
+        let waits = known.learner.is_fresh() && u64::from(known.n_inserts) < pass;
+        if known.n_inserts > 0 && !waits {
+            self.rebuild();
         }
+    }
+
+    fn rebuild(&mut self) {
+        let turn = self.turn_ticks(self.capacity);
+        let Some(known) = &mut self.known else { return };
         if known.learner.is_fresh() {
             if known.n_observed > 0 {
                 known.sample_ticks = turn * known.n_inserts as f32 / known.n_observed as f32;
@@ -237,6 +254,7 @@ impl Policy {
         self.until_tick -= 1;
         if self.until_tick == 0 {
             self.ticks += 1;
+            self.running = Tick::of_count(self.ticks);
             if self.capacity == 0 {
                 // Not full yet: ticks as for the capacity seen so far, so that ages are right when it is.
                 self.period = (self.inserts / GROWING_TICKS).max(1);
@@ -302,23 +320,23 @@ impl Ranker<'_> {
 }
 
 impl Known {
-    /// Counts the waiting of the next few ghosts. A slot is visited once in a turn of the table, so it stands for that turn.
-    fn watch_ghosts(&mut self, ticks: u64, period: f32) {
+    /// Counts the waiting of ghosts: those of a set of each table, once for as many inserts as a set has records.
+    fn watch_ghosts(&mut self, ticks: u64) {
+        self.until_visit -= 1;
+        if self.until_visit > 0 {
+            return;
+        }
+        self.until_visit = WAYS;
         let Known {
             ghosts,
             long,
             learner,
             ..
         } = self;
-        let visit_ticks = |slots: usize| slots as f32 / SCAN_SLOTS as f32 / period;
-        let each = visit_ticks(ghosts.slots());
-        ghosts.scan(SCAN_SLOTS, ticks, |ghost| {
-            learner.waited(ghost.class, ghost.age, each)
-        });
-        let each = visit_ticks(long.slots()) * (1u32 << self.long_rate_bits) as f32;
-        long.scan(SCAN_SLOTS, ticks, |ghost| {
-            learner.waited(ghost.class, ghost.age, each)
-        });
+        let each = self.ghost_ticks;
+        ghosts.scan(ticks, |ghost| learner.waited(ghost.class, ghost.age, each));
+        let each = self.long_ticks;
+        long.scan(ticks, |ghost| learner.waited(ghost.class, ghost.age, each));
     }
 
     /// The class of a key that was absent, from what ghosts and sketch know; what the ghosts know is learned.

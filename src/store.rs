@@ -12,6 +12,7 @@ mod members;
 mod read;
 mod reservation;
 mod room;
+mod search;
 mod typed;
 mod works;
 
@@ -262,7 +263,14 @@ impl Store {
     }
 
     /// Unlocks; then frees and tells what is due.
-    fn finish(&self, cell: &Cell, mut stripe: MutexGuard<'_, Stripe>) {
+    #[inline]
+    fn finish(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>) {
+        if stripe.has_batch() || stripe.has_told() {
+            self.finish_due(cell, stripe);
+        }
+    }
+
+    fn finish_due(&self, cell: &Cell, mut stripe: MutexGuard<'_, Stripe>) {
         let batch = self.take_batch(cell, &mut stripe, false);
         let tells = stripe.has_told();
         drop(stripe);

@@ -17,6 +17,7 @@ mod pools;
 mod room;
 mod scopes;
 mod time;
+mod ttl;
 mod works;
 
 use std::collections::VecDeque;
@@ -37,12 +38,13 @@ use crate::wheel::Wheel;
 use evict::Pool;
 pub(crate) use exchange::{Batch, Claims, Condition, ENTRY_SHARE, Env, Put, Write, cost};
 pub(crate) use pools::pool_of;
-use pools::{REMEMBERED, Remembered, Room};
-use room::Funding;
+use pools::{REMEMBERED, Remembered};
+use room::{Newcomer, NoWay};
 pub(crate) use scopes::Home;
 use scopes::ScopeEnded;
-pub use time::TtlChange;
-pub(crate) use time::{Lifetime, NewTtl};
+pub(crate) use time::Lifetime;
+pub(crate) use ttl::NewTtl;
+pub use ttl::TtlChange;
 use works::Works;
 pub(crate) use works::{Begun, Task, Work, WorkId};
 
@@ -163,7 +165,7 @@ impl Stripe {
         write: &Write<'_>,
         yielding: bool,
     ) -> Put {
-        let lifetime = write.lifetime;
+        let lifetime = &write.lifetime;
         if !self.works.is_empty() && !write.is_alone {
             let probe = draft.as_ref().probe();
             if let Some(ticket) = self.wait_for_alone(hash, &probe) {
@@ -208,49 +210,26 @@ impl Stripe {
         if let Some(loc) = present.take_if(|_| yielding) {
             self.leave(env, loc, hash, RemovalCause::Evicted);
         }
-        let mut n_evicted = 0;
-        let growth_bytes = loop {
-            let room = match self.fund(env, hash, &draft, present.is_none(), lifetime) {
-                Funding::Done { growth_bytes } => match self.fund_pool(env, &draft, present, now) {
-                    Ok(()) => break growth_bytes,
-                    Err(room) => room,
-                },
-                Funding::Evict if n_evicted < EVICT_PER_HOLD => {
-                    let (pool, needed) = (pool_of(draft.as_ref()), cost(draft.as_ref()));
-                    self.give_way(env, pool, needed, present, now)
-                }
-                Funding::Evict | Funding::Wait => Room::None,
-            };
-            match room {
-                Room::Made if n_evicted < EVICT_PER_HOLD => {
-                    progress = true;
-                    n_evicted += 1;
-                    if present.is_some() {
-                        // Expiry may have merged segments, and so moved the entry.
-                        let probe = draft.as_ref().probe();
-                        present = self.table.writer(env.shared).find(hash, &probe);
-                        if present.is_none() && !write.is_last {
-                            // The life of its scope has ended since, and it was swept.
-                            self.trim_all(env);
-                            return Put::Ended { draft };
-                        }
-                    }
-                }
-                Room::Made | Room::None | Room::Elsewhere(_) => {
-                    progress |= room == Room::Made;
-                    let giver = match room {
-                        Room::Elsewhere(pool) => Some(pool),
-                        Room::Made | Room::None => None,
-                    };
-                    if let Some(loc) = present {
-                        self.unclaim(env, loc);
-                    }
-                    return Put::Short {
-                        draft,
-                        progress,
-                        giver,
-                    };
-                }
+        let newcomer = Newcomer {
+            hash,
+            draft: &draft,
+            write,
+            now,
+        };
+        let funded = match self.fund(env, &newcomer, present) {
+            Err(lack) => self.make_way(env, &newcomer, &mut present, lack),
+            Ok(growth_bytes) => Ok(growth_bytes),
+        };
+        let growth_bytes = match funded {
+            Ok(growth_bytes) => growth_bytes,
+            Err(NoWay::Ended) => return Put::Ended { draft },
+            Err(NoWay::Short { has_evicted, giver }) => {
+                progress |= has_evicted;
+                return Put::Short {
+                    draft,
+                    progress,
+                    giver,
+                };
             }
         };
         let writer = self.table.writer(env.shared);
@@ -260,7 +239,7 @@ impl Stripe {
         let times = lifetime.times(now, replaced.map(|block| block.deadline().get()));
         self.next_version(env);
         self.counts.inserted += 1;
-        draft.seal(self.version, self.inserts, times);
+        draft.seal(hash, self.version, self.stamp(), times);
         self.note_write(hash);
         self.bytes.admit(cost(draft.as_ref()));
         let replaced = match present {
@@ -338,9 +317,15 @@ impl Stripe {
             .collect(cursor, &|block| env.hash_of(block), out)
     }
 
-    /// What waits to be freed, if it is enough for a look at the hazards, or `at_once`.
+    /// Whether enough waits to be freed for a look at the hazards.
+    #[inline]
+    pub(crate) fn has_batch(&self) -> bool {
+        self.pending.blocks.len() >= BATCH || self.bytes.wants_look()
+    }
+
+    /// What waits to be freed, if it is enough, or `at_once`.
     pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
-        let due = at_once || self.pending.blocks.len() >= BATCH || self.bytes.wants_look();
+        let due = at_once || self.has_batch();
         (due && !self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
     }
 
@@ -373,6 +358,7 @@ impl Stripe {
         self.told.drain(..n).collect()
     }
 
+    #[inline]
     pub(crate) fn has_told(&self) -> bool {
         !self.told.is_empty()
     }

@@ -10,7 +10,8 @@
 //! word:   | 63..48: meta 15..0 | 47..4: address | 3..0: meta 19..16 |
 //! ```
 //!
-//! # Costs        a look-up: the directory, one bucket (1.1 on average), the entry; growth: one segment at a time
+//! # Costs        a look-up: the directory, one bucket (1.1 on average), the entry; growth: one segment at a time. A write changes
+//!   nothing of a segment but buckets; its entries are counted by root, side by side
 //! # Invariants   T1 an entry never moves inside a segment, so a reader can't miss one that stays
 //!   T2 an entry is there from the moment its slot is written until its slot is emptied: the tag comes before
 //!   the slot and goes after it; a reader that meets a tag without an entry passes on
@@ -20,10 +21,12 @@
 //!   T5 directories are freed with the table only; together they are at most twice the largest. Before a segment is changed by
 //!   way of a new directory, all roots of the old one are closed: null
 //!   T6 readers change a word's metadata by one compare-and-swap of the whole word, under their hazard
+//!   T7 the entries of a segment are the sum of the counts of its roots, a single one of which may be below zero
 //! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
 
 mod found;
 mod grow;
+mod owned;
 mod sample;
 mod writer;
 
@@ -32,15 +35,16 @@ use std::mem::size_of;
 use std::ptr::{self, NonNull};
 
 use crate::entry::{BLOCK_ALIGN, BlockRef, Header, Probe};
-use crate::hash::{KeyHash, N_BUCKETS, Position};
+use crate::hash::{KeyHash, N_BUCKETS, Position, SHORT_TOP_BITS};
 use crate::reclaim::Name;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::prefetch;
 use crate::sync::{Life, dealloc};
 
 pub(crate) use found::{Found, Link};
+pub(crate) use owned::Table;
 pub(crate) use sample::Cursor;
-pub(crate) use writer::{Crowded, Loc, Table, Writer};
+pub(crate) use writer::{Crowded, Loc, Writer};
 
 /// Slots in a bucket.
 pub(crate) const SLOTS: usize = 7;
@@ -80,7 +84,6 @@ struct Bucket {
 pub(crate) struct Segment {
     log2: u32,
     depth: AtomicU32,
-    len: AtomicU32,
     life: Life,
 }
 
@@ -92,6 +95,14 @@ struct Directory {
     /// The length less one; kept, so that a look-up needs no subtraction.
     mask: usize,
     roots: Box<[AtomicPtr<Segment>]>,
+}
+
+impl Directory {
+    /// Where the root of a key is.
+    #[inline(always)]
+    fn index(&self, hash: KeyHash) -> usize {
+        (hash.bits() >> self.shift) as usize & self.mask
+    }
 }
 
 /// What readers begin with: on a line of its own that is written when a directory doubles.
@@ -168,7 +179,7 @@ impl Shared {
                     return Ok(Some(Found { block, link }));
                 }
             }
-            index = (index + 1) & mask;
+            index = (index + hash.stride()) & mask;
             if overflow_of(tags) == 0 || index == home {
                 break;
             }
@@ -185,14 +196,6 @@ impl Shared {
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
         let (segment, mask) = split_root(self.way(hash).tagged);
         prefetch(bucket_at(segment, hash.bucket() & mask));
-    }
-
-    /// The same for a writer, which counts in the segment's head.
-    #[inline]
-    pub(crate) fn prefetch_write(&self, hash: KeyHash) {
-        let (segment, mask) = split_root(self.way(hash).tagged);
-        prefetch(bucket_at(segment, hash.bucket() & mask));
-        prefetch(segment);
     }
 
     /// Asks the processor for the first entry that the tags of a key's bucket point to.
@@ -227,9 +230,8 @@ impl Shared {
         let directory = self.directory.load(Ordering::Acquire);
         // SAFETY: directories live as long as the table (T5), which the store drops after the last reader has ended.
         let roots = unsafe { &*directory };
-        let index = (hash.bits() >> roots.shift) as usize & roots.mask;
         // SAFETY: masked by the array's length, which is a power of two.
-        let root = unsafe { roots.roots.get_unchecked(index) };
+        let root = unsafe { roots.roots.get_unchecked(roots.index(hash)) };
         // Acquire: pairs with the release in `grow`, so that the segment is seen whole.
         Way {
             root,
@@ -240,6 +242,11 @@ impl Shared {
     fn directory(&self) -> &Directory {
         // SAFETY: as in `way`.
         unsafe { &*self.directory.load(Ordering::Acquire) }
+    }
+
+    /// Whether the bits that a short hash keeps tell the directory slot, also after the next doubling.
+    pub(crate) fn is_told_by_short(&self) -> bool {
+        self.skip_bits + self.directory().depth < SHORT_TOP_BITS
     }
 
     #[inline(always)]
@@ -339,7 +346,6 @@ impl Segment {
             segment.write(Segment {
                 log2,
                 depth: AtomicU32::new(depth),
-                len: AtomicU32::new(0),
                 life: Life::new(),
             });
             for index in 0..1 << log2 {

@@ -140,7 +140,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 stale: Nanos::MAX,
             },
         };
-        draft.seal(0, 0, times);
+        draft.seal(parts.probe.hash(self.inner.store.hasher()), 0, 0, times);
         let left = Left::until(hard, now);
         let left = if is_stale { left.stale() } else { left };
         Ok(self.entry(draft.into_block(), left))

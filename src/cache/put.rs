@@ -64,6 +64,7 @@ impl<V: Value + ?Sized, S: Source<V>> Unstored<V, S> {
 
 impl<'a, V: Value + ?Sized> View<'a, V> {
     /// What a write with these options is to do, without a condition.
+    #[inline]
     pub(super) fn how(self, options: WriteOptions) -> Result<How<'a>, TtlError> {
         let write = Write {
             lifetime: self.lifetime(options.ttl)?,
@@ -80,6 +81,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// The terms of the tenant or named cache that the scope belongs to.
+    #[inline]
     pub(super) fn charter(self) -> Option<&'a Charter> {
         Charter::of(self.local()?.owner()?)
     }
@@ -157,7 +159,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// A write in the life that the scope had when it was planned.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write_once<S>(
         self,
         key: KeyRef<'_>,
@@ -215,7 +217,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
         let stored = how.wants.then(|| draft.as_ref().acquire());
         let charged = self.inner.watch.is_on().then(|| cost(draft.as_ref()));
-        let placed = store.insert(hash, draft, &how.write, reservation);
+        let placed = store.insert(hash, draft, &how.write, &mut reservation);
         if let (Some(bytes), Placed::Done(_)) = (charged, &placed) {
             self.note_stored(hash, bytes, &how.write.lifetime);
         }
@@ -262,7 +264,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         )?;
         let husk = reservation.take_husk();
         let draft = Draft::absent::<V>(plan, husk).ok_or(Refusal::OutOfMemory)?;
-        match store.insert(hash, draft, &how.write, reservation) {
+        match store.insert(hash, draft, &how.write, &mut reservation) {
             Placed::Done(replaced) => {
                 // What was there is the caller's now, who doesn't ask for it.
                 drop(replaced.map(|block| self.last(block)));
@@ -285,6 +287,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// What every write asks before it builds its entry.
+    #[inline]
     fn ready<'k>(
         self,
         key: KeyRef<'k>,
@@ -302,7 +305,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
         let probe = at(place, key);
         let hash = probe.hash(store.hasher());
-        store.prefetch_write(hash);
+        store.prefetch_bucket(hash);
         let parts = Parts {
             probe,
             idle: self.inner.has_tti,

@@ -18,6 +18,8 @@ use crate::terms::WriteOptions;
 const REMOVE_IF_TRIES: usize = 64;
 
 impl<V: Value + ?Sized> View<'_, V> {
+    // In line, so that nothing is left of options that aren't given.
+    #[inline]
     pub(crate) fn insert<K, S>(
         self,
         key: &K,

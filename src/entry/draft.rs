@@ -6,11 +6,12 @@ use std::mem::size_of;
 use std::ptr::NonNull;
 
 use super::{
-    ABSENT, Block, BlockRef, CHARGE_UNIT, Deadline, Header, Husk, IDLE, Kind, Member, PLACED,
-    Probe, REFRESHED, Refresh, RefreshAt, Source, TAG_SHIFT, Value, allocated_bytes, block_layout,
+    ABSENT, Block, BlockRef, Charge, Deadline, Header, Husk, IDLE, Kind, Member, PLACED, Probe,
+    REFRESHED, Refresh, RefreshAt, Source, TAG_SHIFT, Value, allocated_bytes, block_layout,
     idle_offset, key_offset, refresh_offset,
 };
 use crate::clock::Nanos;
+use crate::hash::KeyHash;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Life, dealloc};
 use crate::terms::Tag;
@@ -21,7 +22,7 @@ pub(crate) struct Plan<'a, V: ?Sized> {
     layout: Layout,
     value_offset: usize,
     n_elements: usize,
-    charge_units: u32,
+    charge: Charge,
     value: PhantomData<V>,
 }
 
@@ -33,19 +34,19 @@ impl<'a, V: Value + ?Sized> Plan<'a, V> {
         u32::try_from(n_elements).ok()?;
         let (layout, value_offset) =
             block_layout::<V>(parts.flags(), parts.probe.key().len(), n_elements)?;
-        let charge_units = u32::try_from(allocated_bytes(layout.size()) / CHARGE_UNIT).ok()?;
+        let charge = Charge::of_bytes(allocated_bytes(layout.size()))?;
         Some(Plan {
             parts,
             layout,
             value_offset,
             n_elements,
-            charge_units,
+            charge,
             value: PhantomData,
         })
     }
 
     pub(crate) fn charge_bytes(&self) -> u64 {
-        u64::from(self.charge_units) * CHARGE_UNIT
+        self.charge.bytes()
     }
 }
 
@@ -95,6 +96,7 @@ impl<'a> Parts<'a> {
 impl Draft {
     /// Takes a husk of the right size, or allocates a block, and moves (or copies) the value into it. Gives the value back where the
     /// allocator refuses.
+    #[inline(always)]
     pub(crate) fn new<V, S>(
         plan: Plan<'_, V>,
         husk: Option<Husk>,
@@ -127,6 +129,7 @@ impl Draft {
     }
 
     /// A block but for its value.
+    #[inline(always)]
     fn frame<V: Value + ?Sized>(
         plan: Plan<'_, V>,
         husk: Option<Husk>,
@@ -137,7 +140,7 @@ impl Draft {
             layout,
             value_offset,
             n_elements,
-            charge_units,
+            charge,
             ..
         } = plan;
         let (flags, key) = (parts.flags() | more_flags, parts.probe.key());
@@ -155,7 +158,8 @@ impl Draft {
             version: 0,
             value_len: n_elements as u32,
             token: AtomicU32::new(0),
-            charge_bytes: charge_units,
+            short_hash: 0,
+            charge,
             stamp: 0,
             life: Life::new(),
         };
@@ -210,29 +214,33 @@ impl Draft {
         }
     }
 
-    /// Adds what the weigher answered to the charge; false where the sum is beyond 64 GiB.
+    /// Adds what the weigher answered to the charge; false where the sum is beyond what can be charged.
     pub(crate) fn add_weight(&mut self, bytes: u64) -> bool {
-        let units = bytes.div_ceil(CHARGE_UNIT);
         let header = self.header_mut();
-        match u32::try_from(units)
-            .ok()
-            .and_then(|units| header.charge_bytes.checked_add(units))
-        {
-            Some(sum) => {
-                header.charge_bytes = sum;
-                true
-            }
-            None => false,
+        let sum = header.charge.bytes().checked_add(bytes);
+        let sum = sum.and_then(Charge::of_bytes);
+        if let Some(sum) = sum {
+            header.charge = sum;
         }
+        sum.is_some()
     }
 
     /// Fills in what is known under the stripe's lock alone.
-    pub(crate) fn seal(&mut self, version: u64, stamp: u32, times: Times) {
+    #[inline]
+    pub(crate) fn seal(&mut self, hash: KeyHash, version: u64, stamp: u16, times: Times) {
         let header = self.header_mut();
+        header.short_hash = hash.short();
         header.version = version;
         header.stamp = stamp;
         header.deadline.set(times.hard);
         let flags = header.kind.flags();
+        if flags & (REFRESHED | IDLE) != 0 {
+            self.seal_more(flags, times);
+        }
+    }
+
+    #[inline(never)]
+    fn seal_more(&mut self, flags: u8, times: Times) {
         if flags & REFRESHED != 0 {
             let offset = refresh_offset(flags);
             // SAFETY: as below.

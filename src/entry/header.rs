@@ -4,6 +4,7 @@ use std::alloc::Layout;
 use std::mem::size_of;
 
 use super::BLOCK_ALIGN;
+use super::charge::Charge;
 use super::deadline::Deadline;
 use super::probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT};
 use super::refresh::Refresh;
@@ -21,8 +22,9 @@ pub(crate) struct Header {
     pub(super) version: u64,
     pub(super) value_len: u32,
     pub(super) token: AtomicU32,
-    pub(super) charge_bytes: u32,
-    pub(super) stamp: u32,
+    pub(super) short_hash: u32,
+    pub(super) charge: Charge,
+    pub(super) stamp: u16,
     pub(super) life: Life,
 }
 
@@ -47,14 +49,21 @@ impl Header {
         self.version
     }
 
-    /// The low bits of the stripe's count of inserts when this entry came.
-    pub(crate) fn stamp(&self) -> u32 {
+    /// The low bits of the stripe's count of inserts when this entry came, in the units that the count had then.
+    pub(crate) fn stamp(&self) -> u16 {
         self.stamp
     }
 
+    /// What is kept of the key's hash.
+    #[inline(always)]
+    pub(crate) fn short_hash(&self) -> u32 {
+        self.short_hash
+    }
+
     /// What the entry is charged: its block as the allocator rounds it, and what the weigher added.
+    #[inline(always)]
     pub(crate) fn charge_bytes(&self) -> u64 {
-        u64::from(self.charge_bytes) * CHARGE_UNIT
+        self.charge.bytes()
     }
 
     /// Whether more than the cache itself holds the entry at this moment.
@@ -87,9 +96,6 @@ impl Header {
         key_offset(self.kind.flags())
     }
 }
-
-/// Charges are kept in units of this many bytes, which every block's size is a multiple of.
-pub(crate) const CHARGE_UNIT: u64 = 16;
 
 /// What an entry that belongs to a place carries besides.
 #[repr(C)]

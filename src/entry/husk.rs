@@ -11,7 +11,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::allocated_bytes;
-use crate::sync::dealloc;
+use crate::sync::{dealloc, prefetch};
 
 /// Memory for one block, owned and unwritten.
 #[derive(Debug)]
@@ -65,6 +65,9 @@ impl Drop for Husk {
     }
 }
 
+/// Of the next husk, the lines that are asked for when one is taken.
+const LINES_ASKED: usize = 4;
+
 /// What stands at the beginning of a husk in a list.
 struct Link {
     next: Option<NonNull<Link>>,
@@ -109,6 +112,13 @@ impl Husks {
         let Link { next, layout } = unsafe { at.read() };
         self.head = next;
         self.len -= 1;
+        if let Some(next) = next {
+            // It is written next, in a moment, and the list is longer than the processor's nearest caches.
+            let lines = layout.size().min(LINES_ASKED * 64);
+            for at in (0..lines).step_by(64) {
+                prefetch(next.as_ptr().wrapping_byte_add(at));
+            }
+        }
         // SAFETY: the pointer and the layout of the husk that was pushed.
         let husk = unsafe { Husk::from_raw(at.cast(), layout) };
         self.bytes -= husk.bytes();

@@ -2,14 +2,15 @@
 //!
 //! # Idea         a set-associative table of 32-bit records; a set is one line, newest first, so that age order needs no field.
 //!   What a set pushes out goes on, one key in 2^rate, to a second table with a longer memory that only teaches
-//! # Costs        find, push: one line each; scan: a constant number of records. 4 bytes a record
+//! # Costs        find, push: one line each; scan: one line. 4 bytes a record
 //! # Invariants   G1 the records of a set are gapless and newest first; G2 a record is purged before its tick count repeats
 //! # Not here     the learning
 
 use super::meta::{Class, Key};
 use crate::sync::prefetch;
 
-const WAYS: usize = 16;
+/// Records of a set.
+pub(super) const WAYS: usize = 16;
 const PRINT_BITS: u32 = 14;
 const TICK_BITS: u32 = 11;
 const CLASS_BITS: u32 = 7;
@@ -138,18 +139,26 @@ impl Ghosts {
         };
         (!fallen.is_empty()).then(|| (fallen_place, fallen.ghost(ticks)))
     }
-    /// Visits the next `n` slots in turn, purges what is too old (G2) and shows the rest.
-    pub(super) fn scan(&mut self, n: usize, ticks: u64, mut show: impl FnMut(Ghost)) {
-        for _ in 0..n.min(self.slots()) {
-            let (set, way) = (self.cursor / WAYS, self.cursor % WAYS);
-            self.cursor = (self.cursor + 1) % self.slots();
-            let record = Record(self.sets[set][way]);
+    /// Visits the records of the next set, purges what is too old (G2) and shows the rest.
+    pub(super) fn scan(&mut self, ticks: u64, mut show: impl FnMut(Ghost)) {
+        let at = if self.cursor < self.sets.len() {
+            self.cursor
+        } else {
+            0
+        };
+        let Some(set) = self.sets.get_mut(at) else {
+            return;
+        };
+        self.cursor = at + 1;
+        // The oldest first, so that closing a gap moves those that were visited.
+        for way in (0..WAYS).rev() {
+            let record = Record(set[way]);
             if record.is_empty() {
                 continue;
             }
             let ghost = record.ghost(ticks);
             if ghost.age >= AGE_MAX {
-                remove(&mut self.sets[set], way);
+                remove(set, way);
             } else {
                 show(ghost);
             }

@@ -1,5 +1,7 @@
 //! What a slot remembers of its entry: 20 bits, and the pure functions readers apply to them.
 
+use crate::hash::KeyHash;
+
 /// Coarse time of the policy: 1..=255 in turn, and 0 for "longer ago than can be told".
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Tick(u8);
@@ -168,8 +170,8 @@ pub(crate) fn restamp(meta: Meta, now: Tick) -> Meta {
 pub(crate) fn size_class(units: u64) -> u8 {
     let units = units.max(32);
     let octave = units.ilog2();
-    // The upper half of an octave begins at the square root of two, 181/128 of its start.
-    let half = u32::from(u128::from(units) * 128 >= (181u128 << octave));
+    // The upper half of an octave begins at the square root of two, 181/128 of its start; compared with the first bit on top.
+    let half = u32::from(units << units.leading_zeros() >= 181 << 56);
     ((octave - 5) * 2 + half).min(31) as u8
 }
 
@@ -218,9 +220,12 @@ pub(super) struct Key(u64);
 pub(super) const KEY_BITS: u32 = 36;
 
 impl Key {
-    /// All keys of a stripe share some bits of their hash, so the product spreads the others over those.
+    /// Of the short hash, which is all that is known of an entry that leaves. All keys of a stripe share some of its bits, so the product
+    /// spreads the others over those.
+    #[inline]
     pub(super) fn of_hash(hash: u64) -> Key {
-        let folded = (hash ^ hash >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let short = KeyHash::from_bits(hash).short();
+        let folded = u64::from(short).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Key(folded >> (64 - KEY_BITS))
     }
     pub(super) fn bits(self) -> u64 {

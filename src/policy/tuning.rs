@@ -43,9 +43,6 @@ pub(super) const SKETCH_PROBES: u32 = 2;
 /// All counters are halved in so many capacities of counted uses. 8: -0.1; 2: -0.1.
 pub(super) const SKETCH_AGE: f32 = 4.0;
 
-/// Ghosts looked at in each table an insert.
-pub(super) const SCAN_SLOTS: usize = 1;
-
 /// The highest frequency step. 5: 0.
 pub(super) const FREQ_MAX: u32 = 7;
 

@@ -11,11 +11,14 @@ use crate::reclaim::DOMAIN;
 use crate::shares::{PoolId, ShareError};
 use crate::stripe::{Batch, Stripe, cost};
 use crate::sync::atomic::Ordering;
+use crate::sync::prefetch;
 
 /// Values that one call tells the listener of, at most.
 const TELL_PER_CALL: usize = 64;
 /// Steps of maintenance in one hold of a lock.
 const STEPS_PER_HOLD: usize = 16;
+/// Blocks that are asked for before it's their turn to be freed.
+const LOOK_AHEAD: usize = 6;
 /// Husks that are kept of one batch.
 const HUSKS_MAX: usize = 256;
 /// ... and at most this part of the stripe's allowance for garbage.
@@ -114,7 +117,11 @@ impl Store {
         let mut husks = Husks::default();
         let husks_bytes_max = self.bytes.allowance() / HUSK_SHARE;
         let mut freed = 0;
-        for block in batch.blocks {
+        let mut blocks = batch.blocks.into_iter();
+        while let Some(block) = blocks.next() {
+            if let Some(ahead) = blocks.as_slice().get(LOOK_AHEAD) {
+                prefetch(ahead.as_ref().as_ptr());
+            }
             if named
                 .as_ref()
                 .is_none_or(|named| named.has(block.as_ref().as_ptr()))

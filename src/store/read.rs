@@ -244,12 +244,6 @@ impl Store {
         self.cell(hash).front.table.prefetch_bucket(hash);
     }
 
-    /// The same for an insert.
-    #[inline]
-    pub(crate) fn prefetch_write(&self, hash: KeyHash) {
-        self.cell(hash).front.table.prefetch_write(hash);
-    }
-
     /// Asks the processor for what it will touch next.
     #[inline]
     pub(crate) fn prefetch_entries(&self, hashes: &[KeyHash]) {

@@ -18,25 +18,38 @@ pub(crate) struct Reservation<'s> {
 
 impl Reservation<'_> {
     /// Memory for the entry, perhaps of another size.
+    #[inline]
     pub(crate) fn take_husk(&mut self) -> Option<Husk> {
         self.husk.take()
     }
 
-    pub(super) fn settle(mut self, stripe: &mut Stripe) {
+    /// Hands all of it over to the stripe's account.
+    #[inline]
+    pub(super) fn settle(&mut self, stripe: &mut Stripe) {
         let (bytes, entries) = (std::mem::take(&mut self.bytes), 0);
         stripe.receive(Claims { bytes, entries });
         stripe.reuse(std::mem::take(&mut self.reused));
     }
 }
 
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
+impl Reservation<'_> {
+    #[cold]
+    fn give_up(&mut self) {
         if self.bytes > 0 {
             self.store.bytes.give_back(self.bytes);
         }
         if self.reused > 0 {
             drop(self.husk.take());
             self.cell.back.lock().reuse(self.reused);
+        }
+    }
+}
+
+impl Drop for Reservation<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.bytes | self.reused > 0 {
+            self.give_up();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Inserting, and making the room that it needs.
 
 use super::reservation::Reservation;
+use super::search::Search;
 use super::{Cell, Store, is_telling};
 use crate::entry::{Block, Draft, Husk, Probe};
 use crate::error::Refusal;
@@ -27,6 +28,7 @@ const EVICT_ELSEWHERE: usize = 32;
 impl Store {
     /// Claims the bytes of a large entry before its memory is taken, so that the allocator never hands out more than the
     /// bound while the entry is built. Small ones are claimed when they're linked.
+    #[inline]
     pub(crate) fn reserve(
         &self,
         hash: KeyHash,
@@ -35,18 +37,30 @@ impl Store {
         may_yield: bool,
     ) -> Result<Reservation<'_>, Refusal> {
         let needed = charge_bytes.saturating_add(ENTRY_SHARE);
-        let cell = self.cell(hash);
-        if !self.is_large(needed) {
-            let husk = cell.pop_husk();
-            let reused = husk.as_ref().map_or(0, Husk::bytes);
-            return Ok(Reservation {
-                store: self,
-                cell,
-                bytes: 0,
-                reused,
-                husk,
-            });
+        if self.is_large(needed) {
+            return self.reserve_large(hash, probe, needed, may_yield);
         }
+        let cell = self.cell(hash);
+        let husk = cell.pop_husk();
+        let reused = husk.as_ref().map_or(0, Husk::bytes);
+        Ok(Reservation {
+            store: self,
+            cell,
+            bytes: 0,
+            reused,
+            husk,
+        })
+    }
+
+    #[cold]
+    fn reserve_large(
+        &self,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+        needed: u64,
+        may_yield: bool,
+    ) -> Result<Reservation<'_>, Refusal> {
+        let cell = self.cell(hash);
         let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
         if let Some(refusal) = self.never_fits(needed, claimer) {
             self.count_refused(&mut cell.back.lock(), claimer);
@@ -85,6 +99,7 @@ impl Store {
     }
 
     /// Whether an entry of this size is claimed before it is built, and takes no memory that was kept.
+    #[inline]
     pub(super) fn is_large(&self, bytes: u64) -> bool {
         bytes > (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN)
     }
@@ -95,11 +110,10 @@ impl Store {
         hash: KeyHash,
         draft: Draft,
         write: &Write<'_>,
-        reservation: Reservation<'_>,
+        reservation: &mut Reservation<'_>,
     ) -> Placed {
         let cell = self.cell(hash);
         if let Some(refusal) = self.never_fits(cost(draft.as_ref()), pool_of(draft.as_ref())) {
-            drop(reservation);
             self.count_refused(&mut cell.back.lock(), pool_of(draft.as_ref()));
             return Placed::Refused { draft, refusal };
         }
@@ -121,7 +135,17 @@ impl Store {
     }
 
     /// Why an entry of this size can't be stored, however much is evicted.
+    #[inline]
     fn never_fits(&self, bytes: u64, pool: PoolId) -> Option<Refusal> {
+        let may_fit = self.entries.max() > 0 && bytes <= self.bytes.largest();
+        if may_fit && pool == PoolId::ROOT {
+            return None;
+        }
+        self.seldom_fits(bytes, pool)
+    }
+
+    #[cold]
+    fn seldom_fits(&self, bytes: u64, pool: PoolId) -> Option<Refusal> {
         if self.entries.max() == 0 || self.bytes.max() == 0 {
             return Some(Refusal::NoCapacity);
         }
@@ -345,37 +369,5 @@ fn behind<'a>(write: &Write<'a>, ticket: Ticket) -> Write<'a> {
     Write {
         is_alone: true,
         ..*write
-    }
-}
-
-/// The search of one insert for room.
-struct Search {
-    /// What the entry takes.
-    needed: u64,
-    /// What is gathered for it, with what the structure of its stripe may take besides.
-    wanted: u64,
-    /// For whom.
-    claimer: PoolId,
-    /// Whose turn it is to give way.
-    giver: Option<PoolId>,
-    gained: Claims,
-    pass: usize,
-    /// Passes in a row that brought nothing.
-    idle: usize,
-    n_yields: usize,
-}
-
-impl Search {
-    fn new(needed: u64, claimer: PoolId) -> Search {
-        Search {
-            needed,
-            wanted: needed,
-            claimer,
-            giver: None,
-            gained: Claims::default(),
-            pass: 0,
-            idle: 0,
-            n_yields: 0,
-        }
     }
 }

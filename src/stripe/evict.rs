@@ -1,6 +1,7 @@
 //! Whom to take when room is needed: expired first, then the policy's choice among a few.
 
-use super::{Env, Room, Stripe};
+use super::pools::Room;
+use super::{Env, Stripe};
 use crate::clock::Nanos;
 use crate::entry::BlockRef;
 use crate::hash::KeyHash;
@@ -14,7 +15,10 @@ const SAMPLE_BUCKETS: usize = 3;
 /// Candidates that are remembered from one eviction to the next.
 const POOL: usize = 4;
 /// The newest share of the entries that is spared: one in this many.
-const GRACE_SHARE: u32 = 100;
+const GRACE_SHARE: usize = 100;
+/// Entries for each of which a unit of stamps is doubled: a stripe's grace is then some hundred units, and one old entry in five hundred
+/// carries a stamp that looks as young.
+const STAMP_UNIT_PER: usize = 8192;
 /// Samples that may bring no victim before the buckets are walked in turn.
 const EMPTY_SAMPLES: usize = 8;
 /// The policy is not made smaller than for so many entries.
@@ -154,6 +158,21 @@ impl Stripe {
         self.table.len() < before
     }
 
+    /// What an entry that comes now carries to tell its age.
+    pub(super) fn stamp(&self) -> u16 {
+        (self.inserts >> self.stamp_unit_log2()) as u16
+    }
+
+    /// Inserts in a unit of stamps. Follows the capacity that the policy is made for, which seldom changes; before there is one, the
+    /// number of entries, which it will be.
+    fn stamp_unit_log2(&self) -> u32 {
+        let entries = match self.policy.capacity() {
+            0 => self.table.len(),
+            capacity => capacity,
+        };
+        (entries / STAMP_UNIT_PER).max(1).ilog2()
+    }
+
     /// Makes the policy's memory fit the number of entries, with room to move before it's done again.
     pub(super) fn fit_policy(&mut self) {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
@@ -213,11 +232,12 @@ impl Stripe {
         &mut self,
         env: &Env<'_>,
         spared: Option<Loc>,
-        last_resort: &mut Option<(u32, Loc)>,
+        last_resort: &mut Option<(u16, Loc)>,
         may_go: impl Fn(BlockRef<'_>) -> bool,
     ) -> Option<Loc> {
-        let grace = (self.table.len() as u32 / GRACE_SHARE).max(1);
-        let inserts = self.inserts;
+        let unit_log2 = self.stamp_unit_log2();
+        let grace = (self.table.len() / GRACE_SHARE).max(1) >> unit_log2;
+        let now = self.stamp();
         let writer = self.table.writer(env.shared);
         while self.pool.len > 0 {
             let Candidate { meta, loc, .. } = self.pool.items[0];
@@ -225,11 +245,11 @@ impl Stripe {
             let Some(block) = writer.block(loc).filter(|_| writer.meta(loc) == meta) else {
                 continue;
             };
-            let age = inserts.wrapping_sub(block.stamp());
+            let age = now.wrapping_sub(block.stamp());
             if Some(loc) == spared || !may_go(block) {
                 continue;
             }
-            if age > grace && !block.has_handles() {
+            if usize::from(age) > grace && !block.has_handles() {
                 return Some(loc);
             }
             if last_resort.is_none_or(|(oldest, _)| age > oldest) {

@@ -34,8 +34,14 @@ pub(crate) struct Env<'a> {
 }
 
 impl Env<'_> {
+    /// The hash of a linked entry, in all bits that the table asks for: what it keeps of it, or, where the directory is deeper than
+    /// that tells, the hash of its key.
     pub(super) fn hash_of(&self, block: BlockRef<'_>) -> KeyHash {
-        block.probe().hash(self.hasher)
+        if self.shared.is_told_by_short() {
+            KeyHash::of_short(block.short_hash())
+        } else {
+            block.probe().hash(self.hasher)
+        }
     }
 }
 

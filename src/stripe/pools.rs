@@ -178,7 +178,7 @@ impl Stripe {
         }
     }
 
-    /// Claims what a draft adds to its pool; if that or its parent is full, makes room among its own.
+    /// Claims what a draft adds to its pool, which isn't the root; if that or its parent is full, makes room among its own.
     pub(super) fn fund_pool(
         &mut self,
         env: &Env<'_>,
@@ -188,9 +188,6 @@ impl Stripe {
     ) -> Result<(), Room> {
         let draft = draft.as_ref();
         let pool = pool_of(draft);
-        if pool == PoolId::ROOT {
-            return Ok(());
-        }
         let before = present
             .and_then(|loc| self.table.writer(env.shared).block(loc).map(cost))
             .unwrap_or(0);

@@ -1,20 +1,40 @@
 //! The stripe's account: what is claimed before it is used.
 
-use super::{Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, Lifetime, POLICY_FIXED, Room, Stripe, cost};
+use super::pools::Room;
+use super::{Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, POLICY_FIXED, Stripe, Write, cost, pool_of};
 use crate::clock::Nanos;
 use crate::entry::{Draft, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::PoolId;
+use crate::table::Loc;
 
-/// What `fund` found.
-pub(super) enum Funding {
-    /// The room is claimed, also for the bytes by which the table will grow.
-    Done {
-        growth_bytes: u64,
-    },
+/// A draft that is to be linked.
+pub(super) struct Newcomer<'a> {
+    pub(super) hash: KeyHash,
+    pub(super) draft: &'a Draft,
+    pub(super) write: &'a Write<'a>,
+    pub(super) now: Nanos,
+}
+
+/// What is missing for a newcomer.
+pub(super) enum Lack {
+    /// Something has to leave.
     Evict,
+    /// What has left has to be freed first.
     Wait,
+    /// Its pool is full; what came of making room in it.
+    Pool(Room),
+}
+
+/// Why room can't be made in this hold of the lock.
+pub(super) enum NoWay {
+    /// The life of the newcomer's scope has ended.
+    Ended,
+    Short {
+        has_evicted: bool,
+        giver: Option<PoolId>,
+    },
 }
 
 impl Stripe {
@@ -88,26 +108,20 @@ impl Stripe {
         }
     }
 
-    /// Whether the room for a draft is claimed, and what to do if not.
+    /// Claims all that a newcomer takes, in the place of a present entry or beside all others; the bytes by which the table will grow.
+    #[inline(always)]
     pub(super) fn fund(
         &mut self,
         env: &Env<'_>,
-        hash: KeyHash,
-        draft: &Draft,
-        is_new: bool,
-        lifetime: Lifetime,
-    ) -> Funding {
-        let otherwise = if self.waits_for_garbage() {
-            Funding::Wait
-        } else {
-            Funding::Evict
-        };
-        if is_new && self.spare_entries == 0 {
-            let chunk = env.chunk_entries;
-            match [chunk, 1].into_iter().find(|&n| env.entries.try_claim(n)) {
-                Some(claimed) => self.spare_entries = claimed,
-                None => return otherwise,
-            }
+        newcomer: &Newcomer<'_>,
+        present: Option<Loc>,
+    ) -> Result<u64, Lack> {
+        let Newcomer {
+            hash, draft, write, ..
+        } = *newcomer;
+        let is_new = present.is_none();
+        if is_new && self.spare_entries == 0 && !self.claim_entries(env) {
+            return Err(self.lack());
         }
         let growth_bytes = if is_new {
             self.table.writer(env.shared).growth_bytes(hash)
@@ -120,14 +134,83 @@ impl Stripe {
         if is_new && place != PlaceWord::ROOT {
             needed += self.members.growth_bytes(place) as u64;
         }
-        if lifetime.is_timed() {
+        if write.lifetime.is_timed() {
             needed += self.wheel.growth_bytes() as u64;
         }
         self.has_grown |= needed > entry;
-        if self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
-            Funding::Done { growth_bytes }
+        if !self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
+            return Err(self.lack());
+        }
+        if pool_of(draft.as_ref()) != PoolId::ROOT {
+            self.fund_pool(env, draft, present, newcomer.now)
+                .map_err(Lack::Pool)?;
+        }
+        Ok(growth_bytes)
+    }
+
+    fn claim_entries(&mut self, env: &Env<'_>) -> bool {
+        let claimed = [env.chunk_entries, 1]
+            .into_iter()
+            .find(|&n| env.entries.try_claim(n));
+        self.spare_entries = claimed.unwrap_or(0);
+        claimed.is_some()
+    }
+
+    fn lack(&self) -> Lack {
+        if self.waits_for_garbage() {
+            Lack::Wait
         } else {
-            otherwise
+            Lack::Evict
+        }
+    }
+
+    /// Takes out what is needed for a newcomer, so far as one hold of the lock may; as `fund`.
+    #[inline(never)]
+    pub(super) fn make_way(
+        &mut self,
+        env: &Env<'_>,
+        newcomer: &Newcomer<'_>,
+        present: &mut Option<Loc>,
+        mut lack: Lack,
+    ) -> Result<u64, NoWay> {
+        let draft = newcomer.draft.as_ref();
+        let mut n_evicted = 0;
+        loop {
+            let room = match lack {
+                Lack::Pool(room) => room,
+                Lack::Evict if n_evicted < EVICT_PER_HOLD => {
+                    let (pool, needed) = (pool_of(draft), cost(draft));
+                    self.give_way(env, pool, needed, *present, newcomer.now)
+                }
+                Lack::Evict | Lack::Wait => Room::None,
+            };
+            if room != Room::Made || n_evicted == EVICT_PER_HOLD {
+                if let Some(loc) = *present {
+                    self.unclaim(env, loc);
+                }
+                return Err(NoWay::Short {
+                    has_evicted: n_evicted > 0 || room == Room::Made,
+                    giver: match room {
+                        Room::Elsewhere(pool) => Some(pool),
+                        Room::Made | Room::None => None,
+                    },
+                });
+            }
+            n_evicted += 1;
+            if present.is_some() {
+                // Expiry may have merged segments, and so moved the entry.
+                let writer = self.table.writer(env.shared);
+                *present = writer.find(newcomer.hash, &draft.probe());
+                if present.is_none() && !newcomer.write.is_last {
+                    // The life of its scope has ended since, and it was swept.
+                    self.trim_all(env);
+                    return Err(NoWay::Ended);
+                }
+            }
+            match self.fund(env, newcomer, *present) {
+                Ok(growth_bytes) => return Ok(growth_bytes),
+                Err(more) => lack = more,
+            }
         }
     }
 

@@ -133,6 +133,7 @@ impl Stripe {
     }
 
     /// Takes out what belongs to scopes that have ended: looks at `budget` scopes, and takes `budget` entries.
+    #[inline]
     pub(crate) fn sweep(&mut self, env: &Env<'_>, budget: usize) -> Swept {
         if self.members.len() == 0 {
             return Swept {
@@ -141,6 +142,10 @@ impl Stripe {
                 done: true,
             };
         }
+        self.sweep_dead(env, budget)
+    }
+
+    fn sweep_dead(&mut self, env: &Env<'_>, budget: usize) -> Swept {
         let epoch = env.registry.epoch();
         let sought = self
             .members

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Env, Room, Stripe};
+use super::{Env, Stripe};
 use crate::clock::Nanos;
-use crate::entry::{BlockRef, Deadline, Probe, RefreshAt, Times};
+use crate::entry::{BlockRef, Deadline, RefreshAt, Times};
 use crate::hash::KeyHash;
-use crate::lineage::PlaceWord;
-use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
 use crate::wheel::Token;
@@ -77,30 +75,30 @@ impl Lifetime {
     }
 
     /// The time to live of what asks for none.
-    pub(crate) fn ttl(self) -> Option<Duration> {
+    pub(crate) fn ttl(&self) -> Option<Duration> {
         (self.ttl != FOREVER).then(|| Duration::from_nanos(self.ttl))
     }
 
     /// The time to idle.
-    pub(crate) fn tti(self) -> Option<Duration> {
+    pub(crate) fn tti(&self) -> Option<Duration> {
         (self.tti != FOREVER).then(|| Duration::from_nanos(self.tti))
     }
 
     /// From its write until it is stale.
-    pub(crate) fn stale(self) -> Option<Duration> {
+    pub(crate) fn stale(&self) -> Option<Duration> {
         self.is_refreshed()
             .then(|| Duration::from_nanos(self.refresh.1))
     }
 
-    pub(super) fn keeps(self) -> bool {
+    pub(super) fn keeps(&self) -> bool {
         self.keeps
     }
 
-    pub(crate) fn is_refreshed(self) -> bool {
+    pub(crate) fn is_refreshed(&self) -> bool {
         self.refresh.1 != FOREVER
     }
 
-    pub(crate) fn is_timed(self) -> bool {
+    pub(crate) fn is_timed(&self) -> bool {
         (self.ttl & self.tti) != FOREVER || self.keeps
     }
 
@@ -120,28 +118,6 @@ impl Lifetime {
     }
 }
 
-/// What a change of a time to live is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NewTtl {
-    /// Another one, whatever it was; `None`: it never ends.
-    To(Option<Duration>),
-    /// Only if the entry lives longer by it.
-    Longer(Duration),
-    /// Only if it lives shorter by it.
-    Shorter(Duration),
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TtlChange {
-    /// The entry has the new time to live.
-    Set,
-    /// It keeps the one that it had.
-    NotSet,
-    /// There is no entry.
-    Absent,
-}
-
 /// What `expire` did.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expired {
@@ -154,7 +130,8 @@ pub(crate) struct Expired {
 impl Stripe {
     /// The time for a write: exact where a deadline is computed, else the cheap lower bound, and none at all where
     /// nothing ever expires.
-    pub(super) fn now(&self, env: &Env<'_>, lifetime: Lifetime) -> Nanos {
+    #[inline]
+    pub(super) fn now(&self, env: &Env<'_>, lifetime: &Lifetime) -> Nanos {
         if lifetime.is_timed() {
             env.time.now()
         } else if self.wheel.len() > 0 {
@@ -165,6 +142,7 @@ impl Stripe {
     }
 
     /// Takes out entries that are due, at most `budget` steps of the wheel.
+    #[inline]
     pub(crate) fn expire(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> Expired {
         if self.wheel.len() == 0 {
             return Expired {
@@ -172,6 +150,10 @@ impl Stripe {
                 done: true,
             };
         }
+        self.expire_due(env, now, budget)
+    }
+
+    fn expire_due(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> Expired {
         let mut due = std::mem::take(&mut self.due);
         let writer = self.table.writer(env.shared);
         let advanced = self.wheel.advance(
@@ -292,88 +274,6 @@ impl Stripe {
             self.wheel.cancel(token);
             block.set_token(0);
         }
-    }
-
-    /// Gives a present entry another time to live from now on. `None` if the wheel has to grow for it and there is no room,
-    /// and growing is not `forced`.
-    pub(crate) fn set_ttl(
-        &mut self,
-        env: &Env<'_>,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-        ttl: NewTtl,
-        forced: bool,
-    ) -> Option<TtlChange> {
-        let find = |stripe: &mut Stripe| stripe.find_value(env, hash, probe);
-        let mut loc = find(self);
-        let growth_bytes = if ttl != NewTtl::To(None) {
-            self.wheel.growth_bytes() as u64
-        } else {
-            0
-        };
-        while loc.is_some() && !self.bytes.fund(env.bytes, growth_bytes, 0) {
-            let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
-            let now = env.time.coarse_now();
-            let made = self.bytes.can_exchange()
-                && self.give_way(env, claimer, growth_bytes, loc, now) == Room::Made;
-            // At last, the bound is above guarantees.
-            let is_at_last = forced && !made;
-            if !(made || is_at_last && self.evict(env, loc, now, |_| true)) {
-                if forced {
-                    break;
-                }
-                return None;
-            }
-            // Expiry may have merged segments, and so moved the entry.
-            loc = find(self);
-        }
-        Some(loc.map_or(TtlChange::Absent, |loc| {
-            self.move_deadline(env, loc, hash, ttl)
-        }))
-    }
-
-    fn move_deadline(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, ttl: NewTtl) -> TtlChange {
-        // The time is read anew after a lost race, which only the end of the entry can have won.
-        loop {
-            if !self.is_alive_or_leaves(env, loc, hash) {
-                return TtlChange::Absent;
-            }
-            let writer = self.table.writer(env.shared);
-            let Some(block) = writer.block(loc) else {
-                return TtlChange::Absent;
-            };
-            let probe = |deadline| env.time.probe(deadline);
-            let Ok(Some(checked)) = block.deadline().check(probe) else {
-                continue;
-            };
-            let after = |ttl| env.time.now().saturating_add(ttl);
-            let deadline = match ttl {
-                NewTtl::To(ttl) => ttl.map_or(Nanos::MAX, after),
-                NewTtl::Longer(ttl) | NewTtl::Shorter(ttl) => after(ttl),
-            };
-            let stays = match ttl {
-                NewTtl::To(_) => false,
-                NewTtl::Longer(_) => deadline <= checked.deadline,
-                NewTtl::Shorter(_) => deadline >= checked.deadline,
-            };
-            if stays {
-                return TtlChange::NotSet;
-            }
-            if block.deadline().try_move(checked, deadline) {
-                break;
-            }
-        }
-        let writer = self.table.writer(env.shared);
-        let Some(block) = writer.block(loc) else {
-            return TtlChange::Absent;
-        };
-        if let Some(token) = Token::from_bits(block.token()) {
-            self.wheel.cancel(token);
-            block.set_token(0);
-        }
-        self.schedule(env, loc, hash);
-        self.claim_structure(env);
-        TtlChange::Set
     }
 
     /// Lets the wheel give back chunks that are nearly empty.

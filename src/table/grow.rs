@@ -1,8 +1,9 @@
 //! Growth and shrinking, a segment at a time.
 
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-use super::writer::directory_bytes;
+use super::owned::{counts_bytes, directory_bytes};
 use super::{
     Directory, Loc, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, match_bytes, pack,
     split_root,
@@ -43,7 +44,9 @@ impl Writer<'_> {
             return 0;
         }
         let head = self.head(segment);
-        if (head.len.load(Ordering::Relaxed) as usize) < limit(head.log2) {
+        let depth = head.depth.load(Ordering::Relaxed);
+        let roots = self.roots_of(self.shared.position(hash).bits(), depth);
+        if self.count_of(roots) < limit(head.log2) {
             return 0;
         }
         if head.log2 < SEGMENT_LOG2_MAX {
@@ -52,9 +55,8 @@ impl Writer<'_> {
         if !self.may_split(segment) {
             return 0;
         }
-        let depth = self.shared.directory().depth;
-        let doubling = if head.depth.load(Ordering::Relaxed) == depth {
-            directory_bytes(depth + 1)
+        let doubling = if depth == self.shared.directory().depth {
+            directory_bytes(depth + 1) + counts_bytes(depth + 1)
         } else {
             0
         };
@@ -132,23 +134,27 @@ impl Writer<'_> {
                 let block = self.block(loc).expect("visited slots are taken");
                 let hash = hash_of(block);
                 if self.shared.position(hash).bits() & upper != 0 {
-                    self.place(new_segment, mask, loc, hash, second_count(block), meta);
+                    let there = Loc::new(new_segment, index, loc.slot);
+                    self.place(new_segment, mask, there, hash, second_count(block), meta);
                     moved.push((loc, hash));
                 }
             });
         }
-        let position = self.shared.position(hash).bits() & !(u64::MAX >> depth) | upper;
-        self.store_roots_at(position, depth + 1, new);
+        let lower = self.shared.position(hash).bits() & !(u64::MAX >> depth);
+        let n_old = self.count_of(self.roots_of(lower, depth));
+        self.store_roots_at(lower | upper, depth + 1, new);
         self.head(old).depth.store(depth + 1, Ordering::Relaxed);
+        self.recount(lower, depth + 1, n_old - moved.len());
+        self.recount(lower | upper, depth + 1, moved.len());
         // A reader that still looks for them here finds another segment in the directory, and starts again (T4).
         for (loc, hash) in moved {
-            let _ = self.clear(loc, hash);
+            let _ = self.clear(old, mask, loc, hash);
         }
         self.table.n_segments += 1;
         self.table.bytes += Segment::bytes(SEGMENT_LOG2_MAX);
     }
 
-    /// Puts an entry into the same place of another segment of the same size, which no reader can reach yet.
+    /// Puts an entry into a place of a segment that no reader can reach yet, as it was in another one of the same size.
     fn place(
         &self,
         to: *mut Segment,
@@ -158,16 +164,15 @@ impl Writer<'_> {
         block: Block,
         meta: u32,
     ) {
-        let bucket = self.bucket(to, at.bucket as usize);
+        let bucket = self.bucket_of(at);
         let tags = bucket.tags.load(Ordering::Relaxed) | u64::from(hash.tag()) << (8 * at.slot);
         bucket.tags.store(tags, Ordering::Relaxed);
         bucket.slots[at.slot as usize].store(pack(block.into_raw(), meta), Ordering::Relaxed);
-        let mut passed = hash.bucket() & mask;
-        while passed != at.bucket as usize {
+        let (mut passed, index) = (hash.bucket() & mask, at.index_in(to));
+        while passed != index {
             self.change_overflow(to, passed, true);
-            passed = (passed + 1) & mask;
+            passed = (passed + hash.stride()) & mask;
         }
-        self.count(to, 1);
     }
 
     /// Merges the segment of this key with its neighbour if both are nearly empty. True if it did.
@@ -180,11 +185,11 @@ impl Writer<'_> {
         let (segment, _) = self.segment_of(hash);
         let head = self.head(segment);
         let depth = head.depth.load(Ordering::Relaxed);
+        let position = self.shared.position(hash).bits();
         // The neighbour's head is another line, so it's looked at only where it could matter.
-        if depth == 0 || head.len.load(Ordering::Relaxed) as usize > MERGE_BELOW {
+        if depth == 0 || self.count_of(self.roots_of(position, depth)) > MERGE_BELOW {
             return false;
         }
-        let position = self.shared.position(hash).bits();
         let bit = 1u64 << (64 - depth);
         let lower = position & !(u64::MAX >> (depth - 1));
         let roots =
@@ -193,9 +198,8 @@ impl Writer<'_> {
         // back to it: a reader that finds its root unchanged has looked at the right segment all the time (T4).
         let [(from, mask), (into, _)] = roots.map(split_root);
         let [from_head, into_head] = [from, into].map(|segment| self.head(segment));
-        let len = |head: &Segment| head.len.load(Ordering::Relaxed) as usize;
         if into_head.depth.load(Ordering::Relaxed) != from_head.depth.load(Ordering::Relaxed)
-            || len(into_head) + len(from_head) > MERGE_BELOW
+            || self.count_of(self.roots_of(lower, depth - 1)) > MERGE_BELOW
         {
             return false;
         }
@@ -227,7 +231,10 @@ impl Writer<'_> {
             root.store(ptr::null_mut(), Ordering::SeqCst);
         }
         self.table.directories.push(new);
-        self.table.bytes += directory_bytes(depth);
+        self.table.bytes += directory_bytes(depth) + counts_bytes(depth) - counts_bytes(depth - 1);
+        // All that came by a root stays with the first of its two.
+        let counts = self.table.counts.iter().flat_map(|&n| [n, 0]).collect();
+        self.table.counts = counts;
     }
 
     fn store_roots(&self, hash: KeyHash, depth: u32, tagged: *mut Segment) {
@@ -236,17 +243,30 @@ impl Writer<'_> {
 
     /// Makes all roots of the range of `2^(64 - depth)` positions around `position` name one segment.
     fn store_roots_at(&self, position: u64, depth: u32, tagged: *mut Segment) {
-        let directory = self.shared.directory();
-        let spread = directory.depth - depth;
+        let roots = self.roots_of(position, depth);
+        for root in &self.shared.directory().roots[roots] {
+            // SeqCst: release, so that the segment is seen whole; and in order with the loads in `is_current`.
+            root.store(tagged, Ordering::SeqCst);
+        }
+    }
+
+    /// The roots of the range of `2^(64 - depth)` positions around `position`, which is that of a segment of this depth.
+    fn roots_of(&self, position: u64, depth: u32) -> Range<usize> {
+        let spread = self.shared.directory().depth - depth;
         let first = if depth == 0 {
             0
         } else {
             ((position >> (64 - depth)) as usize) << spread
         };
-        for root in &directory.roots[first..first + (1 << spread)] {
-            // SeqCst: release, so that the segment is seen whole; and in order with the loads in `is_current`.
-            root.store(tagged, Ordering::SeqCst);
-        }
+        first..first + (1 << spread)
+    }
+
+    /// Notes how many entries a segment has, which was split.
+    fn recount(&mut self, position: u64, depth: u32, n: usize) {
+        let roots = self.roots_of(position, depth);
+        let counts = &mut self.table.counts[roots];
+        counts.fill(0);
+        counts[0] = n as i32;
     }
 }
 

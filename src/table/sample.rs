@@ -5,7 +5,7 @@ use std::ptr::{self, NonNull};
 use super::{
     Loc, SLOTS, Segment, Table, Writer, address_of, bucket_at, meta_of, prefetch, split_root,
 };
-use crate::entry::{Block, BlockRef};
+use crate::entry::{Block, BlockRef, Header};
 use crate::hash::{KeyHash, Position};
 use crate::sync::atomic::Ordering;
 
@@ -29,9 +29,8 @@ impl Writer<'_> {
     pub(crate) fn prefetch_block(&self, loc: Loc) {
         let block = address_of(self.slot(loc).load(Ordering::Relaxed));
         prefetch(block);
-        // Most keys reach into the second line.
-        prefetch(block.wrapping_byte_add(64));
-        prefetch(loc.segment);
+        // Blocks are aligned to 16, so that some headers reach into a second line.
+        prefetch(block.wrapping_byte_add(size_of::<Header>() - 1));
     }
 
     /// Looks at the next `n_buckets` of an endless walk of its own, and shows the entry that `rank` puts lowest in each, or any if
@@ -62,16 +61,7 @@ impl Writer<'_> {
             any = Some(meta);
             let lowest = (lowest >> 32) as u32;
             if lowest != u32::MAX {
-                let bucket = index as u32;
-                see(
-                    lowest,
-                    meta,
-                    Loc {
-                        segment,
-                        bucket,
-                        slot,
-                    },
-                );
+                see(lowest, meta, Loc::new(segment, index, slot));
             }
         }
         self.prefetch_step(n_buckets);
@@ -82,14 +72,7 @@ impl Writer<'_> {
         for (slot, word) in self.bucket(segment, index).slots.iter().enumerate() {
             let word = word.load(Ordering::Relaxed);
             if !address_of(word).is_null() {
-                see(
-                    Loc {
-                        segment,
-                        bucket: index as u32,
-                        slot: slot as u32,
-                    },
-                    meta_of(word),
-                );
+                see(Loc::new(segment, index, slot as u32), meta_of(word));
             }
         }
     }
@@ -104,15 +87,7 @@ impl Writer<'_> {
             n += 1;
         });
         for &(slot, meta) in &seen[..n] {
-            see(
-                self,
-                Loc {
-                    segment,
-                    bucket: index as u32,
-                    slot,
-                },
-                meta,
-            );
+            see(self, Loc::new(segment, index, slot), meta);
         }
     }
 
@@ -207,5 +182,6 @@ impl Writer<'_> {
             }
         }
         self.table.len = 0;
+        self.table.counts.fill(0);
     }
 }

@@ -172,7 +172,7 @@ impl Garden {
                     let mut at = hash.bucket() & mask;
                     while at != index {
                         passed[at] += 1;
-                        at = (at + 1) & mask;
+                        at = (at + hash.stride()) & mask;
                     }
                     n += 1;
                 });
@@ -195,12 +195,13 @@ impl Garden {
                     .count();
                 assert_eq!(n_tags, n_slots, "T2");
             }
-            assert_eq!(head.len.load(Ordering::Relaxed), n);
-            n_entries += n as usize;
+            assert_eq!(writer.count_of(first..first + spread), n, "T7");
+            n_entries += n;
         }
         let directories: u64 = (0..=depth).map(|depth| (8 << depth) + 64).sum();
         assert_eq!(self.table.directories.len(), depth as usize + 1, "T5");
-        assert_eq!(self.table.bytes(), bytes + directories);
+        let counts = 4 * self.table.counts.len() as u64;
+        assert_eq!(self.table.bytes(), bytes + directories + counts);
         assert_eq!(self.table.n_segments, segments.len());
         assert_eq!(
             (self.table.len(), n_entries),

@@ -1,11 +1,11 @@
 //! The writer's side of the table: everything here runs under the stripe's lock.
 
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-use super::sample::Step;
 use super::{
-    Bucket, Directory, LOW_BITS, RetiredSegment, SEGMENT_LOG2_MAX, Segment, Shared, address_of,
-    bucket_at, match_bytes, meta_of, overflow_of, pack, split_root,
+    Bucket, LOW_BITS, SEGMENT_LOG2_MAX, Segment, Shared, Table, address_of, bucket_at, match_bytes,
+    meta_of, overflow_of, pack, split_root,
 };
 use crate::entry::{Block, BlockRef, Probe};
 use crate::hash::KeyHash;
@@ -18,145 +18,37 @@ const OVERFLOW_STUCK: u64 = 255;
 #[derive(Debug)]
 pub(crate) struct Crowded(pub(crate) Block);
 
-/// Where an entry is linked; valid until its segment grows or the entry is unlinked.
+/// Where an entry is linked; valid until its segment grows or the entry is unlinked. Two words, so that it travels in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Loc {
-    pub(super) segment: *mut Segment,
-    pub(super) bucket: u32,
+    pub(super) bucket: NonNull<Bucket>,
     pub(super) slot: u32,
 }
 
 impl Loc {
     /// No location; for filling arrays.
     pub(crate) const NOWHERE: Loc = Loc {
-        segment: ptr::null_mut(),
-        bucket: 0,
+        bucket: NonNull::dangling(),
         slot: 0,
     };
+
+    pub(super) fn new(segment: *mut Segment, index: usize, slot: u32) -> Loc {
+        let bucket = bucket_at(segment, index);
+        debug_assert!(!bucket.is_null());
+        // SAFETY: a place behind the head of a segment.
+        let bucket = unsafe { NonNull::new_unchecked(bucket) };
+        Loc { bucket, slot }
+    }
+
+    /// Which bucket of its segment it is.
+    pub(super) fn index_in(self, segment: *mut Segment) -> usize {
+        let begin = bucket_at(segment, 0).addr();
+        (self.bucket.addr().get() - begin) / size_of::<Bucket>()
+    }
 }
 
 // SAFETY: a location is an address that only `Writer` looks behind, under the lock, while it is valid.
 unsafe impl Send for Loc {}
-
-/// What the lock protects of the table.
-pub(crate) struct Table {
-    pub(super) directories: Vec<NonNull<Directory>>,
-    pub(super) n_segments: usize,
-    pub(super) bytes: u64,
-    pub(super) len: usize,
-    pub(super) retirements: u64,
-    /// The bucket that `sweep` visits next.
-    pub(super) swept: Step,
-    /// The bucket that `sample` visits next.
-    pub(super) sampled: Step,
-}
-
-// SAFETY: the directories are owned by the table and shared with readers through atomics alone.
-unsafe impl Send for Table {}
-
-impl Table {
-    /// A table and what readers need of it. `skip_bits` are the hash's top bits that chose the stripe.
-    pub(crate) fn new(skip_bits: u32) -> (Shared, Table) {
-        let root = Segment::new(0, 0);
-        let directory = Directory::boxed(skip_bits, 0, |_| root);
-        let bytes = Segment::bytes(0) + directory_bytes(0);
-        let shared = Shared {
-            directory: AtomicPtr::new(directory.as_ptr()),
-            skip_bits,
-        };
-        let table = Table {
-            directories: vec![directory],
-            n_segments: 1,
-            bytes,
-            len: 0,
-            retirements: 0,
-            swept: Step::default(),
-            sampled: Step::default(),
-        };
-        (shared, table)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// How many segments were retired: a location that was noted before the latest may be gone.
-    pub(crate) fn retirements(&self) -> u64 {
-        self.retirements
-    }
-
-    /// Buckets of all segments, as if each had full size.
-    pub(crate) fn n_buckets(&self) -> usize {
-        self.n_segments << SEGMENT_LOG2_MAX
-    }
-
-    /// Bytes of segments and directories, without what is retired.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The two halves together.
-    pub(crate) fn writer<'a>(&'a mut self, shared: &'a Shared) -> Writer<'a> {
-        debug_assert!(
-            self.directories
-                .last()
-                .is_some_and(|latest| ptr::eq(latest.as_ptr(), shared.directory())),
-            "a table is used with its own shared half"
-        );
-        Writer {
-            shared,
-            table: self,
-        }
-    }
-}
-
-impl Drop for Table {
-    /// Frees segments and directories; entries were drained before, or leak. The store drops both halves of a table
-    /// together, after its last reader has ended.
-    fn drop(&mut self) {
-        let Some(latest) = self.directories.last() else {
-            return;
-        };
-        // SAFETY: alive until freed below.
-        let latest = unsafe { latest.as_ref() };
-        let mut previous = ptr::null_mut();
-        for root in &latest.roots {
-            let (segment, _) = split_root(root.load(Ordering::Relaxed));
-            if segment != previous {
-                previous = segment;
-                let segment = NonNull::new(segment).expect("a root is never null");
-                // SAFETY: the roots of one segment stand side by side, so each is freed once; no reader is left.
-                unsafe { RetiredSegment(segment).free() };
-            }
-        }
-        for directory in self.directories.drain(..) {
-            // SAFETY: each came from `Box::leak` in `Directory::boxed`, and no reader is left.
-            drop(unsafe { Box::from_raw(directory.as_ptr()) });
-        }
-    }
-}
-
-impl Directory {
-    pub(super) fn boxed(
-        skip_bits: u32,
-        depth: u32,
-        root: impl Fn(usize) -> *mut Segment,
-    ) -> NonNull<Directory> {
-        let roots = (0..1usize << depth)
-            .map(|index| AtomicPtr::new(root(index)))
-            .collect();
-        NonNull::from(Box::leak(Box::new(Directory {
-            depth,
-            shift: (64 - skip_bits - depth).min(63),
-            mask: (1 << depth) - 1,
-            roots,
-        })))
-    }
-}
-
-pub(super) fn directory_bytes(depth: u32) -> u64 {
-    (8u64 << depth) + 64
-}
 
 /// One writer's access to the table, for as long as it holds the lock.
 pub(crate) struct Writer<'a> {
@@ -206,16 +98,12 @@ impl Writer<'_> {
             while matches != 0 {
                 let slot = matches.trailing_zeros() / 8;
                 matches &= matches - 1;
-                let loc = Loc {
-                    segment,
-                    bucket: index as u32,
-                    slot,
-                };
+                let loc = Loc::new(segment, index, slot);
                 if self.block(loc).is_some_and(&is_it) {
                     return Some(loc);
                 }
             }
-            index = (index + 1) & mask;
+            index = (index + hash.stride()) & mask;
             if overflow_of(tags) == 0 || index == home {
                 return None;
             }
@@ -252,7 +140,7 @@ impl Writer<'_> {
     pub(crate) fn link(&mut self, hash: KeyHash, block: Block, meta: u32) -> Result<Loc, Crowded> {
         let (segment, mask) = self.segment_of(hash);
         let loc = self.fill(segment, mask, hash, block, meta)?;
-        self.table.len += 1;
+        self.count(hash, 1);
         Ok(loc)
     }
 
@@ -266,18 +154,21 @@ impl Writer<'_> {
         meta: u32,
     ) -> Result<Loc, Crowded> {
         let home = hash.bucket() & mask;
-        for distance in 0..=mask {
-            let index = (home + distance) & mask;
+        let mut index = home;
+        for _ in 0..=mask {
             let bucket = self.bucket(segment, index);
             let tags = bucket.tags.load(Ordering::Relaxed);
             let free = match_bytes(tags, 0);
             if free == 0 {
+                index = (index + hash.stride()) & mask;
                 continue;
             }
             let slot = free.trailing_zeros() / 8;
             // Those who are passed say so first, so that no reader stops short of the entry (T3).
-            for passed in 0..distance {
-                self.change_overflow(segment, (home + passed) & mask, true);
+            let mut passed = home;
+            while passed != index {
+                self.change_overflow(segment, passed, true);
+                passed = (passed + hash.stride()) & mask;
             }
             bucket.tags.store(
                 tags | u64::from(hash.tag()) << (8 * slot),
@@ -286,12 +177,7 @@ impl Writer<'_> {
             let word = pack(block.into_raw(), meta);
             // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
             bucket.slots[slot as usize].store(word, Ordering::Release);
-            self.count(segment, 1);
-            return Ok(Loc {
-                segment,
-                bucket: index as u32,
-                slot,
-            });
+            return Ok(Loc::new(segment, index, slot));
         }
         Err(Crowded(block))
     }
@@ -310,37 +196,52 @@ impl Writer<'_> {
 
     /// Takes an entry out; its count is handed out.
     pub(crate) fn unlink(&mut self, loc: Loc, hash: KeyHash) -> Block {
-        let block = self.clear(loc, hash);
-        self.table.len -= 1;
+        let (segment, mask) = self.segment_of(hash);
+        debug_assert!(
+            loc.index_in(segment) <= mask,
+            "an entry is where its hash says"
+        );
+        let block = self.clear(segment, mask, loc, hash);
+        self.count(hash, -1);
         // SAFETY: as in `replace`.
         unsafe { Block::from_raw(block) }
     }
 
-    pub(super) fn clear(&self, loc: Loc, hash: KeyHash) -> NonNull<super::Header> {
-        let index = loc.bucket as usize;
-        let bucket = self.bucket(loc.segment, index);
+    /// Empties a slot of a segment.
+    pub(super) fn clear(
+        &self,
+        segment: *mut Segment,
+        mask: usize,
+        loc: Loc,
+        hash: KeyHash,
+    ) -> NonNull<super::Header> {
+        let bucket = self.bucket_of(loc);
         // SeqCst: the unlinking comes before the look at the hazards. The tag goes after it (T2).
         let old = bucket.slots[loc.slot as usize].swap(ptr::null_mut(), Ordering::SeqCst);
         let tags = bucket.tags.load(Ordering::Relaxed) & !(0xff << (8 * loc.slot));
         // Release: pairs with the acquire of a reader; who sees the tag gone sees the slot empty.
         bucket.tags.store(tags, Ordering::Release);
-        let mask = (1 << self.head(loc.segment).log2) - 1;
-        let mut passed = hash.bucket() & mask;
+        let (mut passed, index) = (hash.bucket() & mask, loc.index_in(segment));
         while passed != index {
-            self.change_overflow(loc.segment, passed, false);
-            passed = (passed + 1) & mask;
+            self.change_overflow(segment, passed, false);
+            passed = (passed + hash.stride()) & mask;
         }
-        self.count(loc.segment, -1);
         NonNull::new(address_of(old)).expect("what is unlinked was linked")
     }
 
-    /// Counts entries of a segment; writers alone do, under the lock.
-    pub(super) fn count(&self, segment: *mut Segment, by: i32) {
-        let len = &self.head(segment).len;
-        len.store(
-            len.load(Ordering::Relaxed).wrapping_add_signed(by),
-            Ordering::Relaxed,
-        );
+    /// Counts an entry that comes or goes.
+    fn count(&mut self, hash: KeyHash, by: i32) {
+        let index = self.shared.directory().index(hash);
+        // T5: the latest directory is the one that the counts belong to.
+        self.table.counts[index] += by;
+        self.table.len = self.table.len.wrapping_add_signed(by as isize);
+    }
+
+    /// The entries of the segment behind these roots (T7).
+    pub(super) fn count_of(&self, roots: Range<usize>) -> usize {
+        let n: i32 = self.table.counts[roots].iter().sum();
+        debug_assert!(n >= 0, "T7");
+        n as usize
     }
 
     pub(super) fn change_overflow(&self, segment: *mut Segment, index: usize, up: bool) {
@@ -381,8 +282,13 @@ impl Writer<'_> {
         unsafe { &*bucket_at(segment, index) }
     }
 
+    pub(super) fn bucket_of(&self, loc: Loc) -> &Bucket {
+        // SAFETY: the callers pass locations that are valid, in segments that only a writer replaces.
+        unsafe { loc.bucket.as_ref() }
+    }
+
     pub(super) fn slot(&self, loc: Loc) -> &AtomicPtr<super::Header> {
-        &self.bucket(loc.segment, loc.bucket as usize).slots[loc.slot as usize]
+        &self.bucket_of(loc).slots[loc.slot as usize]
     }
 }
 
