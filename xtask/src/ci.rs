@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::commands;
+use crate::instructions::instructions;
 use crate::run::Failure;
 
 pub(crate) fn ci() -> Result<(), Failure> {
@@ -25,12 +26,14 @@ pub(crate) fn ci() -> Result<(), Failure> {
 
 type StepFn = fn() -> Result<(), Failure>;
 
-const STEPS: [(&str, StepFn); 6] = [
+const STEPS: [(&str, StepFn); 7] = [
     ("check", commands::check),
     ("test", || commands::test(&[])),
     ("doc", commands::doc),
     ("loom", || commands::loom(&[])),
     ("bench --smoke", || commands::bench(&["--smoke".to_owned()])),
+    // After the benches, whose build leaves little to build for it.
+    ("instructions", || instructions(&[])),
     ("fuzz 10", || commands::fuzz(&["10".to_owned()])),
 ];
 

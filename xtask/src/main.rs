@@ -3,10 +3,11 @@
 //! # Idea         each command is a short list of child processes, the same for a person and for CI
 //! # Costs        this package depends on nothing, so that it builds in a second or two
 //! # Invariants   X1 a command stops at its first failing step and says which; X2 `ci` runs the commands that a person runs
-//! # Not here     anything that links the engine: `hitratio` and `histories` run examples
+//! # Not here     anything that links the engine: `hitratio`, `histories` and `instructions` run examples
 
 mod ci;
 mod commands;
+mod instructions;
 mod run;
 mod tidy;
 
@@ -44,6 +45,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Failure> {
         "hitratio" => commands::hitratio(rest),
         "curve" => commands::curve(rest),
         "histories" => commands::histories(rest),
+        "instructions" => instructions::instructions(rest),
         "ci" => ci::ci(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -70,5 +72,6 @@ cargo xtask <command>
   hitratio [args]   hit ratios on a folder of traces; --traces DIR, --stripes N, --threads N, --bytes
   histories [args]  concurrent histories, each checked for linearizability; --histories N, --seed S, --plant NAME
   curve [args]      the error of tracked curves on a folder of traces; --traces DIR, --entries N, --bytes
-  ci                check, test, doc, loom, bench --smoke, fuzz 10
+  instructions      instructions an operation against benches/instructions.txt; --bless; needs valgrind
+  ci                check, test, doc, loom, bench --smoke, instructions, fuzz 10
 ";
