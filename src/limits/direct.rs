@@ -46,10 +46,12 @@ use crate::sync::Arc;
 /// limiter.check(1, 400)?;
 /// # Ok::<(), larder::LimitExceeded>(())
 /// ```
+// In this order: the clock's birth is read with the front of the limits, and lies on its line.
 #[derive(Debug)]
+#[repr(C)]
 pub struct RateLimiter {
-    limits: Limits,
     time: TimeSource,
+    limits: Limits,
 }
 
 impl RateLimiter {

@@ -32,7 +32,9 @@ const CROWD: u8 = 16;
 const BY_EXACT: u64 = 1;
 
 /// One tenant's rates, for many threads at once.
+// In this order: what an admission looks at comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Limits {
     front: Front,
     desk: Mutex<Desk>,
@@ -41,6 +43,7 @@ pub(crate) struct Limits {
 
 /// What an admission from a lease looks at, together.
 #[derive(Debug)]
+#[repr(C)]
 struct Front {
     flags: AtomicU8,
     /// Races at home in this period; some may be lost.
