@@ -50,6 +50,9 @@ mod publish;
 mod reclaim;
 #[cfg(not(engine_loom))]
 mod rings;
+#[cfg(test)]
+#[cfg(not(engine_loom))]
+mod scaling;
 #[cfg(not(engine_loom))]
 mod scope;
 #[cfg(not(engine_loom))]

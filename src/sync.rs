@@ -9,6 +9,8 @@
 pub(crate) mod barrier;
 pub(crate) mod time;
 
+#[cfg(all(test, not(engine_loom)))]
+pub(crate) mod counted;
 #[cfg(engine_loom)]
 mod model;
 #[cfg(not(engine_loom))]

@@ -3,10 +3,16 @@
 pub(crate) use std::alloc::dealloc;
 pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
+#[cfg(test)]
+use super::counted::{How, note};
+
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
-    };
+    pub(crate) use std::sync::atomic::{Ordering, compiler_fence, fence};
+
+    #[cfg(test)]
+    pub(crate) use crate::sync::counted::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64};
+    #[cfg(not(test))]
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64};
 }
 
 /// A lock without poisoning, one word large.
@@ -23,11 +29,15 @@ impl<T> Mutex<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        #[cfg(test)]
+        note(How::Lock, self);
         self.0.lock()
     }
 
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        #[cfg(test)]
+        note(How::Lock, self);
         self.0.try_lock()
     }
 }
