@@ -147,8 +147,8 @@ impl Policy {
         known.n_inserts = known.n_inserts.saturating_add(1);
         known.watch_ghosts(ticks);
         let key = Key::of_hash(hash);
-        let class = known.class_of_new(key, ticks, spice);
-        known.sketch.add(key);
+        let count = known.sketch.add(key);
+        let class = known.class_of_new(key, count, ticks, spice);
         Meta::new(now, class, size)
     }
 
@@ -340,7 +340,7 @@ impl Known {
     }
 
     /// The class of a key that was absent, from what ghosts and sketch know; what the ghosts know is learned.
-    fn class_of_new(&mut self, key: Key, ticks: u64, spice: u32) -> Class {
+    fn class_of_new(&mut self, key: Key, count: u32, ticks: u64, spice: u32) -> Class {
         let place = self.ghosts.place(key);
         if let Some(ghost) = self.ghosts.take(place, ticks) {
             self.learner.reused(ghost.class, ghost.age, 1.0);
@@ -351,16 +351,17 @@ impl Known {
             self.learner
                 .reused(ghost.class, ghost.age, (1u32 << self.long_rate_bits) as f32);
         }
-        Class::new(self.step_of_new(key), 0)
+        Class::new(step_of(count), 0)
     }
+}
 
-    fn step_of_new(&self, key: Key) -> u32 {
-        match self.sketch.count(key) {
-            count @ 0..=2 => count,
-            3..=4 => 3,
-            5..=8 => 4,
-            _ => 5,
-        }
+/// The frequency step of a key that was counted so often.
+fn step_of(count: u32) -> u32 {
+    match count {
+        0..=2 => count,
+        3..=4 => 3,
+        5..=8 => 4,
+        _ => 5,
     }
 }
 

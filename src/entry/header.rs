@@ -178,6 +178,7 @@ pub(super) fn block_layout<V: Stored + ?Sized>(
 
 /// What the allocator takes from the system for a block of this size: rounded up to 16 with 8 bytes of its own, as
 /// glibc's does; 32 at least.
+#[inline]
 pub(crate) fn allocated_bytes(size: usize) -> u64 {
     ((size as u64 + 8 + 15) & !15).max(32)
 }

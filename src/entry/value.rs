@@ -167,6 +167,7 @@ unsafe impl<T: Send + Sync + 'static> Source<T> for T {
 ///
 /// # Safety
 /// `at` has room for `len` bytes.
+#[inline]
 unsafe fn copy(bytes: &[u8], at: *mut u8, len: usize) {
     let n = bytes.len().min(len);
     // SAFETY: `n <= len` bytes of room, and the block is fresh, so nothing overlaps.

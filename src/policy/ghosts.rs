@@ -114,9 +114,15 @@ impl Ghosts {
     /// Takes out the record at `place`.
     pub(super) fn take(&mut self, place: Place, ticks: u64) -> Option<Ghost> {
         let set = self.sets.get_mut(place.set)?;
-        let way = set
-            .iter()
-            .position(|&word| Record(word).print() == place.print)?;
+        // All ways at once, which takes a few instructions where one after the other takes a hundred.
+        let mut hits = 0u32;
+        for (way, &word) in set.iter().enumerate() {
+            hits |= u32::from(Record(word).print() == place.print) << way;
+        }
+        if hits == 0 {
+            return None;
+        }
+        let way = hits.trailing_zeros() as usize;
         let ghost = Record(set[way]).ghost(ticks);
         remove(set, way);
         Some(ghost)

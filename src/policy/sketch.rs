@@ -61,12 +61,13 @@ impl Sketch {
             .min()
             .unwrap_or(0)
     }
-    /// Counts the key once more.
-    pub(super) fn add(&mut self, key: Key) {
-        let least = u64::from(self.count(key));
+    /// Counts the key once more; about how often it was counted before.
+    pub(super) fn add(&mut self, key: Key) -> u32 {
+        let count = self.count(key);
+        let least = u64::from(count);
         let (idx, probes) = self.word(key);
         let Some(word) = self.words.get_mut(idx) else {
-            return;
+            return 0;
         };
         if least < COUNT_MAX {
             for i in 0..SKETCH_PROBES {
@@ -76,6 +77,7 @@ impl Sketch {
             }
         }
         self.age();
+        count
     }
     fn age(&mut self) {
         if self.wait >= 256 {
@@ -84,6 +86,9 @@ impl Sketch {
         }
         self.wait += self.interval;
         self.words[self.cursor] = self.words[self.cursor] >> 1 & 0x7777_7777_7777_7777;
-        self.cursor = (self.cursor + 1) % self.words.len();
+        self.cursor += 1;
+        if self.cursor == self.words.len() {
+            self.cursor = 0;
+        }
     }
 }
