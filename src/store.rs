@@ -13,6 +13,7 @@ mod read;
 mod reservation;
 mod room;
 mod search;
+mod tell;
 mod typed;
 mod works;
 
@@ -33,10 +34,10 @@ use crate::table::{Cursor, Shared};
 use crate::tally::{self, Tally};
 
 pub use free::Maintained;
-pub(crate) use free::is_telling;
 pub(crate) use members::MemberWalk;
 pub(crate) use read::{Counting, Missed};
 pub(crate) use room::Placed;
+pub(crate) use tell::is_telling;
 pub(crate) use typed::{TypedListener, TypedStore};
 
 /// Lost races after which a look-up takes the lock.

@@ -60,6 +60,8 @@ const EVICT_PER_HOLD: usize = 64;
 const SHRINK_PER_WRITE: usize = 4;
 /// Unlinked blocks that are looked at together at the latest.
 const BATCH: usize = 256;
+/// Of those, how many a call frees that does something else: each is a few lines of memory that nobody has touched for long.
+pub(crate) const FREE_PER_CALL: usize = 64;
 /// Writes from one look at the readers' notes to the next: a ring holds more than they leave meanwhile.
 const NOTES_EVERY: u64 = 4;
 /// What the policy takes however few entries there are; a cache's fixed part isn't charged.
@@ -317,33 +319,39 @@ impl Stripe {
             .collect(cursor, &|block| env.hash_of(block), out)
     }
 
-    /// Whether enough waits to be freed for a look at the hazards.
+    /// Whether something can be freed, or enough waits for a look at the hazards.
     #[inline]
     pub(crate) fn has_batch(&self) -> bool {
-        self.pending.blocks.len() >= BATCH || self.bytes.wants_look()
+        let is_due = self.pending.blocks.len() >= BATCH || self.bytes.wants_look();
+        is_due || !self.pending.cleared.is_empty()
     }
 
-    /// What waits to be freed, if it is enough, or `at_once`.
+    /// What is to be freed next: what needs no look, in pieces; then what waits for one, if it is enough. All of it `at_once`.
     pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
-        let due = at_once || self.has_batch();
-        (due && !self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
+        if self.pending.is_empty() || !(at_once || self.has_batch()) {
+            return None;
+        }
+        let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
+        if at_once || self.pending.cleared.is_empty() {
+            return Some(std::mem::take(&mut self.pending));
+        }
+        let cleared = self.pending.cleared.split_off(n_later);
+        Some(Batch {
+            cleared,
+            ..Batch::default()
+        })
     }
 
-    /// Settles a batch: `freed` bytes are gone, `kept` ones wait for the next blocks, and `stuck` is still named by readers.
-    pub(crate) fn settle(&mut self, env: &Env<'_>, freed: u64, kept: u64, stuck: Batch) {
-        let stuck_bytes = stuck
-            .blocks
-            .iter()
-            .map(|block| cost(block.as_ref()))
-            .sum::<u64>()
-            + stuck
-                .segments
-                .iter()
-                .map(RetiredSegment::bytes)
-                .sum::<u64>();
+    /// Settles a batch: `freed` bytes are gone, `kept` ones wait for the next blocks, and what is `left` is still named by readers, or
+    /// cleared and not freed yet.
+    pub(crate) fn settle(&mut self, env: &Env<'_>, freed: u64, kept: u64, left: Batch) {
+        let blocks = left.blocks.iter().map(|block| cost(block.as_ref()));
+        let segments = left.segments.iter().map(RetiredSegment::bytes);
+        let stuck_bytes = blocks.sum::<u64>() + segments.sum::<u64>();
         self.bytes.settle(freed, stuck_bytes, kept);
-        self.pending.blocks.extend(stuck.blocks);
-        self.pending.segments.extend(stuck.segments);
+        self.pending.blocks.extend(left.blocks);
+        self.pending.segments.extend(left.segments);
+        self.pending.cleared.extend(left.cleared);
         self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
     }
 
@@ -370,13 +378,8 @@ impl Stripe {
 
     /// Everything that is linked or waits, at the end of the cache; and what the listener has not heard of.
     pub(crate) fn drain(&mut self, shared: &Shared) -> (Batch, VecDeque<(Block, RemovalCause)>) {
-        let mut blocks = std::mem::take(&mut self.pending.blocks);
-        self.table.writer(shared).drain(&mut blocks);
-        let batch = Batch {
-            blocks,
-            segments: std::mem::take(&mut self.pending.segments),
-            lives: std::mem::take(&mut self.pending.lives),
-        };
+        let mut batch = std::mem::take(&mut self.pending);
+        self.table.writer(shared).drain(&mut batch.blocks);
         (batch, std::mem::take(&mut self.told))
     }
 }

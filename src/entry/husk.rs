@@ -2,7 +2,7 @@
 //!
 //! # Idea         a cache that is full frees a block for each that it allocates; most have one size, and what was freed a moment
 //!   ago is still in the processor's caches, so a stripe keeps a few husks instead of asking the allocator twice
-//! # Costs        push, pop: O(1); a list takes no memory of its own, since its links lie in the husks
+//! # Costs        push, pop, append: O(1); a list takes no memory of its own, since its links lie in the husks
 //! # Invariants   H1 a husk owns its memory alone; H2 a husk in a list begins with a [`Link`], written by `push`
 //! # Not here     how many are kept, and what they're charged
 
@@ -78,6 +78,8 @@ struct Link {
 #[derive(Debug, Default)]
 pub(crate) struct Husks {
     head: Option<NonNull<Link>>,
+    /// The last one, if there is any.
+    tail: Option<NonNull<Link>>,
     len: usize,
     bytes: u64,
 }
@@ -103,7 +105,20 @@ impl Husks {
         // SAFETY: owned memory, aligned to 16, of a header's size at least, which a link doesn't exceed.
         unsafe { at.write(Link { next, layout }) };
         self.head = Some(at);
+        self.tail = self.tail.or(Some(at));
         self.len += 1;
+    }
+
+    /// Puts all of `others` first.
+    pub(crate) fn append(&mut self, others: Husks) {
+        let others = ManuallyDrop::new(others);
+        let Some(tail) = others.tail else { return };
+        // SAFETY: H2; the others are owned here, and their list ends in a link that was written by `push`.
+        unsafe { (*tail.as_ptr()).next = self.head };
+        self.head = others.head;
+        self.tail = self.tail.or(others.tail);
+        self.len += others.len;
+        self.bytes += others.bytes;
     }
 
     pub(crate) fn pop(&mut self) -> Option<Husk> {
@@ -111,6 +126,9 @@ impl Husks {
         // SAFETY: H2; the list owns what it links to.
         let Link { next, layout } = unsafe { at.read() };
         self.head = next;
+        if next.is_none() {
+            self.tail = None;
+        }
         self.len -= 1;
         if let Some(next) = next {
             // It is written next, in a moment, and the list is longer than the processor's nearest caches.

@@ -2,24 +2,22 @@
 
 use std::cell::Cell as ThreadCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 
+use super::tell::Telling;
 use super::{Cell, Store};
 use crate::entry::{Block, Husk, Husks};
 use crate::error::BuildError;
 use crate::reclaim::DOMAIN;
 use crate::shares::{PoolId, ShareError};
-use crate::stripe::{Batch, Stripe, cost};
+use crate::stripe::{Batch, FREE_PER_CALL, Stripe, cost};
 use crate::sync::atomic::Ordering;
 use crate::sync::prefetch;
 
-/// Values that one call tells the listener of, at most.
-const TELL_PER_CALL: usize = 64;
 /// Steps of maintenance in one hold of a lock.
 const STEPS_PER_HOLD: usize = 16;
 /// Blocks that are asked for before it's their turn to be freed.
 const LOOK_AHEAD: usize = 6;
-/// Husks that are kept of one batch.
+/// Husks that a stripe keeps.
 const HUSKS_MAX: usize = 256;
 /// ... and at most this part of the stripe's allowance for garbage.
 const HUSK_SHARE: u64 = 4;
@@ -35,35 +33,15 @@ pub struct Maintained {
 }
 
 thread_local! {
-    /// The store whose listener this thread is inside of; it neither tells for that store nor waits for any turn.
-    static TELLING: ThreadCell<*const Store> = const { ThreadCell::new(ptr::null()) };
     /// Batches that this thread is freeing; more than one where a value's drop calls a cache.
     static FREEING: ThreadCell<u32> = const { ThreadCell::new(0) };
-}
-
-/// Whether this thread is inside a listener, of any store: then it waits for nobody who may wait for the listener's turn.
-pub(crate) fn is_telling() -> bool {
-    !TELLING.get().is_null()
-}
-
-/// Notes that this thread is inside a listener, until it is dropped.
-struct Telling(*const Store);
-
-impl Telling {
-    fn of(store: &Store) -> Telling {
-        Telling(TELLING.replace(store))
-    }
-}
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        TELLING.set(self.0);
-    }
 }
 
 /// A batch on its way from a stripe to the allocator.
 pub(super) struct Flight<'c> {
     batch: Batch,
+    /// Blocks that are freed now; the others wait for the next calls.
+    free_max: usize,
     in_flight: InFlight<'c>,
 }
 
@@ -104,78 +82,98 @@ impl Store {
     ) -> Option<Flight<'c>> {
         stripe.take_batch(at_once).map(|batch| Flight {
             batch,
+            free_max: if at_once { usize::MAX } else { FREE_PER_CALL },
             in_flight: InFlight::of(cell),
         })
     }
 
-    /// Frees what no reader names. Whether anything was freed.
+    /// Frees what no reader names, as much of it as the flight may. Whether anything was freed.
     pub(super) fn reclaim(&self, cell: &Cell, flight: Flight<'_>) -> bool {
-        let Flight { batch, in_flight } = flight;
+        let Flight {
+            batch,
+            free_max,
+            in_flight,
+        } = flight;
         drop(batch.lives);
-        let named = DOMAIN.look();
-        let mut stuck = Batch::default();
-        let mut husks = Husks::default();
-        let husks_bytes_max = self.bytes.allowance() / HUSK_SHARE;
+        let mut left = Batch {
+            cleared: batch.cleared,
+            ..Batch::default()
+        };
         let mut freed = 0;
-        let mut blocks = batch.blocks.into_iter();
-        while let Some(block) = blocks.next() {
-            if let Some(ahead) = blocks.as_slice().get(LOOK_AHEAD) {
-                prefetch(ahead.as_ref().as_ptr());
+        if !batch.blocks.is_empty() || !batch.segments.is_empty() {
+            let named = DOMAIN.look();
+            let is_named = |pointer: *mut u8| named.as_ref().is_none_or(|named| named.has(pointer));
+            for block in batch.blocks {
+                if is_named(block.as_ref().as_ptr().cast()) {
+                    left.blocks.push(block);
+                } else {
+                    left.cleared.push(block);
+                }
             }
-            if named
-                .as_ref()
-                .is_none_or(|named| named.has(block.as_ref().as_ptr()))
-            {
-                stuck.blocks.push(block);
-            } else {
-                freed += cost(block.as_ref());
-                if let Some(husk) = self.release_quietly(block)
-                    && !self.is_large(husk.bytes())
-                    && husks.len() < HUSKS_MAX
-                    && husks.bytes() + husk.bytes() <= husks_bytes_max
-                {
-                    husks.push(husk);
+            for segment in batch.segments {
+                if is_named(segment.as_ptr().cast()) {
+                    left.segments.push(segment);
+                } else {
+                    freed += segment.bytes();
+                    // SAFETY: retired before the look above, which didn't name it.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        segment.free();
+                    }
                 }
             }
         }
-        for segment in batch.segments {
-            if named
-                .as_ref()
-                .is_none_or(|named| named.has(segment.as_ptr()))
-            {
-                stuck.segments.push(segment);
-            } else {
-                freed += segment.bytes();
-                // SAFETY: retired before the look above, which didn't name it.
-                #[allow(unsafe_code)]
-                unsafe {
-                    segment.free();
-                }
-            }
-        }
+        let n_later = left.cleared.len().saturating_sub(free_max);
+        let (husks, freed_blocks) = self.release_all(left.cleared.split_off(n_later));
+        freed += freed_blocks;
         let mut stripe = cell.back.lock();
         let kept = husks.bytes();
-        stripe.settle(&self.env(cell), freed - kept, kept, stuck);
-        let declined = self.keep(cell, husks, husks_bytes_max);
+        stripe.settle(&self.env(cell), freed - kept, kept, left);
+        let declined = self.keep(cell, husks);
         drop(stripe);
         drop(in_flight);
         self.end_husks(cell, declined);
         freed > 0
     }
 
+    /// Ends the cache's counts of blocks that no reader names; memory that may be kept, and what they were charged.
+    fn release_all(&self, blocks: Vec<Block>) -> (Husks, u64) {
+        let mut husks = Husks::default();
+        let husks_bytes_max = self.husks_bytes_max();
+        let mut freed = 0;
+        let mut blocks = blocks.into_iter();
+        while let Some(block) = blocks.next() {
+            if let Some(ahead) = blocks.as_slice().get(LOOK_AHEAD) {
+                prefetch(ahead.as_ref().as_ptr());
+            }
+            freed += cost(block.as_ref());
+            if let Some(husk) = self.release_quietly(block)
+                && !self.is_large(husk.bytes())
+                && husks.len() < HUSKS_MAX
+                && husks.bytes() + husk.bytes() <= husks_bytes_max
+            {
+                husks.push(husk);
+            }
+        }
+        (husks, freed)
+    }
+
+    fn husks_bytes_max(&self) -> u64 {
+        self.bytes.allowance() / HUSK_SHARE
+    }
+
     /// Keeps memory for the stripe's next blocks, as far as it may; gives back what isn't kept, still charged. Under the stripe's
     /// lock, so that nobody uses what isn't accounted for.
-    fn keep(&self, cell: &Cell, mut husks: Husks, bytes_max: u64) -> Husks {
+    fn keep(&self, cell: &Cell, husks: Husks) -> Husks {
         let mut kept = cell.husks.lock();
-        if kept.len() > HUSKS_MAX / 2 || kept.bytes() + husks.bytes() > bytes_max {
+        if kept.len() + husks.len() > HUSKS_MAX
+            || kept.bytes() + husks.bytes() > self.husks_bytes_max()
+        {
             return husks;
         }
-        while let Some(husk) = kept.pop() {
-            husks.push(husk);
-        }
-        std::mem::swap(&mut *kept, &mut husks);
+        kept.append(husks);
         cell.has_husks.store(kept.len() > 0, Ordering::Relaxed);
-        husks
+        Husks::default()
     }
 
     /// Frees memory that was kept; its charge ends afterwards.
@@ -205,7 +203,7 @@ impl Store {
     }
 
     /// Runs user code whose panic must not reach the caller, who has nothing to do with it.
-    fn contain<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+    pub(super) fn contain<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         match catch_unwind(AssertUnwindSafe(f)) {
             Ok(answer) => Some(answer),
             Err(payload) => {
@@ -213,55 +211,6 @@ impl Store {
                 std::mem::forget(payload);
                 self.panics.fetch_add(1, Ordering::Relaxed);
                 None
-            }
-        }
-    }
-
-    /// Tells the listener what left a stripe, in order; one thread at a time. With `waits`, for its turn.
-    pub(super) fn tell(&self, cell: &Cell, waits: bool) {
-        let Some(listener) = &self.listener else {
-            return;
-        };
-        let inside = TELLING.get();
-        if ptr::eq(inside, self) {
-            return;
-        }
-        let waits = waits && inside.is_null();
-        let mut told = 0;
-        while told < TELL_PER_CALL {
-            let Some(turn) = (if waits {
-                Some(cell.telling.lock())
-            } else {
-                cell.telling.try_lock()
-            }) else {
-                return;
-            };
-            while told < TELL_PER_CALL {
-                let values = cell.back.lock().next_told(TELL_PER_CALL);
-                if values.is_empty() {
-                    break;
-                }
-                told += values.len();
-                let telling = Telling::of(self);
-                for (block, cause) in &values {
-                    self.contain(|| {
-                        listener(block.as_ref(), self.last_left(block.as_ref()), *cause)
-                    });
-                }
-                drop(telling);
-                cell.back
-                    .lock()
-                    .was_told(values.into_iter().map(|(block, _)| block));
-            }
-            drop(turn);
-            // Values are dropped after the turn is over: their own code may come here again.
-            let batch = self.take_batch(cell, &mut cell.back.lock(), false);
-            if let Some(batch) = batch {
-                self.reclaim(cell, batch);
-            }
-            // What came between the last look and the end of the turn was refused a turn of its own.
-            if !cell.back.lock().has_told() {
-                return;
             }
         }
     }
@@ -377,7 +326,7 @@ impl Drop for Store {
                 }
                 self.release_quietly(block);
             }
-            for block in batch.blocks {
+            for block in batch.blocks.into_iter().chain(batch.cleared) {
                 self.release_quietly(block);
             }
             for segment in batch.segments {

@@ -49,6 +49,8 @@ impl Env<'_> {
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) blocks: Vec<Block>,
+    /// Those that no reader names, nor can: they have only to be freed.
+    pub(crate) cleared: Vec<Block>,
     pub(crate) segments: Vec<RetiredSegment>,
     /// Of scopes that have no more entries here; their end takes a lock of the registry's.
     pub(crate) lives: Vec<Arc<Generation>>,
@@ -56,7 +58,10 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.segments.is_empty() && self.lives.is_empty()
+        self.blocks.is_empty()
+            && self.cleared.is_empty()
+            && self.segments.is_empty()
+            && self.lives.is_empty()
     }
 }
 
