@@ -39,6 +39,9 @@ struct Options {
     /// Stripes of each cache
     #[arg(long, default_value = "1")]
     stripes: NonZeroUsize,
+    /// As many stripes as a cache of its size has if nothing is said
+    #[arg(long, conflicts_with = "stripes")]
+    default_stripes: bool,
     /// Threads that share a trace, request by request
     #[arg(long, default_value = "1")]
     threads: NonZeroUsize,
@@ -70,12 +73,15 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         return Err(format!("there is no trace in {}", options.traces.display()).into());
     }
     let settings = Settings {
-        n_stripes: options.stripes.get(),
+        n_stripes: (!options.default_stripes).then_some(options.stripes.get()),
         n_threads: options.threads.get(),
     };
     println!(
         "stripes {}, threads {}, first {REQUESTS_MAX} requests a trace",
-        settings.n_stripes, settings.n_threads
+        settings
+            .n_stripes
+            .map_or("by default".to_owned(), |n| n.to_string()),
+        settings.n_threads
     );
     let mut points = Vec::new();
     for path in &traces {

@@ -24,7 +24,8 @@ pub(crate) enum Mode {
 /// How every point is run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    pub(crate) n_stripes: usize,
+    /// As a cache has them by default, if not given.
+    pub(crate) n_stripes: Option<usize>,
     pub(crate) n_threads: usize,
 }
 
@@ -58,9 +59,10 @@ impl Point {
         columns: &hrt::Columns,
         settings: Settings,
     ) -> Result<Point, RunError> {
-        let builder = Cache::<u32>::builder()
-            .stripes(settings.n_stripes)
-            .clock(ManualClock::new());
+        let mut builder = Cache::<u32>::builder().clock(ManualClock::new());
+        if let Some(n_stripes) = settings.n_stripes {
+            builder = builder.stripes(n_stripes);
+        }
         let builder = match self.mode {
             Mode::Count => builder.max_entries(self.capacity),
             Mode::Bytes => builder
@@ -254,7 +256,7 @@ mod tests {
             .run(
                 &columns,
                 Settings {
-                    n_stripes: 1,
+                    n_stripes: Some(1),
                     n_threads: 1,
                 },
             )
@@ -265,7 +267,7 @@ mod tests {
             .run(
                 &columns,
                 Settings {
-                    n_stripes: 4,
+                    n_stripes: None,
                     n_threads: 3,
                 },
             )
@@ -287,7 +289,7 @@ mod tests {
                 .run(
                     &columns,
                     Settings {
-                        n_stripes: 1,
+                        n_stripes: Some(1),
                         n_threads: 1,
                     },
                 )
