@@ -1,7 +1,7 @@
 //! Keys and streams of keys.
 //!
 //! # Idea         a key is 32 bytes that look like a path; streams are drawn before anything is timed, from fixed seeds
-//! # Costs        32 bytes a key of a stream, read in order, so that the prefetcher hides it
+//! # Costs        at most 32 bytes a key of a stream, read in order, so that the prefetcher hides it
 //! # Invariants   KS1 `key(i)` and `key(j)` differ if `i` and `j` do
 //! # Not here     what is done with them
 
@@ -21,6 +21,9 @@ pub const VALUE_BYTES: usize = 64;
 /// The value that is stored under every key; what is read of it is its first byte.
 pub const VALUE: [u8; VALUE_BYTES] = [1; VALUE_BYTES];
 
+/// Fresh keys have indices from here on, which no other stream has.
+pub const FRESH_FIRST: u64 = 1 << 40;
+
 /// The skew of the streams that are skewed.
 const ZIPF_EXPONENT: f64 = 0.99;
 
@@ -34,31 +37,26 @@ pub fn key(idx: u64) -> Key {
     key
 }
 
-/// The keys of these indices, in order.
-pub fn run(first: u64, n_keys: usize) -> Vec<Key> {
-    (first..first + n_keys as u64).map(key).collect()
-}
-
-/// A skewed stream over the keys below `n_keys`; the low indices are the frequent ones.
-pub fn zipf(n_keys: usize, len: usize, seed: u64) -> Vec<Key> {
+/// Indices below `n_keys` with a skew; the low ones are the frequent ones.
+pub fn zipf(n_keys: usize, len: usize, seed: u64) -> Vec<u64> {
     let mut random = SmallRng::seed_from_u64(seed);
     let zipf =
         Zipf::new(n_keys as f64, ZIPF_EXPONENT).expect("a skew above zero over at least one key");
     (0..len)
-        .map(|_| key(zipf.sample(&mut random) as u64 - 1))
+        .map(|_| zipf.sample(&mut random) as u64 - 1)
         .collect()
 }
 
-/// A stream over the keys below `n_keys`, all of them equally often.
-pub fn uniform(n_keys: usize, len: usize, seed: u64) -> Vec<Key> {
+/// Indices below `n_keys`, all of them equally often.
+pub fn uniform(n_keys: usize, len: usize, seed: u64) -> Vec<u64> {
     let mut random = SmallRng::seed_from_u64(seed);
     (0..len)
-        .map(|_| key(random.random_range(0..n_keys as u64)))
+        .map(|_| random.random_range(0..n_keys as u64))
         .collect()
 }
 
 /// The finalizer of splitmix64 (Steele, Lea, Flood, OOPSLA 2014): a bijection of 64 bits.
-fn mix(idx: u64) -> u64 {
+pub fn mix(idx: u64) -> u64 {
     let mut bits = idx.wrapping_add(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

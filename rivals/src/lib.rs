@@ -6,10 +6,15 @@
 //!   the next key of a prepared stream and one byte of each value that is found; R3 a row that is lost is printed as such
 //! # Not here     benches of the engine alone, hit ratios on traces
 
+pub mod alone;
 pub mod contender;
 pub mod counting;
+pub mod judge;
 pub mod keys;
+pub mod kind;
+pub mod latency;
 pub mod measure;
+pub mod report;
 pub mod rows;
-pub mod table;
+pub mod threads;
 pub mod time;

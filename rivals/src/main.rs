@@ -1,37 +1,161 @@
-//! The table of speed: `cargo run --release -p rivals -- [--quick] [--only PART-OF-A-ROW'S-NAME]`.
+//! The judge: `cargo run --release -p rivals -- [--quick] [--only TEXT]`.
 //!
-//! # Idea         all contenders in one process, turn by turn; see `rows`
-//! # Costs        `--quick`: below 90 s; the whole: some minutes, and 3 GiB
+//! # Idea         every row of the design's table of goals, all contenders in one run; see `rows`
+//! # Costs        `--quick`: below 90 s; the whole: some half an hour, and 6 GiB
 //! # Invariants   the last line is `rows lost: N of M`
-//! # Not here     memory, instructions, bounds and expiry: binaries `memory`, `count-all`, `bound`, `expiry` of this package
+//! # Not here     what a row is
 
+use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rivals::rows::{self, Scale};
-use rivals::table::print_verdict;
+use clap::{Parser, Subcommand};
+use rivals::report::Report;
+use rivals::rows::{self, Case, Scale, Wish};
+
+/// larder and its peers in one run; what is lost is named first, and counted last
+#[derive(Debug, Parser)]
+#[command(name = "rivals", args_conflicts_with_subcommands = true)]
+struct Options {
+    /// A first look: smaller caches, fewer rounds, without traces
+    #[arg(long)]
+    quick: bool,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+    /// Writes everything that was measured
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Writes the tables; in a page with marks, between them
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Draws the pictures
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+    /// The folder of traces; beside the repository if not given
+    #[arg(long, value_name = "DIR")]
+    traces: Option<PathBuf>,
+    #[command(subcommand)]
+    child: Option<Child>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Child {
+    /// One case so many times, in a process under callgrind
+    #[command(hide = true)]
+    Count {
+        contender: String,
+        case: Case,
+        n_ops: usize,
+        n_most: usize,
+    },
+}
 
 fn main() -> ExitCode {
-    let mut scale = Scale::FULL;
-    let mut filter = String::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--quick" => scale = Scale::QUICK,
-            "--only" => filter = arguments.next().unwrap_or_default(),
-            _ => {
-                eprintln!("usage: rivals [--quick] [--only PART-OF-A-ROW'S-NAME]");
-                return ExitCode::FAILURE;
-            }
+    let options = Options::parse();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rivals: {error}");
+            ExitCode::FAILURE
         }
     }
-    println!(
-        "32-byte keys, 64-byte values, ahash, {} keys, zipf 0.99; {} rounds of {} operations a thread.\n\
-         Bounds are counts of entries (quick_cache: every entry of weight one; scc's cache: the next power of two).\n\
-         One thread: processor time. Two: real time, as one thread sees it. Ratios: median of the rounds' ratios.\n\
-         Spread: between the quarter points, of the median.",
-        scale.n_keys, scale.n_rounds, scale.n_ops
-    );
-    let rows = rows::run(&scale, &filter);
-    print_verdict(&rows);
-    ExitCode::SUCCESS
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(Child::Count {
+        contender,
+        case,
+        n_ops,
+        n_most,
+    }) = &options.child
+    {
+        match rows::count_case(contender, *case, *n_ops, *n_most)? {}
+    }
+    let wish = Wish {
+        scale: if options.quick {
+            Scale::QUICK
+        } else {
+            Scale::FULL
+        },
+        only: options.only.clone(),
+        traces: options.traces.clone(),
+    };
+    let rows = rows::run(&wish);
+    if rows.is_empty() {
+        return Err(format!("no row's name contains {:?}", options.only).into());
+    }
+    let report = Report::new(command(options), rows);
+    if let Some(path) = &options.json {
+        report.write_json(path)?;
+    }
+    if let Some(path) = &options.markdown {
+        report.write_markdown(path)?;
+    }
+    if let Some(folder) = &options.plots {
+        report.write_pictures(folder)?;
+    }
+    // Last, so that its last line is the last of all.
+    print!("{}", report.text());
+    Ok(())
+}
+
+/// What to type for the same rows.
+fn command(options: &Options) -> String {
+    let mut command = "cargo run --release -p rivals".to_owned();
+    if options.quick || !options.only.is_empty() {
+        command.push_str(" --");
+    }
+    if options.quick {
+        command.push_str(" --quick");
+    }
+    if !options.only.is_empty() {
+        command.push_str(&format!(" --only {:?}", options.only));
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn options_are_checked() {
+        let options = parsed("rivals --quick --only churn --json a.json").unwrap();
+        assert_eq!(
+            command(&options),
+            "cargo run --release -p rivals -- --quick --only \"churn\""
+        );
+        assert_eq!(options.json, Some(PathBuf::from("a.json")));
+        assert_eq!(
+            command(&parsed("rivals").unwrap()),
+            "cargo run --release -p rivals"
+        );
+        for line in [
+            "rivals --quik",
+            "rivals churn",
+            "rivals --only",
+            "rivals count larder get many 10",
+            "rivals count larder nothing 10 20",
+            "rivals --quick count larder get 10 20",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_child_of_callgrind_is_understood() {
+        let options = parsed("rivals count larder schedule 10 20").unwrap();
+        assert!(matches!(
+            options.child,
+            Some(Child::Count {
+                case: Case::Schedule,
+                ..
+            })
+        ));
+    }
 }

@@ -1,18 +1,23 @@
 //! The rows: which questions are asked of whom.
 //!
-//! # Idea         rows that can share filled caches form a group; a group is set up when the first of its rows is wanted, and dropped
-//!   before the next group
-//! # Costs        filling: a million entries a contender in the first group and the last
-//! # Invariants   RO1 a contender never runs twice in a row within a round's order: the order turns by one each round; RO2 the first
-//!   round of a row warms up and isn't counted
+//! # Idea         a part is what measures a few rows in its own way: caches that are raced here, processes that must be alone, callgrind,
+//!   traces. Each part gives rows of one form to the judge
+//! # Costs        those of the parts that are wanted
+//! # Invariants   RO1 a row that is wanted comes out, be it without figures; RO2 a part does nothing if none of its rows is wanted
 //! # Not here     judging, printing
 
+mod alone;
+mod fields;
 mod groups;
+mod hitratio;
+mod instructions;
+mod limiter;
 mod loading;
+mod race;
+mod timed;
+mod wheel;
 
-use crate::keys::{self, Key};
-use crate::measure::{Job, Subject};
-use crate::table::{Goal, Lane, Row};
+use crate::judge::{Goal, Limit, Row};
 
 /// How much is done.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +30,26 @@ pub struct Scale {
     pub n_churn: usize,
     /// Entries of a cache in the row of look-ups with deadlines.
     pub n_timed: usize,
-    /// Operations a thread and round.
+    /// Keys that are drawn from where values are large.
+    pub n_large: usize,
+    /// Operations a thread and round; above two threads, that of two together.
     pub n_ops: usize,
     /// Rounds that count.
     pub n_rounds: usize,
+    /// Maps of the floor: it takes part in rows of at most as many threads.
+    pub n_floors: usize,
+    /// Timers of the row about the longest tick.
+    pub n_timers: usize,
+    /// Operations of callgrind's shorter run.
+    pub n_counted: usize,
+    /// Entries of a cache whose memory is weighed.
+    pub n_weighed: usize,
+    /// Entries that are due at one moment.
+    pub n_due: usize,
+    /// Seconds of churn against each byte bound.
+    pub bound_s: u64,
+    /// Whether the traces are replayed, and callgrind and the allocator are asked about every peer.
+    pub is_whole: bool,
 }
 
 impl Scale {
@@ -38,166 +59,82 @@ impl Scale {
         n_evicting: 100_000,
         n_churn: 1_000_000,
         n_timed: 1_000_000,
+        n_large: 200_000,
         n_ops: 300_000,
         n_rounds: 9,
+        n_floors: 8,
+        n_timers: 1_000_000,
+        n_counted: 50_000,
+        n_weighed: 1_000_000,
+        n_due: 1_000_000,
+        bound_s: 60,
+        is_whole: true,
     };
     /// A first look in less than 90 s.
     pub const QUICK: Self = Self {
-        n_keys: 1_000_000,
-        n_evicting: 100_000,
-        n_churn: 250_000,
-        n_timed: 100_000,
-        n_ops: 50_000,
+        n_keys: 200_000,
+        n_evicting: 20_000,
+        n_churn: 50_000,
+        n_timed: 50_000,
+        n_large: 20_000,
+        n_ops: 15_000,
         n_rounds: 5,
+        n_floors: 2,
+        n_timers: 100_000,
+        n_counted: 10_000,
+        n_weighed: 100_000,
+        n_due: 100_000,
+        bound_s: 2,
+        is_whole: false,
     };
 }
 
-/// Which keys a lane is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Draw {
-    Zipf,
-    Uniform,
-    Hottest,
-    Fresh,
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// How much is done.
+    pub scale: Scale,
+    /// Only rows whose name contains this.
+    pub only: String,
+    /// Where the traces are; without a folder, their rows stay without figures.
+    pub traces: Option<std::path::PathBuf>,
 }
 
-/// A contender, set up.
-struct Entrant {
-    name: &'static str,
-    subject: Box<dyn Subject>,
+impl Wish {
+    /// Whether this row is wanted.
+    pub fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
+    }
 }
 
-/// A lane before it has run.
-struct LanePlan {
-    entrant: &'static str,
-    label: &'static str,
-    job: Job,
-    n_threads: usize,
-}
-
-/// A row before it has run.
-struct RowPlan {
-    name: &'static str,
-    draw: Draw,
-    lanes: Vec<LanePlan>,
-    /// The label of the lane that ratios are to.
-    unit: &'static str,
-    goal: Option<Goal>,
-}
-
-/// Rows over the same filled caches.
-struct Group {
-    /// Sets the contenders up and fills them.
-    field: fn(&Scale) -> Vec<Entrant>,
-    rows: Vec<RowPlan>,
-}
-
-/// Runs every row whose name contains `filter`, and prints each when it is done.
-pub fn run(scale: &Scale, filter: &str) -> Vec<Row> {
-    let mut streams = Streams::new(scale);
+/// Runs every row that is wanted, and tells of each that is done on the error output.
+pub fn run(wish: &Wish) -> Vec<Row> {
+    let parts = [
+        groups::run,
+        limiter::run,
+        wheel::run,
+        instructions::run,
+        alone::run,
+        hitratio::run,
+    ];
     let mut rows = Vec::new();
-    for mut group in groups::all() {
-        group.rows.retain(|row| row.name.contains(filter));
-        if group.rows.is_empty() {
-            continue;
-        }
-        let mut field = (group.field)(scale);
-        for plan in &group.rows {
-            let row = run_row(plan, &mut field, &mut streams, scale);
-            row.print();
-            rows.push(row);
-        }
+    for part in parts {
+        rows.extend(part(wish));
     }
     rows
 }
 
-fn run_row(plan: &RowPlan, field: &mut [Entrant], streams: &mut Streams, scale: &Scale) -> Row {
-    let n_lanes = plan.lanes.len();
-    let mut lanes: Vec<Lane> = plan
-        .lanes
-        .iter()
-        .map(|lane| Lane {
-            name: lane.label.to_owned(),
-            outcomes: Vec::new(),
-        })
-        .collect();
-    for round in 0..=scale.n_rounds {
-        let most_threads = plan
-            .lanes
-            .iter()
-            .map(|lane| lane.n_threads)
-            .max()
-            .unwrap_or(1);
-        let drawn = streams.draw(plan.draw, most_threads, scale.n_ops);
-        let drawn: Vec<&[Key]> = drawn.chunks(scale.n_ops).collect();
-        for turn in 0..n_lanes {
-            let idx = (turn + round) % n_lanes;
-            let lane = &plan.lanes[idx];
-            let entrant = field
-                .iter_mut()
-                .find(|entrant| entrant.name == lane.entrant);
-            let entrant = entrant.expect("a group's rows name its entrants");
-            let outcome = entrant.subject.run(lane.job, &drawn[..lane.n_threads]);
-            if round > 0 {
-                lanes[idx].outcomes.push(outcome);
-            }
-        }
-    }
-    let unit = plan.lanes.iter().position(|lane| lane.label == plan.unit);
-    Row {
-        name: plan.name,
-        lanes,
-        unit: unit.expect("a row's unit is one of its lanes"),
-        goal: plan.goal,
-    }
+/// A row is done: a line for whoever waits.
+fn tell(row: &Row) {
+    let figure = row
+        .figure()
+        .map_or(String::new(), |figure| format!(" {figure:.3}"));
+    eprintln!("{:<12} {}{figure}", row.verdict().word(), row.name);
 }
 
-/// Where keys are drawn from.
-struct Streams {
-    zipf: Vec<Key>,
-    uniform: Vec<Key>,
-    /// What is read next of the two.
-    at: usize,
-    /// The keys of this round, if they are made for it.
-    made: Vec<Key>,
-    fresh: u64,
+/// A goal of the design's table, as a ratio.
+const fn ratio_max(max: f64) -> Option<Goal> {
+    Some(Goal::table(Limit::RatioMax(max)))
 }
 
-impl Streams {
-    fn new(scale: &Scale) -> Self {
-        let len = scale.n_ops * 12;
-        Self {
-            zipf: keys::zipf(scale.n_keys, len, 1),
-            uniform: keys::uniform(scale.n_keys, len, 2),
-            at: 0,
-            made: Vec::new(),
-            fresh: FRESH_FIRST,
-        }
-    }
-
-    /// The next keys for this many threads, `n_ops` each, in one slice.
-    fn draw(&mut self, draw: Draw, n_threads: usize, n_ops: usize) -> &[Key] {
-        let n_keys = n_threads * n_ops;
-        if self.at + n_keys > self.zipf.len() {
-            self.at = 0;
-        }
-        let begin = self.at;
-        self.at += n_keys;
-        match draw {
-            Draw::Zipf => &self.zipf[begin..begin + n_keys],
-            Draw::Uniform => &self.uniform[begin..begin + n_keys],
-            Draw::Hottest => {
-                self.made = vec![keys::key(0); n_keys];
-                &self.made
-            }
-            Draw::Fresh => {
-                self.made = keys::run(self.fresh, n_keys);
-                self.fresh += n_keys as u64;
-                &self.made
-            }
-        }
-    }
-}
-
-/// Fresh keys have indices from here on, which no other stream has.
-const FRESH_FIRST: u64 = 1 << 40;
+pub use instructions::{Case, count_case};

@@ -15,26 +15,29 @@ use quick_cache::{OptionsBuilder, UnitWeighter};
 
 use super::{Contender, Larder};
 use crate::keys::{Key, VALUE};
+use crate::kind::Bytes;
 
 type Value = Arc<[u8]>;
 
 /// Larder, whose every job but an insert is a load.
 #[derive(Debug)]
-pub struct LarderLoads(pub Larder);
+pub struct LarderLoads(pub Larder<[u8]>);
 
-impl Contender for &LarderLoads {
+impl Contender<Bytes> for &LarderLoads {
     #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
+    fn get(&mut self, key: &Key) -> Option<u8> {
         let loaded: Result<_, LoadError<_, _>> =
-            self.0.0.get_or_insert_with(key, Ttl::DEFAULT, || VALUE);
+            self.0
+                .0
+                .get_or_insert_with(&key[..], Ttl::DEFAULT, || VALUE);
         Some(loaded.expect("an entry this small is never refused")[0])
     }
 
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
+    fn insert(&mut self, key: &Key, value: &[u8]) {
         (&mut &self.0).insert(key, value);
     }
 
-    fn remove(&mut self, key: &[u8]) {
+    fn remove(&mut self, key: &Key) {
         (&mut &self.0).remove(key);
     }
 
@@ -64,20 +67,20 @@ impl QuickLoads {
     }
 }
 
-impl Contender for &QuickLoads {
+impl Contender<Bytes> for &QuickLoads {
     #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
+    fn get(&mut self, key: &Key) -> Option<u8> {
         let load = || Ok::<Value, Infallible>(VALUE[..].into());
-        let Ok(value) = self.0.get_or_insert_with(&whole(key), load);
+        let Ok(value) = self.0.get_or_insert_with(key, load);
         Some(value[0])
     }
 
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        self.0.insert(whole(key), value.into());
+    fn insert(&mut self, key: &Key, value: &[u8]) {
+        self.0.insert(*key, value.into());
     }
 
-    fn remove(&mut self, key: &[u8]) {
-        self.0.remove(&whole(key));
+    fn remove(&mut self, key: &Key) {
+        self.0.remove(key);
     }
 
     fn settled_len(&mut self) -> usize {
@@ -97,29 +100,23 @@ impl MokaLoads {
     }
 }
 
-impl Contender for &MokaLoads {
+impl Contender<Bytes> for &MokaLoads {
     #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        let value = self.0.get_with_by_ref(&whole(key), || VALUE[..].into());
+    fn get(&mut self, key: &Key) -> Option<u8> {
+        let value = self.0.get_with_by_ref(key, || VALUE[..].into());
         Some(value[0])
     }
 
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        self.0.insert(whole(key), value.into());
+    fn insert(&mut self, key: &Key, value: &[u8]) {
+        self.0.insert(*key, value.into());
     }
 
-    fn remove(&mut self, key: &[u8]) {
-        self.0.invalidate(&whole(key));
+    fn remove(&mut self, key: &Key) {
+        self.0.invalidate(key);
     }
 
     fn settled_len(&mut self) -> usize {
         self.0.run_pending_tasks();
         self.0.entry_count() as usize
     }
-}
-
-#[inline]
-fn whole(key: &[u8]) -> Key {
-    key.try_into()
-        .expect("every key of a stream has one length")
 }

@@ -1,62 +1,30 @@
-//! The peers and the floor as contenders.
+//! quick_cache, moka and mini-moka as contenders.
 //!
 //! # Idea         each as its own documentation sets it up for a bound on entries; where a choice is open, the faster one
 //! # Costs        none
 //! # Invariants   none
-//! # Not here     larder
+//! # Not here     larder; other bounded peers; maps without a bound
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ahash::RandomState;
+use mini_moka::sync::ConcurrentCacheExt;
 use quick_cache::sync::DefaultLifecycle;
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
 use super::Contender;
+use crate::kind::Kind;
 use crate::time::now;
 
-type OwnedKey = Box<[u8]>;
-type Value = Arc<[u8]>;
+type Quick<T, V> = quick_cache::sync::Cache<<T as Kind>::Owned, V, UnitWeighter, RandomState>;
 
-/// A map that one thread has for itself: what no cache can be expected to beat, with neither bound nor order.
-#[derive(Debug, Default)]
-pub struct Floor(hashbrown::HashMap<OwnedKey, Value, RandomState>);
-
-impl Contender for &mut Floor {
-    #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        self.0.get(key).map(|value| Arc::clone(value)[0])
-    }
-
-    #[inline]
-    fn read(&mut self, key: &[u8]) -> Option<u8> {
-        self.0.get(key).map(|value| value[0])
-    }
-
-    #[inline]
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        self.0.insert(key.into(), value.into());
-    }
-
-    #[inline]
-    fn remove(&mut self, key: &[u8]) {
-        self.0.remove(key);
-    }
-
-    fn settled_len(&mut self) -> usize {
-        self.0.len()
-    }
-}
-
-type Quick<V> = quick_cache::sync::Cache<OwnedKey, V, UnitWeighter, RandomState>;
-
-fn quick<V: Clone>(n_entries: usize) -> Quick<V> {
+fn quick<T: Kind, V: Clone>(n_entries: usize) -> Quick<T, V> {
     let options = OptionsBuilder::new()
         .estimated_items_capacity(n_entries)
         .weight_capacity(n_entries as u64)
         .build()
         .expect("both capacities are set");
-    Quick::with_options(
+    Quick::<T, V>::with_options(
         options,
         UnitWeighter,
         RandomState::new(),
@@ -66,29 +34,29 @@ fn quick<V: Clone>(n_entries: usize) -> Quick<V> {
 
 /// quick_cache, every entry of weight one.
 #[derive(Debug)]
-pub struct QuickCache(Quick<Value>);
+pub struct QuickCache<T: Kind>(Quick<T, T::Value>);
 
-impl QuickCache {
+impl<T: Kind> QuickCache<T> {
     /// A cache of at most this many entries.
     pub fn new(n_entries: usize) -> Self {
-        Self(quick(n_entries))
+        Self(quick::<T, T::Value>(n_entries))
     }
 }
 
-impl Contender for &QuickCache {
+impl<T: Kind> Contender<T> for &QuickCache<T> {
     #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        self.0.get(key).map(|value| value[0])
+    fn get(&mut self, key: &T::Key) -> Option<u8> {
+        self.0.get(T::asked(key)).map(|value| T::glance(&value))
     }
 
     #[inline]
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        self.0.insert(key.into(), value.into());
+    fn insert(&mut self, key: &T::Key, value: &T::Given) {
+        self.0.insert(T::own(key), T::value(value));
     }
 
     #[inline]
-    fn remove(&mut self, key: &[u8]) {
-        self.0.remove(key);
+    fn remove(&mut self, key: &T::Key) {
+        self.0.remove(T::asked(key));
     }
 
     fn settled_len(&mut self) -> usize {
@@ -98,37 +66,37 @@ impl Contender for &QuickCache {
 
 /// quick_cache with a deadline beside each value, checked by hand: what its users write who need a time to live.
 #[derive(Debug)]
-pub struct QuickTtl {
-    cache: Quick<(Instant, Value)>,
+pub struct QuickTtl<T: Kind> {
+    cache: Quick<T, (Instant, T::Value)>,
     ttl: Duration,
 }
 
-impl QuickTtl {
+impl<T: Kind> QuickTtl<T> {
     /// A cache of at most this many entries, each of which lives this long.
     pub fn new(n_entries: usize, ttl: Duration) -> Self {
         Self {
-            cache: quick(n_entries),
+            cache: quick::<T, _>(n_entries),
             ttl,
         }
     }
 }
 
-impl Contender for &QuickTtl {
+impl<T: Kind> Contender<T> for &QuickTtl<T> {
     #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        let (deadline, value) = self.cache.get(key)?;
-        (now() < deadline).then(|| value[0])
+    fn get(&mut self, key: &T::Key) -> Option<u8> {
+        let (deadline, value) = self.cache.get(T::asked(key))?;
+        (now() < deadline).then(|| T::glance(&value))
     }
 
     #[inline]
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
+    fn insert(&mut self, key: &T::Key, value: &T::Given) {
         self.cache
-            .insert(key.into(), (now() + self.ttl, value.into()));
+            .insert(T::own(key), (now() + self.ttl, T::value(value)));
     }
 
     #[inline]
-    fn remove(&mut self, key: &[u8]) {
-        self.cache.remove(key);
+    fn remove(&mut self, key: &T::Key) {
+        self.cache.remove(T::asked(key));
     }
 
     fn settled_len(&mut self) -> usize {
@@ -138,9 +106,9 @@ impl Contender for &QuickTtl {
 
 /// moka's synchronous cache.
 #[derive(Debug)]
-pub struct Moka(moka::sync::Cache<OwnedKey, Value, RandomState>);
+pub struct Moka<T: Kind>(pub moka::sync::Cache<T::Owned, T::Value, RandomState>);
 
-impl Moka {
+impl<T: Kind> Moka<T> {
     /// A cache of at most this many entries.
     pub fn new(n_entries: usize) -> Self {
         let cache = moka::sync::Cache::builder().max_capacity(n_entries as u64);
@@ -154,22 +122,38 @@ impl Moka {
             .time_to_live(ttl);
         Self(cache.build_with_hasher(RandomState::new()))
     }
+
+    /// The same, and all entries have one deadline.
+    pub fn due_at(n_entries: usize, deadline: Instant) -> Self {
+        let cache = moka::sync::Cache::builder()
+            .max_capacity(n_entries as u64)
+            .expire_after(DueAt(deadline));
+        Self(cache.build_with_hasher(RandomState::new()))
+    }
 }
 
-impl Contender for &Moka {
+struct DueAt(Instant);
+
+impl<K, V> moka::Expiry<K, V> for DueAt {
+    fn expire_after_create(&self, _: &K, _: &V, created_at: Instant) -> Option<Duration> {
+        Some(self.0.saturating_duration_since(created_at))
+    }
+}
+
+impl<T: Kind> Contender<T> for &Moka<T> {
     #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        self.0.get(key).map(|value| value[0])
+    fn get(&mut self, key: &T::Key) -> Option<u8> {
+        self.0.get(T::asked(key)).map(|value| T::glance(&value))
     }
 
     #[inline]
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        self.0.insert(key.into(), value.into());
+    fn insert(&mut self, key: &T::Key, value: &T::Given) {
+        self.0.insert(T::own(key), T::value(value));
     }
 
     #[inline]
-    fn remove(&mut self, key: &[u8]) {
-        self.0.invalidate(key);
+    fn remove(&mut self, key: &T::Key) {
+        self.0.invalidate(T::asked(key));
     }
 
     fn settled_len(&mut self) -> usize {
@@ -178,126 +162,49 @@ impl Contender for &Moka {
     }
 }
 
-/// foyer's memory cache, with the S3-FIFO that its documentation recommends for concurrency.
-pub struct Foyer(foyer_memory::Cache<OwnedKey, Value, RandomState>);
+/// mini-moka's synchronous cache. It is asked by whole keys, so it owns those of a stream.
+pub struct MiniMoka<T: Kind>(mini_moka::sync::Cache<T::Key, T::Value, RandomState>);
 
-impl Foyer {
+impl<T: Kind> MiniMoka<T> {
     /// A cache of at most this many entries.
     pub fn new(n_entries: usize) -> Self {
-        let cache = foyer_memory::CacheBuilder::new(n_entries)
-            .with_eviction_config(foyer_memory::S3FifoConfig::default())
-            .with_hash_builder(RandomState::new());
-        Self(cache.build())
+        let cache = mini_moka::sync::Cache::builder().max_capacity(n_entries as u64);
+        Self(cache.build_with_hasher(RandomState::new()))
+    }
+
+    /// The same, and every entry has a deadline.
+    pub fn with_ttl(n_entries: usize, ttl: Duration) -> Self {
+        let cache = mini_moka::sync::Cache::builder()
+            .max_capacity(n_entries as u64)
+            .time_to_live(ttl);
+        Self(cache.build_with_hasher(RandomState::new()))
     }
 }
 
-impl Contender for &Foyer {
-    #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        self.0.get(key).map(|entry| entry.value()[0])
-    }
-
-    #[inline]
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        self.0.insert(key.into(), value.into());
-    }
-
-    #[inline]
-    fn remove(&mut self, key: &[u8]) {
-        self.0.remove(key);
-    }
-
-    fn settled_len(&mut self) -> usize {
-        self.0.entries()
-    }
-}
-
-impl std::fmt::Debug for Foyer {
+impl<T: Kind> std::fmt::Debug for MiniMoka<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Foyer").finish_non_exhaustive()
+        f.debug_struct("MiniMoka").finish_non_exhaustive()
     }
 }
 
-/// scc's unbounded map, for rows in which nothing has to leave.
-#[derive(Debug)]
-pub struct SccMap(scc::HashMap<OwnedKey, Value, RandomState>);
-
-impl SccMap {
-    /// A map with room for this many entries.
-    pub fn new(n_entries: usize) -> Self {
-        Self(scc::HashMap::with_capacity_and_hasher(
-            n_entries,
-            RandomState::new(),
-        ))
-    }
-}
-
-impl Contender for &SccMap {
+impl<T: Kind> Contender<T> for &MiniMoka<T> {
     #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        self.0
-            .read_sync(key, |_, value| Arc::clone(value))
-            .map(|value| value[0])
+    fn get(&mut self, key: &T::Key) -> Option<u8> {
+        self.0.get(key).map(|value| T::glance(&value))
     }
 
     #[inline]
-    fn read(&mut self, key: &[u8]) -> Option<u8> {
-        self.0.read_sync(key, |_, value| value[0])
+    fn insert(&mut self, key: &T::Key, value: &T::Given) {
+        self.0.insert(*key, T::value(value));
     }
 
     #[inline]
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        self.0.upsert_sync(key.into(), value.into());
-    }
-
-    #[inline]
-    fn remove(&mut self, key: &[u8]) {
-        self.0.remove_sync(key);
+    fn remove(&mut self, key: &T::Key) {
+        self.0.invalidate(key);
     }
 
     fn settled_len(&mut self) -> usize {
-        self.0.len()
-    }
-}
-
-/// scc's bounded cache, for rows that evict. Its bound is the next power of two.
-#[derive(Debug)]
-pub struct SccCache(scc::HashCache<OwnedKey, Value, RandomState>);
-
-impl SccCache {
-    /// A cache of at least this many entries.
-    pub fn new(n_entries: usize) -> Self {
-        Self(scc::HashCache::with_capacity_and_hasher(
-            0,
-            n_entries,
-            RandomState::new(),
-        ))
-    }
-}
-
-impl Contender for &SccCache {
-    #[inline]
-    fn get(&mut self, key: &[u8]) -> Option<u8> {
-        self.0
-            .get_sync(key)
-            .map(|entry| Arc::clone(entry.get()))
-            .map(|value| value[0])
-    }
-
-    #[inline]
-    fn insert(&mut self, key: &[u8], value: &[u8]) {
-        match self.0.entry_sync(key.into()) {
-            scc::hash_cache::Entry::Occupied(mut entry) => drop(entry.put(value.into())),
-            scc::hash_cache::Entry::Vacant(entry) => drop(entry.put_entry(value.into())),
-        }
-    }
-
-    #[inline]
-    fn remove(&mut self, key: &[u8]) {
-        self.0.remove_sync(key);
-    }
-
-    fn settled_len(&mut self) -> usize {
-        self.0.len()
+        self.0.sync();
+        self.0.entry_count() as usize
     }
 }

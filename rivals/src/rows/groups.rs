@@ -1,327 +1,229 @@
-//! The groups: the caches they fill, and their rows with their goals.
+//! The groups that are raced: the caches they fill, and their rows with their goals.
 //!
-//! # Idea         a table in code; every ratio is of the first lane
+//! # Idea         a table in code; a row has a lane for every contender, also for those that can't run it
 //! # Costs        none until a group is run
-//! # Invariants   none
+//! # Invariants   G1 goals of the design's table are for values of 64 bytes, at one thread and two; what else is raced is shown
 //! # Not here     how a row is run
 
-use std::time::Duration;
+use super::fields::{self, LARGE};
+use super::race::{Draw, Entrant, Figure, Group, LanePlan, Question, RowPlan};
+use super::{Scale, Wish, loading, ratio_max, timed};
+use crate::contender::STRETTO_EVICTS;
+use crate::judge::{FLOOR, Goal, Row};
+use crate::keys::VALUE;
+use crate::kind::Kind;
+use crate::measure::Job;
 
-use super::loading;
-use super::{Draw, Entrant, Group, LanePlan, RowPlan, Scale};
-use crate::contender::{Floor, Foyer, Larder, Moka, QuickCache, QuickTtl, SccCache, SccMap};
-use crate::keys;
-use crate::measure::{Job, Private, Shared, Subject};
-use crate::table::Goal;
+/// Everyone who is raced: caches first, then what never evicts.
+pub(super) const EVERYONE: [&str; 12] = [
+    "larder",
+    "quick_cache",
+    "moka",
+    "mini-moka",
+    "foyer",
+    "TinyUFO",
+    "scc",
+    "stretto",
+    "dashmap",
+    "papaya",
+    "RwLock<HashMap>",
+    FLOOR,
+];
 
-/// Longer than any run.
-const TTL: Duration = Duration::from_secs(3600);
+pub(super) const UNIT: &str = "quick_cache";
 
-pub(super) fn all() -> Vec<Group> {
-    vec![
-        Group {
-            field: resident,
-            rows: resident_rows(),
-        },
-        Group {
-            field: evicting,
-            rows: evicting_rows(),
-        },
-        Group {
-            field: churning,
-            rows: churn_rows(),
-        },
-        Group {
-            field: loading::resident,
-            rows: loading::resident_rows(),
-        },
-        Group {
-            field: loading::full,
-            rows: loading::full_rows(),
-        },
-        Group {
-            field: timed,
-            rows: timed_rows(),
-        },
-        Group {
-            field: timed_churning,
-            rows: timed_churn_rows(),
-        },
-    ]
+/// Threads of the rows that show how an operation scales.
+const THREADS: [usize; 4] = [1, 2, 4, 8];
+
+const FEW: Job = Job::Mix { insert_each: 20 };
+const HALF: Job = Job::Mix { insert_each: 2 };
+
+pub(super) fn run(wish: &Wish) -> Vec<Row> {
+    let scale = &wish.scale;
+    let mut rows = Vec::new();
+    rows.extend(group(fields::resident, &VALUE[..], scale.n_keys, resident_rows()).run(wish));
+    rows.extend(group(fields::evicting, &VALUE[..], scale.n_keys, evicting_rows()).run(wish));
+    rows.extend(group(fields::churning, &VALUE[..], scale.n_keys, churn_rows()).run(wish));
+    rows.extend(timed::run(wish));
+    rows.extend(loading::run(wish));
+    let large = || sized_rows("1 KiB");
+    rows.extend(group(fields::large_resident, &LARGE[..], scale.n_large, large().0).run(wish));
+    rows.extend(group(fields::large_evicting, &LARGE[..], scale.n_large, large().1).run(wish));
+    let words = || sized_rows("u64 to u64");
+    rows.extend(group(fields::words_resident, &1, scale.n_keys, words().0).run(wish));
+    rows.extend(group(fields::words_evicting, &1, scale.n_keys, words().1).run(wish));
+    rows
 }
 
-/// Everything fits: the bound is a quarter above the number of keys, so that no shard of a peer runs over.
-fn resident(scale: &Scale) -> Vec<Entrant> {
-    let room = scale.n_keys * 5 / 4;
-    filled(
-        vec![
-            entrant("larder", Shared(Larder::new(room))),
-            entrant("quick_cache", Shared(QuickCache::new(room))),
-            entrant("moka", Shared(Moka::new(room))),
-            entrant("foyer", Shared(Foyer::new(room))),
-            entrant("scc", Shared(SccMap::new(room))),
-            entrant("floor", Private(vec![Floor::default(), Floor::default()])),
-        ],
-        scale.n_keys,
-    )
+fn group<T: Kind>(
+    field: fn(&Scale) -> Vec<Entrant<T>>,
+    value: &'static T::Given,
+    n_keys: usize,
+    rows: Vec<RowPlan>,
+) -> Group<T> {
+    Group {
+        field,
+        value,
+        n_keys,
+        absent: without_bound,
+        rows,
+    }
+}
+
+/// Why a contender isn't in a field that evicts; in the others is everyone.
+fn without_bound(name: &str) -> &'static str {
+    if name == "stretto" {
+        STRETTO_EVICTS
+    } else {
+        "has no bound"
+    }
 }
 
 fn resident_rows() -> Vec<RowPlan> {
-    let everyone = ["larder", "quick_cache", "moka", "foyer", "scc", "floor"];
-    vec![
-        row(
-            "get zipf, 1 thread",
-            Draw::Zipf,
-            &everyone,
-            Job::Get,
-            1,
-            goal(0.80, 0.70),
-        ),
-        row(
-            "get zipf, 2 threads",
-            Draw::Zipf,
-            &everyone,
-            Job::Get,
-            2,
-            goal(1.0, 0.55),
-        ),
-        row(
-            "get hottest key, 1 thread",
-            Draw::Hottest,
-            &everyone,
-            Job::Get,
-            1,
-            goal(1.0, 0.65),
-        ),
-        row(
-            "get hottest key, 2 threads",
-            Draw::Hottest,
-            &everyone,
-            Job::Get,
-            2,
-            goal(1.0, 0.42),
-        ),
+    let hottest = |n_threads, base, max| {
+        let name = "get hottest key";
         RowPlan {
-            name: "read hottest key, 2 threads, to its own 1 thread",
-            draw: Draw::Hottest,
-            lanes: vec![
-                lane("larder", "larder read, 2 threads", Job::Read, 2),
-                lane("larder", "larder read, 1 thread", Job::Read, 1),
-                lane("scc", "scc read, 2 threads", Job::Read, 2),
-                lane("scc", "scc read, 1 thread", Job::Read, 1),
-                lane("floor", "floor read, 2 threads", Job::Read, 2),
-                lane("quick_cache", "quick_cache get, 2 threads", Job::Get, 2),
-            ],
-            unit: "larder read, 1 thread",
-            goal: goal(1.5, 1.3),
-        },
-        RowPlan {
-            name: "read zipf, 1 thread",
-            draw: Draw::Zipf,
-            lanes: vec![
-                lane("larder", "larder read", Job::Read, 1),
-                lane("larder", "larder get", Job::Get, 1),
-                lane("scc", "scc read", Job::Read, 1),
-                lane("floor", "floor read", Job::Read, 1),
-                lane("quick_cache", "quick_cache", Job::Get, 1),
-            ],
-            unit: "quick_cache",
-            goal: goal(0.80, 0.70),
-        },
-        RowPlan {
-            name: "get_many of 32 uniform, 1 thread",
-            draw: Draw::Uniform,
-            lanes: vec![
-                lane("larder", "larder get_many", Job::GetMany, 1),
-                lane("larder", "larder get", Job::Get, 1),
-                lane("quick_cache", "quick_cache", Job::Get, 1),
-                lane("floor", "floor get", Job::Get, 1),
-            ],
-            unit: "quick_cache",
-            goal: goal(1.0, 0.35),
-        },
-        row(
-            "remove + insert uniform, 1 thread",
-            Draw::Uniform,
-            &everyone,
-            Job::RemoveInsert,
-            1,
-            goal(1.0, 0.60),
-        ),
-        row(
-            "remove + insert uniform, 2 threads",
-            Draw::Uniform,
-            &everyone,
-            Job::RemoveInsert,
-            2,
-            goal(1.0, 0.45),
-        ),
-    ]
-}
-
-/// A tenth of the keys fits. Each cache has seen the mix for a while, so that what it holds is its own choice.
-fn evicting(scale: &Scale) -> Vec<Entrant> {
-    let mut field = bounded(scale.n_evicting);
-    let warming = keys::zipf(scale.n_keys, scale.n_evicting * 16, 4);
-    for entrant in &mut field {
-        entrant
-            .subject
-            .run(Job::Mix { insert_each: 2 }, &[&warming]);
-    }
-    field
+            base,
+            ..row(name, HOTTEST, Draw::Hottest, Job::Get, n_threads, max)
+        }
+    };
+    let mut rows = by_threads("get zipf", GET, Draw::Zipf, Job::Get, [0.70, 0.55]);
+    rows.push(hottest(1, UNIT, ratio_max(0.65)));
+    rows.push(hottest(2, "papaya", ratio_max(1.0)));
+    rows.push(row(
+        "get and read hottest key in turn",
+        HOTTEST,
+        Draw::Hottest,
+        Job::GetAndRead,
+        2,
+        None,
+    ));
+    rows.push(RowPlan {
+        section: HOTTEST,
+        questions: vec![question(
+            "read hottest key, 2 threads, to its own 1 thread",
+            Figure::Mean,
+            ratio_max(1.3),
+        )],
+        draw: Draw::Hottest,
+        lanes: [
+            ("larder", "larder read, 2 threads", 2),
+            ("larder", "larder read, 1 thread", 1),
+            ("papaya", "papaya read, 2 threads", 2),
+            ("papaya", "papaya read, 1 thread", 1),
+            ("scc", "scc read, 2 threads", 2),
+            ("scc", "scc read, 1 thread", 1),
+            (FLOOR, "floor read, 2 threads", 2),
+            (UNIT, "quick_cache get, 2 threads", 2),
+        ]
+        .map(|(entrant, label, n_threads)| lane(entrant, label, Job::Read, n_threads))
+        .into(),
+        base: "larder read, 1 thread",
+    });
+    rows.push(row("read zipf", GET, Draw::Zipf, Job::Read, 1, None));
+    rows.push(row(
+        "get_many of 32 uniform",
+        GET,
+        Draw::Uniform,
+        Job::GetMany,
+        1,
+        ratio_max(0.35),
+    ));
+    rows.extend(by_threads(
+        "remove + insert uniform",
+        WRITE,
+        Draw::Uniform,
+        Job::RemoveInsert,
+        [0.60, 0.45],
+    ));
+    rows
 }
 
 fn evicting_rows() -> Vec<RowPlan> {
-    let few = Job::Mix { insert_each: 20 };
-    let half = Job::Mix { insert_each: 2 };
-    vec![
-        row(
-            "mix 95/5 evicting, 1 thread",
+    let mut rows = by_threads("mix 95/5 evicting", MIX, Draw::Zipf, FEW, [0.90, 0.75]);
+    rows.extend(by_threads(
+        "mix 50/50 evicting",
+        MIX,
+        Draw::Zipf,
+        HALF,
+        [0.90, 0.80],
+    ));
+    let tails = [
+        ("get p99", Figure::Get(0.99), 0.9),
+        ("get p99.99", Figure::Get(0.9999), 0.9),
+        ("insert p99.9", Figure::Insert(0.999), 0.6),
+    ];
+    rows.push(RowPlan {
+        questions: tails
+            .map(|(name, figure, max)| {
+                let name = format!("latency {name}, 90/10 evicting, 2 threads");
+                question(&name, figure, ratio_max(max))
+            })
+            .into(),
+        ..row(
+            "latency",
+            LATENCY,
             Draw::Zipf,
-            &BOUNDED,
-            few,
-            1,
-            goal(1.0, 0.90),
-        ),
-        row(
-            "mix 95/5 evicting, 2 threads",
-            Draw::Zipf,
-            &BOUNDED,
-            few,
+            Job::TimedMix { insert_each: 10 },
             2,
-            goal(1.0, 0.75),
-        ),
-        row(
-            "mix 50/50 evicting, 1 thread",
+            None,
+        )
+    });
+    rows.push(RowPlan {
+        questions: vec![question(
+            "latency get p99.9, 1 thread, another churns",
+            Figure::Get(0.999),
+            ratio_max(0.9),
+        )],
+        ..row(
+            "latency",
+            LATENCY,
             Draw::Zipf,
-            &BOUNDED,
-            half,
-            1,
-            goal(1.0, 0.90),
-        ),
-        row(
-            "mix 50/50 evicting, 2 threads",
-            Draw::Zipf,
-            &BOUNDED,
-            half,
+            Job::TimedGetBesideChurn,
             2,
-            goal(1.0, 0.80),
-        ),
-    ]
-}
-
-/// Full from the start.
-fn churning(scale: &Scale) -> Vec<Entrant> {
-    filled(bounded(scale.n_churn), scale.n_churn * 3 / 2)
+            None,
+        )
+    });
+    rows
 }
 
 fn churn_rows() -> Vec<RowPlan> {
-    vec![
-        row(
-            "churn, 1 thread",
-            Draw::Fresh,
-            &BOUNDED,
-            Job::Insert,
-            1,
-            goal(1.0, 0.80),
-        ),
-        row(
-            "churn, 2 threads",
-            Draw::Fresh,
-            &BOUNDED,
-            Job::Insert,
-            2,
-            goal(1.0, 0.70),
-        ),
-    ]
+    by_threads("churn", WRITE, Draw::Fresh, Job::Insert, [0.80, 0.70])
 }
 
-/// Each cache with a deadline on every entry, and without; what was filled in stays. In a quick run the rarest keys are absent.
-fn timed(scale: &Scale) -> Vec<Entrant> {
-    filled(timed_and_not(scale.n_timed * 5 / 4), scale.n_timed)
+/// What is shown for other keys and values: without eviction, and with.
+fn sized_rows(what: &'static str) -> (Vec<RowPlan>, Vec<RowPlan>) {
+    let at = |name: &str, draw, job| {
+        [1, 2].map(|n_threads| {
+            row(
+                &format!("{name}, {what}"),
+                SIZES,
+                draw,
+                job,
+                n_threads,
+                None,
+            )
+        })
+    };
+    let mut resident: Vec<RowPlan> = at("get zipf", Draw::Zipf, Job::Get).into();
+    resident.extend(at(
+        "remove + insert uniform",
+        Draw::Uniform,
+        Job::RemoveInsert,
+    ));
+    let mut evicting: Vec<RowPlan> = at("mix 95/5 evicting", Draw::Zipf, FEW).into();
+    evicting.extend(at("churn", Draw::Fresh, Job::Insert));
+    (resident, evicting)
 }
 
-fn timed_rows() -> Vec<RowPlan> {
-    vec![timed_row(
-        "ttl get zipf, to none",
-        Draw::Zipf,
-        Job::Get,
-        goal(1.10, 1.03),
-    )]
-}
+// Rows.
 
-/// The same, full.
-fn timed_churning(scale: &Scale) -> Vec<Entrant> {
-    filled(timed_and_not(scale.n_evicting), scale.n_evicting * 3 / 2)
-}
-
-fn timed_churn_rows() -> Vec<RowPlan> {
-    vec![timed_row(
-        "ttl churn, to none",
-        Draw::Fresh,
-        Job::Insert,
-        goal(1.20, 1.10),
-    )]
-}
-
-fn timed_row(name: &'static str, draw: Draw, job: Job, goal: Option<Goal>) -> RowPlan {
-    let names = [
-        "larder ttl",
-        "larder",
-        "moka ttl",
-        "moka",
-        "quick_cache ttl by hand",
-        "quick_cache",
-    ];
-    RowPlan {
-        name,
-        draw,
-        lanes: names.iter().map(|name| lane(name, name, job, 1)).collect(),
-        unit: "larder",
-        goal,
-    }
-}
-
-fn timed_and_not(n_entries: usize) -> Vec<Entrant> {
-    vec![
-        entrant("larder ttl", Shared(Larder::with_ttl(n_entries, TTL))),
-        entrant("larder", Shared(Larder::new(n_entries))),
-        entrant("moka ttl", Shared(Moka::with_ttl(n_entries, TTL))),
-        entrant("moka", Shared(Moka::new(n_entries))),
-        entrant(
-            "quick_cache ttl by hand",
-            Shared(QuickTtl::new(n_entries, TTL)),
-        ),
-        entrant("quick_cache", Shared(QuickCache::new(n_entries))),
-    ]
-}
-
-const BOUNDED: [&str; 5] = ["larder", "quick_cache", "moka", "foyer", "scc"];
-
-fn bounded(n_entries: usize) -> Vec<Entrant> {
-    vec![
-        entrant("larder", Shared(Larder::new(n_entries))),
-        entrant("quick_cache", Shared(QuickCache::new(n_entries))),
-        entrant("moka", Shared(Moka::new(n_entries))),
-        entrant("foyer", Shared(Foyer::new(n_entries))),
-        entrant("scc", Shared(SccCache::new(n_entries))),
-    ]
-}
-
-pub(super) fn filled(mut field: Vec<Entrant>, n_keys: usize) -> Vec<Entrant> {
-    let keys = keys::run(0, n_keys);
-    for entrant in &mut field {
-        entrant.subject.fill(&keys);
-    }
-    field
-}
-
-pub(super) fn entrant(name: &'static str, subject: impl Subject + 'static) -> Entrant {
-    Entrant {
-        name,
-        subject: Box::new(subject),
-    }
-}
+const GET: &str = "get";
+const HOTTEST: &str = "hottest key";
+const MIX: &str = "mix";
+const WRITE: &str = "write";
+const LATENCY: &str = "latency";
+const SIZES: &str = "other sizes";
 
 pub(super) fn lane(
     entrant: &'static str,
@@ -337,31 +239,51 @@ pub(super) fn lane(
     }
 }
 
-/// The same job for each entrant, in ratios to quick_cache.
-fn row(
-    name: &'static str,
-    draw: Draw,
-    entrants: &[&'static str],
-    job: Job,
-    n_threads: usize,
-    goal: Option<Goal>,
-) -> RowPlan {
-    let lanes = entrants
-        .iter()
-        .map(|name| lane(name, name, job, n_threads))
-        .collect();
-    RowPlan {
-        name,
-        draw,
-        lanes,
-        unit: "quick_cache",
+pub(super) fn question(name: &str, figure: Figure, goal: Option<Goal>) -> Question {
+    Question {
+        name: name.to_owned(),
+        figure,
         goal,
     }
 }
 
-pub(super) fn goal(ratio_max: f64, later: f64) -> Option<Goal> {
-    Some(Goal {
-        ratio_max,
-        later: Some(later),
-    })
+/// The same job for everyone, in ratios to quick_cache.
+fn row(
+    name: &str,
+    section: &'static str,
+    draw: Draw,
+    job: Job,
+    n_threads: usize,
+    goal: Option<Goal>,
+) -> RowPlan {
+    let threads = if n_threads == 1 { "thread" } else { "threads" };
+    RowPlan {
+        section,
+        questions: vec![question(
+            &format!("{name}, {n_threads} {threads}"),
+            Figure::Mean,
+            goal,
+        )],
+        draw,
+        lanes: EVERYONE
+            .iter()
+            .map(|name| lane(name, name, job, n_threads))
+            .collect(),
+        base: UNIT,
+    }
+}
+
+/// A row for each number of threads; the goals are those of one thread and of two.
+fn by_threads(
+    name: &str,
+    section: &'static str,
+    draw: Draw,
+    job: Job,
+    goals: [f64; 2],
+) -> Vec<RowPlan> {
+    let goal = |idx: usize| goals.get(idx).copied().and_then(ratio_max);
+    let plans = THREADS.iter().enumerate();
+    plans
+        .map(|(idx, &n_threads)| row(name, section, draw, job, n_threads, goal(idx)))
+        .collect()
 }

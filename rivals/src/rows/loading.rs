@@ -1,21 +1,39 @@
-//! The groups of loads: what is there, and what is missing.
+//! The rows of loads: what is there, and what is missing.
 //!
 //! # Idea         as in module `groups`
 //! # Costs        none until a group is run
 //! # Invariants   none
 //! # Not here     how a row is run
 
-use super::groups::{entrant, filled, goal, lane};
-use super::{Draw, Entrant, RowPlan, Scale};
+use super::fields::{entrant, filled};
+use super::groups::{lane, question};
+use super::race::{Draw, Entrant, Figure, Group, RowPlan};
+use super::{Scale, Wish};
 use crate::contender::{Larder, LarderLoads, Moka, MokaLoads, QuickCache, QuickLoads};
+use crate::judge::{Goal, Limit, Row};
+use crate::keys::VALUE;
+use crate::kind::Bytes;
 use crate::measure::{Job, Shared};
 
-/// Everything fits, and is there.
-pub(super) fn resident(scale: &Scale) -> Vec<Entrant> {
-    filled(loaders(scale.n_keys * 5 / 4), scale.n_keys)
+pub(super) fn run(wish: &Wish) -> Vec<Row> {
+    let group = |field, rows| Group::<Bytes> {
+        field,
+        value: &VALUE,
+        n_keys: wish.scale.n_keys,
+        absent: |_| "loads nothing",
+        rows,
+    };
+    let mut rows = group(resident, resident_rows()).run(wish);
+    rows.extend(group(full, full_rows()).run(wish));
+    rows
 }
 
-pub(super) fn resident_rows() -> Vec<RowPlan> {
+/// Everything fits, and is there.
+fn resident(scale: &Scale) -> Vec<Entrant<Bytes>> {
+    filled(loaders(scale.n_keys * 5 / 4), scale.n_keys, &VALUE)
+}
+
+fn resident_rows() -> Vec<RowPlan> {
     let names = [
         "larder load",
         "larder",
@@ -25,48 +43,58 @@ pub(super) fn resident_rows() -> Vec<RowPlan> {
         "moka",
     ];
     vec![RowPlan {
-        name: "load of what is there, zipf, to get",
+        section: SECTION,
+        questions: vec![question(
+            "load of what is there, zipf, to get",
+            Figure::Mean,
+            Some(Goal::promise(Limit::RatioMax(1.10))),
+        )],
         draw: Draw::Zipf,
-        lanes: names
-            .iter()
-            .map(|name| lane(name, name, Job::Get, 1))
-            .collect(),
-        unit: "larder",
-        goal: goal(1.10, 1.10),
+        lanes: names.map(|name| lane(name, name, Job::Get, 1)).into(),
+        base: "larder",
     }]
 }
 
 /// Full from the start: each load evicts.
-pub(super) fn full(scale: &Scale) -> Vec<Entrant> {
-    filled(loaders(scale.n_evicting), scale.n_evicting * 3 / 2)
+fn full(scale: &Scale) -> Vec<Entrant<Bytes>> {
+    let n_entries = scale.n_evicting;
+    filled(loaders(n_entries), n_entries * 3 / 2, &VALUE)
 }
 
-pub(super) fn full_rows() -> Vec<RowPlan> {
+fn full_rows() -> Vec<RowPlan> {
     let names = ["larder load", "quick_cache load", "moka load"];
     [
         (1, "load of new keys, 1 thread"),
         (2, "load of new keys, 2 threads"),
     ]
     .map(|(n_threads, name)| RowPlan {
-        name,
+        section: SECTION,
+        questions: vec![question(
+            name,
+            Figure::Mean,
+            Some(Goal::promise(Limit::RatioMax(1.0))),
+        )],
         draw: Draw::Fresh,
         lanes: names
-            .iter()
             .map(|name| lane(name, name, Job::Get, n_threads))
-            .collect(),
-        unit: "quick_cache load",
-        goal: goal(1.0, 1.0),
+            .into(),
+        base: "quick_cache load",
     })
     .into()
 }
 
-fn loaders(n_entries: usize) -> Vec<Entrant> {
+fn loaders(n_entries: usize) -> Vec<Entrant<Bytes>> {
     vec![
-        entrant("larder load", Shared(LarderLoads(Larder::new(n_entries)))),
-        entrant("larder", Shared(Larder::new(n_entries))),
+        entrant(
+            "larder load",
+            Shared(LarderLoads(Larder::<[u8]>::new(n_entries))),
+        ),
+        entrant("larder", Shared(Larder::<[u8]>::new(n_entries))),
         entrant("quick_cache load", Shared(QuickLoads::new(n_entries))),
-        entrant("quick_cache", Shared(QuickCache::new(n_entries))),
+        entrant("quick_cache", Shared(QuickCache::<Bytes>::new(n_entries))),
         entrant("moka load", Shared(MokaLoads::new(n_entries))),
-        entrant("moka", Shared(Moka::new(n_entries))),
+        entrant("moka", Shared(Moka::<Bytes>::new(n_entries))),
     ]
 }
+
+const SECTION: &str = "loads";

@@ -1,4 +1,4 @@
-//! The byte bound under churn: `cargo run --release -p rivals --bin bound -- [SECONDS]`.
+//! The byte bound under churn.
 //!
 //! # Idea         four threads churn values of 16 B to 1 MiB while one reader stays inside `read` for the whole time; what the engine
 //!   charges is read by each thread after each operation, and every few milliseconds between two operations of all
@@ -8,33 +8,27 @@
 //!   B2 the charge that is judged is read while no operation runs: it is a sum over stripes, and what moves from
 //!   one to the other during the sum is counted twice
 //! # Not here     speed
-#![expect(
-    clippy::disallowed_types,
-    reason = "the engine's own locks are not public"
-)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Barrier, OnceLock, PoisonError, RwLock};
+use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use larder::Cache;
+use parking_lot::RwLock;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use rivals::counting::{self, Counting};
-use rivals::keys::key;
-use rivals::time::now;
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use super::Answer;
+use crate::counting;
+use crate::keys::key;
+use crate::time::now;
 
 const N_THREADS: u64 = 4;
 const SIZE_MIN_LOG2: f64 = 4.0;
 const SIZE_MAX_LOG2: f64 = 20.0;
 /// Keys that are drawn from: several times what fits.
 const N_KEYS: u64 = 1 << 16;
-/// What the allocator may hand out beyond the bound, of the bound.
-const BEYOND_MAX: f64 = 0.02;
 
 /// Time between two readings of the charge at rest.
 const PAUSE_EACH: Duration = Duration::from_millis(3);
@@ -55,25 +49,9 @@ struct Seen {
     stop: AtomicBool,
 }
 
-fn main() {
-    let seconds = match std::env::args().nth(1).map(|argument| argument.parse()) {
-        None => 60,
-        Some(Ok(seconds)) => seconds,
-        Some(Err(_)) => {
-            eprintln!("usage: bound [SECONDS]");
-            return;
-        }
-    };
-    let bounds = [64 << 20, 256 << 20];
-    let n_lost: usize = bounds
-        .iter()
-        .map(|&bound| churn(bound, Duration::from_secs(seconds)))
-        .sum();
-    println!("rows lost: {n_lost} of {}", 2 * bounds.len());
-}
-
-/// One bound; how many of its two rows are lost.
-fn churn(bound: u64, time: Duration) -> usize {
+/// Churns a cache of this bound for so long.
+pub(super) fn run(bound: u64, seconds: u64) -> Answer {
+    let time = Duration::from_secs(seconds);
     let seen = Seen::default();
     let payload = vec![7_u8; 1 << 20];
     // Threads, their stacks' books and the barrier are allocated before the baseline is taken.
@@ -122,7 +100,7 @@ fn churn(bound: u64, time: Duration) -> usize {
         let end = now() + time;
         while now() < end {
             thread::sleep(PAUSE_EACH);
-            let _nobody = seen.pause.write().unwrap_or_else(PoisonError::into_inner);
+            let _nobody = seen.pause.write();
             seen.charged_max
                 .fetch_max(built.weight(), Ordering::Relaxed);
         }
@@ -135,7 +113,7 @@ fn churn(bound: u64, time: Duration) -> usize {
 fn work(cache: &Cache<[u8]>, thread: u64, payload: &[u8], seen: &Seen) {
     let mut random = SmallRng::seed_from_u64(thread);
     while !seen.stop.load(Ordering::Relaxed) {
-        let _running = seen.pause.read().unwrap_or_else(PoisonError::into_inner);
+        let _running = seen.pause.read();
         let key = key(random.random_range(0..N_KEYS));
         if random.random::<bool>() {
             let found = cache.read(&key[..], |value| value.len()).is_some();
@@ -163,42 +141,23 @@ fn park(cache: &Cache<[u8]>, seen: &Seen) {
         assert_eq!(sum, sum_after, "what is being read stays as it was");
     });
     if found.is_none() {
-        println!("  the parked entry was evicted before it was read: the reader did not park");
+        eprintln!("the parked entry was evicted before it was read: the reader did not park");
     }
 }
 
-fn report(bound: u64, peak: usize, seen: &Seen) -> usize {
+fn report(bound: u64, peak: usize, seen: &Seen) -> Answer {
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let charged = load(&seen.charged_max);
-    let of_bound = |bytes: u64| 100.0 * bytes as f64 / bound as f64;
-    println!(
-        "bound {} MiB: {} inserts ({} refused), {} hits, {} samples of the charge",
-        bound >> 20,
-        load(&seen.n_inserts),
-        load(&seen.n_refused),
-        load(&seen.n_hits),
-        load(&seen.n_samples)
-    );
-    let moving = load(&seen.moving_max);
-    println!(
-        "  shown: most that was summed up in motion {moving:>12} B, {:>6.2} %",
-        of_bound(moving)
-    );
-    let is_true = charged <= bound;
-    println!(
-        "  {}: most that was charged      {charged:>12} B, {:>6.2} % of the bound, goal 100 %",
-        verdict(is_true),
-        of_bound(charged)
-    );
-    let is_real = of_bound(peak as u64) <= 100.0 * (1.0 + BEYOND_MAX);
-    println!(
-        "  {}: most that was handed out   {peak:>12} B, {:>6.2} % of the bound, goal 102 %",
-        verdict(is_real),
-        of_bound(peak as u64)
-    );
-    usize::from(!is_true) + usize::from(!is_real)
-}
-
-fn verdict(is_held: bool) -> &'static str {
-    if is_held { "held" } else { "LOST" }
+    let pct = |bytes: u64| 100.0 * bytes as f64 / bound as f64;
+    let figures = [
+        ("charged, %", pct(load(&seen.charged_max))),
+        ("handed out, %", pct(peak as u64)),
+        ("summed up in motion, %", pct(load(&seen.moving_max))),
+        ("inserts", load(&seen.n_inserts) as f64),
+        ("refused", load(&seen.n_refused) as f64),
+        ("hits", load(&seen.n_hits) as f64),
+        ("samples", load(&seen.n_samples) as f64),
+    ];
+    figures
+        .map(|(name, figure)| (name.to_owned(), figure))
+        .into()
 }

@@ -1,4 +1,4 @@
-//! Rate limiters: `cargo run --release -p rivals --bin limiter [-- FILTER]`.
+//! The rows of rate limiters.
 //!
 //! # Idea         a hot tenant asks from one thread and from two, far below its limit and far above; then ten thousand tenants are
 //!   looked up and asked. Tenants of the peers without keys are held directly, which is less than they would need
@@ -9,26 +9,18 @@
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
-use std::process::ExitCode;
-use std::sync::Barrier;
-use std::thread;
 use std::time::Duration;
 
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{DefaultDirectRateLimiter, Quota};
 use larder::{Cache, Rate, RateLimiter, Rates};
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, Zipf};
-use rivals::measure::Outcome;
-use rivals::table::{Goal, Lane, Row, print_verdict};
-use rivals::time::{now, thread_ns};
 
-/// Requests a thread and round.
-const N_OPS: usize = 500_000;
-/// Rounds that count; one more warms up.
-const N_ROUNDS: usize = 11;
+use super::{Scale, Wish, ratio_max, tell};
+use crate::judge::{Lane, Row};
+use crate::keys;
+use crate::threads::race;
+
 const N_TENANTS: u64 = 10_000;
 /// Bytes of a request.
 const N_BYTES: u64 = 100;
@@ -79,42 +71,42 @@ enum Tenants {
 
 const PLANS: [Plan; 6] = [
     plan(
-        "hot tenant, all pass, 1 thread",
+        "limiter hot tenant, all pass, 1 thread",
         AMPLE,
         1,
         Tenants::One,
-        0.45,
+        0.40,
     ),
     plan(
-        "hot tenant, all pass, 2 threads",
+        "limiter hot tenant, all pass, 2 threads",
         AMPLE,
         2,
         Tenants::One,
-        0.12,
+        0.10,
     ),
     plan(
-        "hot tenant, refused, 1 thread",
+        "limiter hot tenant, refused, 1 thread",
         SCANT,
         1,
         Tenants::One,
-        0.45,
+        0.40,
     ),
     plan(
-        "hot tenant, refused, 2 threads",
+        "limiter hot tenant, refused, 2 threads",
         SCANT,
         2,
         Tenants::One,
-        0.12,
+        0.10,
     ),
     plan(
-        "10k tenants with look-up, uniform, 2 threads",
+        "limiter 10k tenants with look-up, uniform, 2 threads",
         AMPLE,
         2,
         Tenants::Uniform,
         0.30,
     ),
     plan(
-        "10k tenants with look-up, zipf, 2 threads",
+        "limiter 10k tenants with look-up, zipf, 2 threads",
         AMPLE,
         2,
         Tenants::Zipf,
@@ -138,112 +130,79 @@ const fn plan(
     }
 }
 
-fn main() -> ExitCode {
-    let filter = std::env::args().nth(1).unwrap_or_default();
-    let mut rows = Vec::new();
-    for plan in PLANS.iter().filter(|plan| plan.name.contains(&filter)) {
-        let row = run(plan);
-        row.print();
-        rows.push(row);
-    }
-    print_verdict(&rows);
-    ExitCode::SUCCESS
+pub(super) fn run(wish: &Wish) -> Vec<Row> {
+    let plans = PLANS.iter().filter(|plan| wish.wants(plan.name));
+    plans
+        .map(|plan| {
+            let row = run_plan(plan, &wish.scale);
+            tell(&row);
+            row
+        })
+        .collect()
 }
 
-fn run(plan: &Plan) -> Row {
+fn run_plan(plan: &Plan, scale: &Scale) -> Row {
     let field = if plan.tenants == Tenants::One {
         hot_field(plan.per_second)
     } else {
         wide_field(plan.per_second)
     };
-    let streams: Vec<Vec<u64>> = (0..plan.n_threads)
-        .map(|thread| stream(plan.tenants, thread as u64))
+    let streams: Vec<Vec<u64>> = (0..plan.n_threads as u64)
+        .map(|thread| stream(plan.tenants, scale.n_ops, thread))
         .collect();
-    let mut lanes: Vec<Lane> = field
-        .iter()
-        .map(|(name, _)| Lane {
-            name: (*name).to_owned(),
-            outcomes: Vec::new(),
-        })
-        .collect();
-    for round in 0..=N_ROUNDS {
+    let mut lanes: Vec<Lane> = field.iter().map(|(name, _)| Lane::new(*name)).collect();
+    let mut n_passed = vec![0; field.len()];
+    for round in 0..=scale.n_rounds {
         // The order turns, so that nobody always follows the same neighbour.
         for turn in 0..field.len() {
             let at = (turn + round) % field.len();
-            let outcome = measure(field[at].1.as_ref(), &streams);
+            let contender = &field[at].1;
+            let results = race(streams.iter().collect(), |stream| contender.ask_all(stream));
             if round > 0 {
-                lanes[at].outcomes.push(outcome);
+                let ns: u64 = results.iter().map(|result| result.0).sum();
+                let n_asked = streams.len() * scale.n_ops;
+                lanes[at].samples.push(ns as f64 / n_asked as f64);
+                n_passed[at] += results.iter().map(|result| result.1).sum::<usize>();
             }
         }
     }
-    let unit = field
-        .iter()
-        .position(|(name, _)| *name == UNIT)
-        .expect("the unit is in every field");
+    let base = lanes.iter().position(|lane| lane.name == UNIT);
+    let passed = n_passed.iter().zip(&lanes).map(|(n_passed, lane)| {
+        let n_asked = streams.len() * scale.n_ops * scale.n_rounds;
+        format!(
+            "{} {:.2}",
+            lane.name,
+            100.0 * *n_passed as f64 / n_asked as f64
+        )
+    });
+    let note = format!("passed, %: {}", passed.collect::<Vec<_>>().join(", "));
+    if plan.tenants != Tenants::One {
+        let without = WITHOUT_KEYS.map(|name| Lane::absent(name, "has no keys"));
+        lanes.extend(without);
+    }
     Row {
-        name: plan.name,
+        name: plan.name.to_owned(),
+        section: "limiter",
+        unit: "ns",
         lanes,
-        unit,
-        goal: Some(Goal {
-            ratio_max: plan.ratio_max,
-            later: None,
-        }),
+        base,
+        goal: ratio_max(plan.ratio_max),
+        note: Some(note),
     }
 }
 
-fn stream(tenants: Tenants, seed: u64) -> Vec<u64> {
-    let mut random = SmallRng::seed_from_u64(seed);
-    let zipf = Zipf::new(N_TENANTS as f64, 0.99).expect("a skew above zero over at least one");
-    (0..N_OPS)
-        .map(|_| match tenants {
-            Tenants::One => 0,
-            Tenants::Uniform => random.random_range(0..N_TENANTS),
-            Tenants::Zipf => zipf.sample(&mut random) as u64 - 1,
-        })
-        .collect()
-}
-
-/// One thread: its processor time. More: real time, or their waiting for each other would go unseen.
-fn measure(contender: &dyn Ask, streams: &[Vec<u64>]) -> Outcome {
-    let (ns, n_passed) = if let [stream] = streams {
-        let begin = thread_ns();
-        let n_passed = contender.ask_all(stream);
-        (thread_ns() - begin, n_passed)
-    } else {
-        let barrier = Barrier::new(streams.len());
-        let barrier = &barrier;
-        let results: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = streams
-                .iter()
-                .map(|stream| {
-                    scope.spawn(move || {
-                        barrier.wait();
-                        let begin = now();
-                        let n_passed = contender.ask_all(stream);
-                        (begin.elapsed().as_nanos() as u64, n_passed)
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("no limiter panics"))
-                .collect()
-        });
-        let sum = |part: fn(&(u64, usize)) -> u64| results.iter().map(part).sum();
-        (sum(|of| of.0), sum(|of| of.1 as u64) as usize)
-    };
-    let n_asked = N_OPS * streams.len();
-    Outcome {
-        ns: ns as f64 / n_asked as f64,
-        // Printed as hits: the share that passed.
-        n_hits: n_passed,
-        n_gets: n_asked,
+fn stream(tenants: Tenants, n_ops: usize, seed: u64) -> Vec<u64> {
+    match tenants {
+        Tenants::One => vec![0; n_ops],
+        Tenants::Uniform => keys::uniform(N_TENANTS as usize, n_ops, seed),
+        Tenants::Zipf => keys::zipf(N_TENANTS as usize, n_ops, seed),
     }
 }
 
 // Contenders.
 
 const UNIT: &str = "governor keyed";
+const WITHOUT_KEYS: [&str; 3] = ["governor direct", "ratelimit", "leaky-bucket"];
 
 type Keyed = governor::RateLimiter<u64, DashMapStateStore<u64, ahash::RandomState>, DefaultClock>;
 

@@ -1,0 +1,122 @@
+//! The row of the longest tick, with a million timers.
+//!
+//! # Idea         timers are spread over ten seconds, time moves by a millisecond, and what is due is taken out: by larder's
+//!   maintenance, in the bounded steps that it is meant to be called with, and by DelayQueue one by one. The longest single call of
+//!   each is judged, in the thread's own processor time, so that waits for a core don't count
+//! # Costs        a few seconds
+//! # Invariants   W1 all timers have fired at the end
+//! # Not here     what a timer costs on average: module `instructions`
+
+use std::task::Poll;
+use std::time::Duration;
+
+use larder::{Cache, ManualClock};
+use tokio::time::Instant;
+use tokio_util::time::DelayQueue;
+
+use super::instructions::{DELAY_QUEUE, paused_runtime};
+use super::{Scale, Wish, tell};
+use crate::judge::{Goal, Lane, Limit, Row};
+use crate::keys::key;
+use crate::time::thread_ns;
+
+const NAME: &str = "wheel longest tick, us";
+const TICK: Duration = Duration::from_millis(1);
+const N_TICKS: u64 = 10_000;
+/// Entries that a call of larder's maintenance may take out.
+const BUDGET: usize = 64;
+/// Longest calls are what chance moves most.
+const N_ROUNDS: usize = 3;
+
+pub(super) fn run(wish: &Wish) -> Vec<Row> {
+    if !wish.wants(NAME) {
+        return Vec::new();
+    }
+    let n_timers = wish.scale.n_timers;
+    let rounds = || 0..rounds_of(&wish.scale);
+    let ours = rounds().map(|_| larder_us(n_timers)).collect();
+    let theirs = rounds().map(|_| delay_queue_us(n_timers)).collect();
+    let row = Row {
+        name: NAME.to_owned(),
+        section: "wheel",
+        unit: "us",
+        lanes: vec![Lane::of("larder", ours), Lane::of(DELAY_QUEUE, theirs)],
+        base: Some(1),
+        goal: Some(Goal::table(Limit::Max(60.0))),
+        note: Some(format!(
+            "{n_timers} timers; larder: the longest of its calls of `maintain({BUDGET})`; of the thread's own time"
+        )),
+    };
+    tell(&row);
+    vec![row]
+}
+
+fn rounds_of(scale: &Scale) -> usize {
+    if scale.is_whole { N_ROUNDS } else { 1 }
+}
+
+/// When the so-manyth timer is due: scattered over all ticks.
+fn due(idx: u64) -> Duration {
+    TICK * (1 + (idx * 7919) % (N_TICKS - 1)) as u32
+}
+
+/// The longest of the calls, in microseconds of processor time.
+#[derive(Default)]
+struct Longest(u64);
+
+impl Longest {
+    fn time<R>(&mut self, call: impl FnOnce() -> R) -> R {
+        let begin = thread_ns();
+        let result = call();
+        self.0 = self.0.max(thread_ns() - begin);
+        result
+    }
+
+    fn us(&self) -> f64 {
+        self.0 as f64 / 1e3
+    }
+}
+
+fn larder_us(n_timers: usize) -> f64 {
+    let clock = ManualClock::new();
+    let built = Cache::<u64>::builder()
+        .max_entries(2 * n_timers as u64)
+        .clock(clock.clone())
+        .build();
+    let cache = built.expect("a bound and a clock are a valid configuration");
+    for idx in 0..n_timers as u64 {
+        let answer = cache.insert_with_ttl(&key(idx)[..], idx, due(idx));
+        assert!(answer.is_ok(), "an entry this small is never refused");
+    }
+    let mut longest = Longest::default();
+    for _ in 0..=N_TICKS {
+        clock.advance(TICK);
+        while longest.time(|| cache.maintain(BUDGET)).more {}
+    }
+    // What the wheel's grain has put off.
+    clock.advance(Duration::from_secs(1));
+    while longest.time(|| cache.maintain(BUDGET)).more {}
+    assert_eq!(cache.len(), 0, "every timer has fired");
+    longest.us()
+}
+
+fn delay_queue_us(n_timers: usize) -> f64 {
+    paused_runtime().block_on(async {
+        let mut queue = DelayQueue::with_capacity(n_timers);
+        let begin = Instant::now();
+        for idx in 0..n_timers as u64 {
+            queue.insert_at(idx, begin + due(idx));
+        }
+        let mut longest = Longest::default();
+        for _ in 0..=N_TICKS {
+            tokio::time::advance(TICK).await;
+            std::future::poll_fn(|cx| {
+                while let Poll::Ready(Some(_)) = longest.time(|| queue.poll_expired(cx)) {}
+                Poll::Ready(())
+            })
+            .await;
+        }
+        assert!(queue.is_empty(), "every timer has fired");
+        longest.us()
+    })
+}
