@@ -202,7 +202,7 @@ fn threads(path: &Path, stem: &str, report: &Report) -> Drawn {
         .margin(8)
         .x_label_area_size(40)
         .y_label_area_size(56)
-        .right_y_label_area_size(150)
+        .margin_right(40)
         .build_cartesian_2d(
             (1.0..f64::from(n_most)).log_scale().base(2.0),
             (low..high).log_scale().base(2.0),
@@ -268,7 +268,7 @@ const BLUE: RGBColor = RGBColor(31, 97, 180);
 const GREEN: RGBColor = RGBColor(30, 130, 60);
 const RED: RGBColor = RGBColor(190, 30, 30);
 const GREY: RGBColor = RGBColor(150, 150, 150);
-const COLORS: [RGBColor; 8] = [
+const COLORS: [RGBColor; 11] = [
     RGBColor(220, 120, 20),
     RGBColor(30, 130, 60),
     RGBColor(190, 30, 30),
@@ -277,4 +277,7 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(200, 90, 160),
     RGBColor(90, 90, 90),
     RGBColor(20, 160, 170),
+    RGBColor(180, 170, 20),
+    RGBColor(240, 130, 130),
+    RGBColor(110, 200, 90),
 ];
