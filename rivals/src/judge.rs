@@ -79,6 +79,8 @@ pub struct Goal {
     pub limit: Limit,
     /// Who says so.
     pub source: Source,
+    /// Whether a ratio that is reached with fewer hits than the base has is lost all the same.
+    pub at_equal_hits: bool,
 }
 
 impl Goal {
@@ -87,6 +89,7 @@ impl Goal {
         Self {
             limit,
             source: Source::Table,
+            at_equal_hits: true,
         }
     }
 
@@ -95,6 +98,16 @@ impl Goal {
         Self {
             limit,
             source: Source::Promise,
+            at_equal_hits: true,
+        }
+    }
+
+    /// The same, where what is found isn't the contender's own doing.
+    #[must_use]
+    pub const fn at_any_hits(self) -> Self {
+        Self {
+            at_equal_hits: false,
+            ..self
         }
     }
 }
@@ -178,10 +191,12 @@ impl Row {
 
     /// Whether the first lane found less than the base did, by more than chance.
     pub fn has_fewer_hits(&self) -> bool {
-        let is_ratio = matches!(self.goal.map(|goal| goal.limit), Some(Limit::RatioMax(_)));
+        let is_asked = self
+            .goal
+            .is_some_and(|goal| goal.at_equal_hits && matches!(goal.limit, Limit::RatioMax(_)));
         let hits = |idx: usize| self.lanes.get(idx).and_then(|lane| lane.hits_pct);
         match (hits(0), self.base.and_then(hits)) {
-            (Some(own), Some(base)) if is_ratio => own < base - HITS_SLACK_POINTS,
+            (Some(own), Some(base)) if is_asked => own < base - HITS_SLACK_POINTS,
             _ => false,
         }
     }

@@ -98,6 +98,8 @@ fn speed_at_fewer_hits_is_lost() {
     assert_eq!(verdict(&mut row, Some(70.0), Some(70.4)), Verdict::Held);
     assert_eq!(verdict(&mut row, Some(70.0), Some(70.6)), Verdict::Lost);
     assert_eq!(verdict(&mut row, Some(70.0), None), Verdict::Held);
+    row.goal = row.goal.map(Goal::at_any_hits);
+    assert_eq!(verdict(&mut row, Some(70.0), Some(90.0)), Verdict::Held);
     // More hits don't make up for a missed goal.
     row.goal = Some(Goal::table(Limit::RatioMax(0.4)));
     assert_eq!(verdict(&mut row, Some(90.0), Some(70.0)), Verdict::Lost);

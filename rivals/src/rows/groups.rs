@@ -173,7 +173,8 @@ fn evicting_rows() -> Vec<RowPlan> {
         questions: vec![question(
             "latency get p99.9, 1 thread, another churns",
             Figure::Get(0.999),
-            ratio_max(0.9),
+            // The quicker the other thread churns, the less is found.
+            ratio_max(0.9).map(Goal::at_any_hits),
         )],
         ..row(
             "latency",
