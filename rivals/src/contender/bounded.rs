@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ahash::RandomState;
 
-use super::Contender;
+use super::{Contender, hasher};
 use crate::kind::Kind;
 
 /// foyer's memory cache, with the S3-FIFO that its documentation recommends for concurrency.
@@ -23,7 +23,7 @@ impl<T: Kind> Foyer<T> {
     pub fn new(n_entries: usize) -> Self {
         let cache = foyer_memory::CacheBuilder::new(n_entries)
             .with_eviction_config(foyer_memory::S3FifoConfig::default())
-            .with_hash_builder(RandomState::new());
+            .with_hash_builder(hasher());
         Self(cache.build())
     }
 }
@@ -99,7 +99,7 @@ impl<T: Kind> SccCache<T> {
         Self(scc::HashCache::with_capacity_and_hasher(
             0,
             n_entries,
-            RandomState::new(),
+            hasher(),
         ))
     }
 }
@@ -162,9 +162,9 @@ impl<T: Kind> Stretto<T> {
         let cache = stretto::CacheBuilder::new_with_key_builder(
             10 * n_entries,
             n_entries as i64,
-            Hashed(RandomState::new(), PhantomData),
+            Hashed(hasher(), PhantomData),
         )
-        .set_hasher(RandomState::new())
+        .set_hasher(hasher())
         .set_ignore_internal_cost(true)
         .finalize();
         Self {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use larder::{Cache, Limits, Scope, Value};
 
-use super::Contender;
+use super::{Contender, SEEDS};
 use crate::keys::Key;
 use crate::kind::{Bytes, Words};
 
@@ -23,7 +23,10 @@ macro_rules! larder_of {
         impl Larder<$value> {
             /// A cache of at most this many entries.
             pub fn new(n_entries: usize) -> Self {
-                let cache = Cache::builder().max_entries(n_entries as u64).build();
+                let cache = Cache::builder()
+                    .max_entries(n_entries as u64)
+                    .hash_seeds(SEEDS)
+                    .build();
                 Self(cache.expect("a bound alone is a valid configuration"))
             }
 
@@ -32,6 +35,7 @@ macro_rules! larder_of {
                 let cache = Cache::builder()
                     .max_entries(n_entries as u64)
                     .default_ttl(ttl)
+                    .hash_seeds(SEEDS)
                     .build();
                 Self(cache.expect("a bound and a time to live are a valid configuration"))
             }

@@ -13,7 +13,7 @@ use larder::{LoadError, Ttl};
 use quick_cache::sync::DefaultLifecycle;
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
-use super::{Contender, Larder};
+use super::{Contender, Larder, hasher};
 use crate::keys::{Key, VALUE};
 use crate::kind::Bytes;
 
@@ -61,7 +61,7 @@ impl QuickLoads {
         Self(quick_cache::sync::Cache::with_options(
             options,
             UnitWeighter,
-            RandomState::new(),
+            hasher(),
             DefaultLifecycle::default(),
         ))
     }
@@ -96,7 +96,7 @@ impl MokaLoads {
     /// A cache of at most this many entries.
     pub fn new(n_entries: usize) -> Self {
         let cache = moka::sync::Cache::builder().max_capacity(n_entries as u64);
-        Self(cache.build_with_hasher(RandomState::new()))
+        Self(cache.build_with_hasher(hasher()))
     }
 }
 

@@ -9,7 +9,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
-use super::Contender;
+use super::{Contender, hasher};
 use crate::kind::Kind;
 
 /// A map that one thread has for itself: what no cache can be expected to beat, with neither bound nor order.
@@ -19,7 +19,7 @@ pub struct Floor<T: Kind>(hashbrown::HashMap<T::Owned, T::Value, RandomState>);
 impl<T: Kind> Floor<T> {
     /// An empty map, with random keys of the hash.
     pub fn new() -> Self {
-        Self(hashbrown::HashMap::with_hasher(RandomState::new()))
+        Self(hashbrown::HashMap::with_hasher(hasher()))
     }
 }
 
@@ -65,8 +65,7 @@ pub struct SccMap<T: Kind>(scc::HashMap<T::Owned, T::Value, RandomState>);
 impl<T: Kind> SccMap<T> {
     /// A map with room for this many entries.
     pub fn new(n_entries: usize) -> Self {
-        let hasher = RandomState::new();
-        Self(scc::HashMap::with_capacity_and_hasher(n_entries, hasher))
+        Self(scc::HashMap::with_capacity_and_hasher(n_entries, hasher()))
     }
 }
 
@@ -105,9 +104,9 @@ pub struct DashMap<T: Kind>(dashmap::DashMap<T::Owned, T::Value, RandomState>);
 impl<T: Kind> DashMap<T> {
     /// A map with room for this many entries.
     pub fn new(n_entries: usize) -> Self {
-        let hasher = RandomState::new();
         Self(dashmap::DashMap::with_capacity_and_hasher(
-            n_entries, hasher,
+            n_entries,
+            hasher(),
         ))
     }
 }
@@ -150,8 +149,10 @@ pub struct Papaya<T: Kind>(papaya::HashMap<T::Owned, T::Value, RandomState>);
 impl<T: Kind> Papaya<T> {
     /// A map with room for this many entries.
     pub fn new(n_entries: usize) -> Self {
-        let hasher = RandomState::new();
-        Self(papaya::HashMap::with_capacity_and_hasher(n_entries, hasher))
+        Self(papaya::HashMap::with_capacity_and_hasher(
+            n_entries,
+            hasher(),
+        ))
     }
 }
 
@@ -207,7 +208,7 @@ impl<T: Kind> Locked<T> {
             )))
         };
         Self {
-            hasher: RandomState::new(),
+            hasher: hasher(),
             shards: (0..1 << SHARDS_LOG2).map(|_| shard()).collect(),
         }
     }

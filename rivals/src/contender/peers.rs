@@ -12,7 +12,7 @@ use mini_moka::sync::ConcurrentCacheExt;
 use quick_cache::sync::DefaultLifecycle;
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
-use super::Contender;
+use super::{Contender, hasher};
 use crate::kind::Kind;
 use crate::time::now;
 
@@ -24,12 +24,7 @@ fn quick<T: Kind, V: Clone>(n_entries: usize) -> Quick<T, V> {
         .weight_capacity(n_entries as u64)
         .build()
         .expect("both capacities are set");
-    Quick::<T, V>::with_options(
-        options,
-        UnitWeighter,
-        RandomState::new(),
-        DefaultLifecycle::default(),
-    )
+    Quick::<T, V>::with_options(options, UnitWeighter, hasher(), DefaultLifecycle::default())
 }
 
 /// quick_cache, every entry of weight one.
@@ -112,7 +107,7 @@ impl<T: Kind> Moka<T> {
     /// A cache of at most this many entries.
     pub fn new(n_entries: usize) -> Self {
         let cache = moka::sync::Cache::builder().max_capacity(n_entries as u64);
-        Self(cache.build_with_hasher(RandomState::new()))
+        Self(cache.build_with_hasher(hasher()))
     }
 
     /// The same, and every entry has a deadline.
@@ -120,7 +115,7 @@ impl<T: Kind> Moka<T> {
         let cache = moka::sync::Cache::builder()
             .max_capacity(n_entries as u64)
             .time_to_live(ttl);
-        Self(cache.build_with_hasher(RandomState::new()))
+        Self(cache.build_with_hasher(hasher()))
     }
 
     /// The same, and all entries have one deadline.
@@ -128,7 +123,7 @@ impl<T: Kind> Moka<T> {
         let cache = moka::sync::Cache::builder()
             .max_capacity(n_entries as u64)
             .expire_after(DueAt(deadline));
-        Self(cache.build_with_hasher(RandomState::new()))
+        Self(cache.build_with_hasher(hasher()))
     }
 }
 
@@ -169,7 +164,7 @@ impl<T: Kind> MiniMoka<T> {
     /// A cache of at most this many entries.
     pub fn new(n_entries: usize) -> Self {
         let cache = mini_moka::sync::Cache::builder().max_capacity(n_entries as u64);
-        Self(cache.build_with_hasher(RandomState::new()))
+        Self(cache.build_with_hasher(hasher()))
     }
 
     /// The same, and every entry has a deadline.
@@ -177,7 +172,7 @@ impl<T: Kind> MiniMoka<T> {
         let cache = mini_moka::sync::Cache::builder()
             .max_capacity(n_entries as u64)
             .time_to_live(ttl);
-        Self(cache.build_with_hasher(RandomState::new()))
+        Self(cache.build_with_hasher(hasher()))
     }
 }
 

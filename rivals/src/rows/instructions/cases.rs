@@ -18,7 +18,7 @@ use tokio_util::time::DelayQueue;
 
 use super::{DELAY_QUEUE, SCOPE};
 use crate::contender::{
-    Contender, Floor, Foyer, Larder, MiniMoka, Moka, QuickCache, SccCache, Stretto, TinyUfo,
+    Contender, Floor, Foyer, Larder, MiniMoka, Moka, QuickCache, SEEDS, SccCache, Stretto, TinyUfo,
 };
 use crate::judge::FLOOR;
 use crate::keys::{self, VALUE, key};
@@ -139,6 +139,7 @@ fn larder_wheel(case: Case, n_ops: usize, n_most: usize) -> ! {
     let clock = ManualClock::new();
     let built = Cache::<[u8]>::builder()
         .max_entries(ROOM as u64)
+        .hash_seeds(SEEDS)
         .clock(clock.clone())
         .build();
     let cache = built.expect("a bound and a clock are a valid configuration");
