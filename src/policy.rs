@@ -22,7 +22,8 @@ pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
 use sketch::Sketch;
 use tuning::{
     GHOSTS_FLOOR, GHOSTS_PER_ENTRY, GROWING_TICKS, LONG_FLOOR, LONG_HORIZON, LONG_PER_ENTRY,
-    MEMORY_CAPACITIES, MEMORY_MAX, MEMORY_MIN, PASS_PARTS, SKETCH_FLOOR, TICKS_PER_CAPACITY,
+    MEMORY_CAPACITIES, MEMORY_MAX, MEMORY_MIN, PASS_MIN, PASS_PARTS, SKETCH_FLOOR,
+    TICKS_PER_CAPACITY,
 };
 
 /// The eviction policy of one stripe.
@@ -218,7 +219,7 @@ impl Policy {
     #[inline]
     pub(crate) fn step(&mut self) {
         let Some(known) = &self.known else { return };
-        let pass = self.capacity as u64 / PASS_PARTS;
+        let pass = (self.capacity as u64 / PASS_PARTS).max(PASS_MIN);
         // A pass is spread: its pieces are few, and between two passes nothing is done.
         let waits = known.learner.is_fresh() && u64::from(known.n_inserts) < pass;
         if known.n_inserts > 0 && !waits {

@@ -19,6 +19,9 @@ pub(super) const MEMORY_MAX: f32 = 8_000_000.0;
 /// Index rebuilds in a capacity of inserts, if there are inserts enough for the pieces. 4: -0.1; 64: 0.
 pub(super) const PASS_PARTS: u64 = 16;
 
+/// ... but not more often than once in so many inserts, or small caches would do little else.
+pub(super) const PASS_MIN: u64 = 512;
+
 /// Keys that a frequency step borrows from all. 4 or 50: -0.1.
 pub(super) const PRIOR_FREQUENCY: f32 = 16.0;
 
