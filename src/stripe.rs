@@ -158,20 +158,22 @@ impl Stripe {
     }
 
     /// Links a draft under its key: in the place of a present entry, or in a new slot. With `yielding`, a present
-    /// entry that can't stay beside its successor is evicted first.
+    /// entry that can't stay beside its successor is evicted first. The draft stays its caller's until it is linked, so that it ends
+    /// without the lock if the clock panics.
     pub(crate) fn put(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
-        mut draft: Draft,
+        slot: &mut Option<Draft>,
         write: &Write<'_>,
         yielding: bool,
     ) -> Put {
+        let draft = slot.as_mut().expect("a write has its entry");
         let lifetime = &write.lifetime;
         if !self.works.is_empty() && !write.is_alone {
             let probe = draft.as_ref().probe();
             if let Some(ticket) = self.wait_for_alone(hash, &probe) {
-                return Put::Busy { draft, ticket };
+                return Put::Busy(ticket);
             }
         }
         self.policy.prefetch(hash.bits());
@@ -193,7 +195,7 @@ impl Stripe {
                     self.unclaim(env, loc);
                 }
                 self.trim_all(env);
-                return Put::Ended { draft };
+                return Put::Ended;
             }
             _ => {}
         }
@@ -204,17 +206,14 @@ impl Stripe {
                 self.value_at(env, loc)
             });
             self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
-            return Put::Unmet {
-                draft,
-                present: value,
-            };
+            return Put::Unmet(value);
         }
         if let Some(loc) = present.take_if(|_| yielding) {
             self.leave(env, loc, hash, RemovalCause::Evicted);
         }
         let newcomer = Newcomer {
             hash,
-            draft: &draft,
+            draft,
             write,
             now,
         };
@@ -224,14 +223,10 @@ impl Stripe {
         };
         let growth_bytes = match funded {
             Ok(growth_bytes) => growth_bytes,
-            Err(NoWay::Ended) => return Put::Ended { draft },
+            Err(NoWay::Ended) => return Put::Ended,
             Err(NoWay::Short { has_evicted, giver }) => {
                 progress |= has_evicted;
-                return Put::Short {
-                    draft,
-                    progress,
-                    giver,
-                };
+                return Put::Short { progress, giver };
             }
         };
         let writer = self.table.writer(env.shared);
@@ -244,10 +239,12 @@ impl Stripe {
         draft.seal(hash, self.version, self.stamp(), times);
         self.note_write(hash);
         self.bytes.admit(cost(draft.as_ref()));
+        let block = slot.take().map(Draft::into_block);
+        let block = block.expect("it was there when the write began");
         let replaced = match present {
-            Some(loc) => self.replace(env, loc, hash, draft.into_block()),
+            Some(loc) => self.replace(env, loc, hash, block),
             None => {
-                self.link(env, hash, draft.into_block(), home, growth_bytes);
+                self.link(env, hash, block, home, growth_bytes);
                 None
             }
         };
@@ -258,7 +255,7 @@ impl Stripe {
         if env.bytes.excess() > 0 || env.entries.excess() > 0 {
             // The bound was lowered: each write gives a little more than it takes.
             let newcomer = (hash, self.version);
-            self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT, Some(newcomer));
+            self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT, Some(newcomer), now);
             self.trim_all(env);
         }
         Put::Done(replaced)

@@ -1,10 +1,8 @@
 //! The one way by which an entry comes in: from a key and a value to a write of the store.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use super::view::{View, at};
 use crate::charter::Charter;
-use crate::entry::{Block, Draft, Entry, Parts, Plan, Source, Stored, Value};
+use crate::entry::{Block, Draft, Entry, Left, Parts, Plan, Source, Stored, Value};
 use crate::error::{InsertError, Refusal, TtlError};
 use crate::hash::KeyHash;
 use crate::key::{Key, KeyRef, with_key};
@@ -56,9 +54,7 @@ impl<V: Value + ?Sized, S: Source<V>> Unstored<V, S> {
 
     /// A handle to it, which is the only one.
     pub(super) fn into_entry(self, view: View<'_, V>) -> Entry<V> {
-        let block = self.draft.into_block();
-        let left = view.inner.store.last_left(block.as_ref());
-        view.entry(block, left)
+        view.last(self.draft.into_block())
     }
 }
 
@@ -197,44 +193,31 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 value,
             })?;
         if let Some(weigher) = &self.inner.weigher {
-            let weight = catch_unwind(AssertUnwindSafe(|| {
-                weigher(key.parts(), store.draft_value(&draft))
-            }));
-            match weight {
-                Ok(weight) if draft.add_weight(weight) => {}
-                Ok(_) => {
-                    let value = draft.undo::<V, S>(kept);
-                    return Err(InsertError {
-                        refusal: store.too_large(u64::MAX),
-                        value,
-                    });
-                }
-                Err(panic) => {
-                    drop(draft.undo::<V, S>(kept));
-                    resume_unwind(panic);
-                }
+            let weight = weigher(key.parts(), store.draft_value(&draft));
+            if !draft.add_weight(weight) {
+                let value = draft.undo::<V, S>(kept);
+                return Err(InsertError {
+                    refusal: store.too_large(u64::MAX),
+                    value,
+                });
             }
         }
-        let stored = how.wants.then(|| draft.as_ref().acquire());
+        let stored = how.wants.then(|| self.untimed(draft.as_ref().acquire()));
         let charged = self.inner.watch.is_on().then(|| cost(draft.as_ref()));
         let placed = store.insert(hash, draft, &how.write, &mut reservation);
         if let (Some(bytes), Placed::Done(_)) = (charged, &placed) {
             self.note_stored(hash, bytes, &how.write.lifetime);
         }
-        let stored = match (&placed, stored) {
-            (Placed::Done(_), Some(count)) => Some(self.last(count)),
-            (_, Some(count)) => {
-                // The draft is the only owner again.
-                store.release(count);
-                None
-            }
-            (_, None) => None,
-        };
+        // A draft that comes back has one owner again.
+        let stored = stored.filter(|_| matches!(placed, Placed::Done(_)));
         match placed {
-            Placed::Done(replaced) => Ok(Wrote::Stored {
-                replaced: replaced.map(|block| self.last(block)),
-                stored,
-            }),
+            Placed::Done(replaced) => {
+                let replaced = replaced.map(|block| self.untimed(block));
+                Ok(Wrote::Stored {
+                    replaced: replaced.map(|entry| self.timed(entry)),
+                    stored: stored.map(|entry| self.timed(entry)),
+                })
+            }
             Placed::Unmet { draft, present } => Ok(Wrote::Unmet {
                 unstored: Unstored { draft, kept },
                 present: present.map(|block| self.last(block)),
@@ -267,22 +250,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         match store.insert(hash, draft, &how.write, &mut reservation) {
             Placed::Done(replaced) => {
                 // What was there is the caller's now, who doesn't ask for it.
-                drop(replaced.map(|block| self.last(block)));
+                drop(replaced.map(|block| self.untimed(block)));
                 Ok(())
             }
-            Placed::Unmet { draft, present } => {
-                draft.discard::<V>();
-                drop(present.map(|block| self.last(block)));
+            Placed::Unmet { present, .. } => {
+                drop(present.map(|block| self.untimed(block)));
                 Ok(())
             }
-            Placed::Ended { draft } => {
-                draft.discard::<V>();
-                Ok(())
-            }
-            Placed::Refused { draft, refusal } => {
-                draft.discard::<V>();
-                Err(self.or_closed(refusal))
-            }
+            Placed::Ended { .. } => Ok(()),
+            Placed::Refused { refusal, .. } => Err(self.or_closed(refusal)),
         }
     }
 
@@ -326,8 +302,17 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 
     /// A handle to an entry that has just left, or has just come.
     pub(super) fn last(self, block: Block) -> Entry<V> {
-        let left = self.inner.store.last_left(block.as_ref());
-        self.entry(block, left)
+        self.timed(self.untimed(block))
+    }
+
+    /// The same without its time to live: reading that may be a panic of the user's clock, which leaves no count behind.
+    fn untimed(self, block: Block) -> Entry<V> {
+        self.entry(block, Left::NEVER)
+    }
+
+    fn timed(self, entry: Entry<V>) -> Entry<V> {
+        let left = self.inner.store.last_left(entry.block());
+        entry.with_left(left)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::iter::Iter;
 use super::put::Wrote;
 use super::view::{View, at};
-use crate::entry::{Entry, Source, Value};
+use crate::entry::{Block, Entry, Source, Value};
 use crate::error::{InsertError, TtlError};
 use crate::key::{Key, with_key};
 use crate::lineage::PlaceWord;
@@ -163,11 +163,34 @@ impl<V: Value + ?Sized> View<'_, V> {
         store.note_clear(self.place().map(PlaceWord::bits));
         let mut walk = self.walk();
         while let Some(blocks) = walk.next_blocks(self) {
-            for block in blocks {
+            let mut counted = Counted { view: self, blocks };
+            while let Some(block) = counted.blocks.last() {
                 store.remove_block(block.as_ref(), RemovalCause::Invalidated);
                 self.note_block_gone(block.as_ref());
-                drop(store.release_quietly(block));
+                counted.end_last();
             }
+        }
+    }
+}
+
+/// Counts that a walk took. They end with this at the latest: when the clock panics, too.
+struct Counted<'a, V: Value + ?Sized> {
+    view: View<'a, V>,
+    blocks: Vec<Block>,
+}
+
+impl<V: Value + ?Sized> Counted<'_, V> {
+    fn end_last(&mut self) {
+        if let Some(block) = self.blocks.pop() {
+            drop(self.view.inner.store.release_quietly(block));
+        }
+    }
+}
+
+impl<V: Value + ?Sized> Drop for Counted<'_, V> {
+    fn drop(&mut self) {
+        while !self.blocks.is_empty() {
+            self.end_last();
         }
     }
 }

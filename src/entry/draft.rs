@@ -2,13 +2,15 @@
 
 use std::alloc::Layout;
 use std::marker::PhantomData;
-use std::mem::size_of;
+use std::mem::{ManuallyDrop, forget, size_of};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::thread::panicking;
 
 use super::{
     ABSENT, Block, BlockRef, Charge, Deadline, Header, Husk, IDLE, Kind, Member, PLACED, Probe,
-    REFRESHED, Refresh, RefreshAt, Source, TAG_SHIFT, Value, allocated_bytes, block_layout,
-    idle_offset, key_offset, refresh_offset,
+    REFRESHED, Refresh, RefreshAt, Releaser, Source, TAG_SHIFT, Value, allocated_bytes,
+    block_layout, idle_offset, key_offset, refresh_offset,
 };
 use crate::clock::Nanos;
 use crate::hash::KeyHash;
@@ -50,9 +52,10 @@ impl<'a, V: Value + ?Sized> Plan<'a, V> {
     }
 }
 
-/// A block that only its maker can reach.
+/// A block that only its maker can reach. Dropping it drops its value, which may run user code: no lock may be held then.
 pub(crate) struct Draft {
     block: Block,
+    releaser: Releaser,
 }
 
 /// What a draft is made of, besides its value.
@@ -114,8 +117,7 @@ impl Draft {
         // A panic of the source's drops the husk.
         // SAFETY: the value's place is reserved at `value_offset` for `n_elements`, aligned as `V` asks, and not yet written.
         let kept = unsafe { source.write_to(value, n_elements) };
-        let block = Block(husk.into_raw().cast());
-        Ok((Draft { block }, kept))
+        Ok((Self::framed::<V>(husk), kept))
     }
 
     /// The same for an entry that says that there is no value.
@@ -123,9 +125,16 @@ impl Draft {
         plan: Plan<'_, V>,
         husk: Option<Husk>,
     ) -> Option<Draft> {
-        let husk = Self::frame(plan, husk, ABSENT)?;
-        let block = Block(husk.into_raw().cast());
-        Some(Draft { block })
+        Self::frame(plan, husk, ABSENT).map(Self::framed::<V>)
+    }
+
+    /// What `frame` gave for a `V`, with its value, unless it has none.
+    fn framed<V: Value + ?Sized>(husk: Husk) -> Draft {
+        Draft {
+            block: Block(husk.into_raw().cast()),
+            // SAFETY: it is given this one block, or what becomes of it.
+            releaser: unsafe { Releaser::new::<V>() },
+        }
     }
 
     /// A block but for its value.
@@ -188,22 +197,14 @@ impl Draft {
         Some(husk)
     }
 
-    /// Frees a block that has no value.
-    pub(crate) fn discard<V: Value + ?Sized>(self) {
-        debug_assert!(self.block.as_ref().is_absent());
-        let (layout, _) = self.block.as_ref().layout::<V>();
-        // SAFETY: the draft is the only owner, and there is no value to drop (E4).
-        unsafe { dealloc(self.block.0.cast::<u8>().as_ptr(), layout) };
-    }
-
     /// Gives the value back and frees the block.
     pub(crate) fn undo<V, S>(self, kept: S::Kept) -> S
     where
         V: Value + ?Sized,
         S: Source<V>,
     {
-        let base = self.block.0;
-        let (layout, offset) = self.block.as_ref().layout::<V>();
+        let base = self.into_block().0;
+        let (layout, offset) = BlockRef(base, PhantomData).layout::<V>();
         // SAFETY: the draft is the only owner, so the value is whole and nobody else reads it; it is moved out once,
         // and its place is freed right after.
         unsafe {
@@ -275,11 +276,25 @@ impl Draft {
 
     /// Hands the block over to be linked; from here on its plain fields don't change.
     pub(crate) fn into_block(self) -> Block {
-        self.block
+        let draft = ManuallyDrop::new(self);
+        Block(draft.block.0)
     }
 
     fn header_mut(&mut self) -> &mut Header {
         // SAFETY: a draft is the only owner of its block (E2), and `&mut self` is the only access to the draft.
         unsafe { self.block.0.as_mut() }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let block = Block(self.block.0);
+        let end = || drop(self.releaser.release(block));
+        if !panicking() {
+            end();
+        } else if let Err(payload) = catch_unwind(AssertUnwindSafe(end)) {
+            // A second panic would end the process, and so would that of its payload.
+            forget(payload);
+        }
     }
 }

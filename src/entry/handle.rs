@@ -96,6 +96,12 @@ impl<V: Value + ?Sized> Entry<V> {
         self.block == other.block
     }
 
+    /// The same with another time to live.
+    pub(crate) fn with_left(mut self, left: Left) -> Self {
+        self.left = left;
+        self
+    }
+
     pub(crate) fn block(&self) -> BlockRef<'_> {
         self.block.as_ref()
     }

@@ -250,7 +250,7 @@ impl Store {
         let victims = budget.saturating_sub(steps) / 2;
         if above(self) && victims > 0 {
             let before = stripe.len();
-            stripe.make_room(&env, victims, PoolId::ROOT, None);
+            stripe.make_room(&env, victims, PoolId::ROOT, None, now);
             let evicted = before - stripe.len();
             may_evict = stripe.len() > 0 && (evicted > 0 || stripe.waits_for_garbage());
             steps += evicted;

@@ -66,7 +66,7 @@ impl Store {
             self.count_refused(&mut cell.back.lock(), claimer);
             return Err(refusal);
         }
-        let mut search = Search::new(needed, claimer);
+        let mut search = Search::new(self, needed, claimer);
         loop {
             let mut stripe = cell.back.lock();
             stripe.receive(std::mem::take(&mut search.gained));
@@ -88,7 +88,8 @@ impl Store {
                 });
             }
             if !self.search(cell, &mut search, progress) {
-                return Err(self.give_up(cell, search.gained, claimer));
+                let gained = std::mem::take(&mut search.gained);
+                return Err(self.give_up(cell, gained, claimer));
             }
         }
     }
@@ -117,21 +118,19 @@ impl Store {
             self.count_refused(&mut cell.back.lock(), pool_of(draft.as_ref()));
             return Placed::Refused { draft, refusal };
         }
+        let mut slot = Some(draft);
         // What most inserts need: one hold of the lock.
         let mut stripe = cell.back.lock();
         reservation.settle(&mut stripe);
-        let put = stripe.put(&self.env(cell), hash, draft, write, false);
+        let put = stripe.put(&self.env(cell), hash, &mut slot, write, false);
         self.finish(cell, stripe);
-        match put {
-            Put::Done(replaced) => Placed::Done(replaced),
-            Put::Unmet { draft, present } => Placed::Unmet { draft, present },
-            Put::Ended { draft } => Placed::Ended { draft },
-            Put::Busy { draft, ticket } => {
-                let write = behind(write, ticket);
-                self.insert_slowly(cell, hash, draft, write, None)
-            }
-            Put::Short { draft, giver, .. } => self.insert_slowly(cell, hash, draft, *write, giver),
-        }
+        let (write, giver) = match put {
+            Put::Done(replaced) => return Placed::Done(replaced),
+            Put::Busy(ticket) => (behind(write, ticket), None),
+            Put::Short { giver, .. } => (*write, giver),
+            put => return Placed::of(put, slot),
+        };
+        self.insert_slowly(cell, hash, slot, write, giver)
     }
 
     /// Why an entry of this size can't be stored, however much is evicted.
@@ -165,12 +164,13 @@ impl Store {
         &self,
         cell: &Cell,
         hash: KeyHash,
-        mut draft: Draft,
+        mut slot: Option<Draft>,
         mut write: Write<'_>,
         giver: Option<PoolId>,
     ) -> Placed {
-        let claimer = pool_of(draft.as_ref());
-        let mut search = Search::new(cost(draft.as_ref()), claimer);
+        let draft = slot.as_ref().expect("it is not linked yet").as_ref();
+        let claimer = pool_of(draft);
+        let mut search = Search::new(self, cost(draft), claimer);
         search.giver = giver;
         let mut progress = true;
         while self.search(cell, &mut search, progress) {
@@ -178,44 +178,35 @@ impl Store {
             stripe.receive(std::mem::take(&mut search.gained));
             // At last, the old value gives way to its successor.
             let yielding = search.idle + 1 == IDLE_PASSES && write.may_yield();
-            let put = stripe.put(&self.env(cell), hash, draft, &write, yielding);
-            if matches!(put, Put::Short { .. } | Put::Busy { .. }) {
+            let put = stripe.put(&self.env(cell), hash, &mut slot, &write, yielding);
+            if matches!(put, Put::Short { .. } | Put::Busy(_)) {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
                 search.gained = stripe.give(search.wanted, 1);
             }
             self.finish(cell, stripe);
             match put {
-                Put::Done(replaced) => return Placed::Done(replaced),
-                Put::Unmet { draft, present } => return Placed::Unmet { draft, present },
-                Put::Ended { draft } => return Placed::Ended { draft },
-                Put::Busy {
-                    draft: back,
-                    ticket,
-                } => {
-                    draft = back;
-                    write = behind(&write, ticket);
-                }
+                Put::Busy(ticket) => write = behind(&write, ticket),
                 Put::Short {
-                    draft: back,
                     progress: more,
                     giver,
                 } => {
-                    (draft, progress) = (back, more);
-                    search.giver = giver;
+                    (progress, search.giver) = (more, giver);
                     if !progress && search.gained.bytes >= search.wanted {
                         // What the entry takes is there: the stripe's structure has to grow with it.
                         search.wanted = (2 * search.wanted).min(self.bytes.largest());
                     }
                 }
+                put => return Placed::of(put, slot),
             }
         }
-        let refusal = self.give_up(cell, search.gained, claimer);
+        let refusal = self.give_up(cell, std::mem::take(&mut search.gained), claimer);
+        let draft = slot.expect("it is not linked");
         Placed::Refused { draft, refusal }
     }
 
     /// One pass outside the home stripe's lock: frees what waits there, or evicts elsewhere. False once passes bring
     /// nothing.
-    fn search(&self, home: &Cell, search: &mut Search, progress: bool) -> bool {
+    fn search(&self, home: &Cell, search: &mut Search<'_>, progress: bool) -> bool {
         let freed = self.flush(home, true);
         if !progress && search.giver.is_none() {
             search.giver = self.seek_giver(search);
@@ -268,7 +259,7 @@ impl Store {
     }
 
     /// Looks at all pools, outside the locks, for one that is to give way.
-    fn seek_giver(&self, search: &Search) -> Option<PoolId> {
+    fn seek_giver(&self, search: &Search<'_>) -> Option<PoolId> {
         if !self.shares.is_active() {
             return None;
         }
@@ -284,7 +275,7 @@ impl Store {
 
     /// Evicts one entry of a pool in a stripe where it has any. Whether there was one. At home the claimer's own were looked
     /// for under the lock, and what was left there is what it is about to replace.
-    fn take_of_pool(&self, home: &Cell, pool: PoolId, search: &mut Search) -> bool {
+    fn take_of_pool(&self, home: &Cell, pool: PoolId, search: &mut Search<'_>) -> bool {
         let n = self.cells.len();
         let is_home = |index: &usize| *index == home.index && pool == search.claimer;
         let from = search.pass % n;
@@ -308,8 +299,9 @@ impl Store {
     }
 
     /// Evicts in other stripes, one at a time, for one insert. Whether that brought anything.
-    fn take_elsewhere(&self, home: &Cell, search: &mut Search) -> bool {
+    fn take_elsewhere(&self, home: &Cell, search: &mut Search<'_>) -> bool {
         let n = self.cells.len();
+        let now = self.time.coarse_now();
         let mut any = false;
         // Those that are free first, then those that must be waited for.
         for waits in [false, true] {
@@ -325,7 +317,8 @@ impl Store {
                     cell.back.try_lock()
                 };
                 let Some(mut stripe) = stripe else { continue };
-                any |= stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, search.claimer, None);
+                let env = self.env(cell);
+                any |= stripe.make_room(&env, EVICT_ELSEWHERE, search.claimer, None, now);
                 let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
                 search.gained.bytes += given.bytes;
                 search.gained.entries += given.entries;
@@ -358,6 +351,18 @@ pub(crate) enum Placed {
         draft: Draft,
         refusal: Refusal,
     },
+}
+
+impl Placed {
+    /// What came of a `put` that is not to be tried again.
+    fn of(put: Put, slot: Option<Draft>) -> Placed {
+        match (put, slot) {
+            (Put::Done(replaced), _) => Placed::Done(replaced),
+            (Put::Unmet(present), Some(draft)) => Placed::Unmet { draft, present },
+            (_, Some(draft)) => Placed::Ended { draft },
+            (_, None) => unreachable!("a draft that is not linked is there still"),
+        }
+    }
 }
 
 /// Waits for the computation that is alone with a key, unless that waits for this thread; once, since waiting is a courtesy.

@@ -1,10 +1,12 @@
 //! The search of one insert for room, from one hold of a lock to the next.
 
+use super::Store;
 use crate::shares::PoolId;
 use crate::stripe::Claims;
 
-/// The search of one insert for room.
-pub(super) struct Search {
+/// The search of one insert for room. What it has gained goes back when it is dropped.
+pub(super) struct Search<'s> {
+    store: &'s Store,
     /// What the entry takes.
     pub(super) needed: u64,
     /// What is gathered for it, with what the structure of its stripe may take besides.
@@ -20,9 +22,10 @@ pub(super) struct Search {
     pub(super) n_yields: usize,
 }
 
-impl Search {
-    pub(super) fn new(needed: u64, claimer: PoolId) -> Search {
+impl Search<'_> {
+    pub(super) fn new(store: &Store, needed: u64, claimer: PoolId) -> Search<'_> {
         Search {
+            store,
             needed,
             wanted: needed,
             claimer,
@@ -32,5 +35,13 @@ impl Search {
             idle: 0,
             n_yields: 0,
         }
+    }
+}
+
+impl Drop for Search<'_> {
+    fn drop(&mut self) {
+        let Claims { bytes, entries } = self.gained;
+        self.store.bytes.give_back(bytes);
+        self.store.entries.give_back(entries);
     }
 }

@@ -281,12 +281,8 @@ impl Stripe {
         n: usize,
         claimer: PoolId,
         spared: Option<(KeyHash, u64)>,
+        now: Nanos,
     ) -> bool {
-        let now = if self.wheel.len() > 0 {
-            env.time.coarse_now()
-        } else {
-            Nanos::ZERO
-        };
         let mut any = false;
         for _ in 0..n {
             // Looked for each time, since expiry may merge segments, and so move the entry.

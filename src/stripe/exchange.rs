@@ -3,7 +3,7 @@
 use super::{Home, Lifetime, WorkId};
 use crate::budget::Budget;
 use crate::clock::TimeSource;
-use crate::entry::{Block, BlockRef, Draft};
+use crate::entry::{Block, BlockRef};
 use crate::flight::Ticket;
 use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::{Generation, Registry};
@@ -105,22 +105,18 @@ pub(crate) enum Condition {
     Load(WorkId),
 }
 
-/// How a `put` ended.
+/// How a `put` ended. The draft is gone if it is done, and its caller's still if not.
 pub(crate) enum Put {
     /// Linked; a count of what it replaced.
     Done(Option<Block>),
     /// The condition doesn't hold; a count of the present value.
-    Unmet {
-        draft: Draft,
-        present: Option<Block>,
-    },
+    Unmet(Option<Block>),
     /// The life of the scope that it was for has ended since the call began; nothing was done.
-    Ended { draft: Draft },
+    Ended,
     /// A computation is to be alone with the key: to be tried again when it is over.
-    Busy { draft: Draft, ticket: Ticket },
+    Busy(Ticket),
     /// Not enough room in this hold of the lock; nothing but evictions was done. `giver` is who is to give way elsewhere.
     Short {
-        draft: Draft,
         progress: bool,
         giver: Option<PoolId>,
     },

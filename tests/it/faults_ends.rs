@@ -1,11 +1,9 @@
 //! Faults 34 to 36, of `docs/faults.md`: values whose end is troublesome, threads that end, entries that are held.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::spawn;
-use std::time::Duration;
 
-use larder::{Cache, Clock, Entry, ManualClock, Nanos};
+use larder::{Cache, Entry};
 
 use crate::tools::{Census, Counted, ends, maintain_fully, panics};
 
@@ -229,36 +227,4 @@ fn f36_an_insert_ends_though_every_entry_is_held() {
         });
         bytes.insert("k", vec![3; 30 << 10]).unwrap();
     });
-}
-
-/// A clock that panics while it is told to.
-#[derive(Debug)]
-struct Fragile(ManualClock, Arc<AtomicBool>);
-
-impl Clock for Fragile {
-    fn now(&self) -> Nanos {
-        assert!(!self.1.load(Ordering::Relaxed), "provoked");
-        self.0.now()
-    }
-}
-
-#[test]
-fn f34_a_clock_that_panics_while_an_entry_is_removed_leaves_it_whole() {
-    let is_broken = Arc::new(AtomicBool::new(false));
-    let cache: Cache<Counted> = Cache::builder()
-        .max_entries(100)
-        .default_ttl(Duration::from_secs(9))
-        .clock(Fragile(ManualClock::new(), Arc::clone(&is_broken)))
-        .build()
-        .unwrap();
-    let census = Census::default();
-    cache.insert("k", census.value(1)).unwrap();
-    is_broken.store(true, Ordering::Relaxed);
-    assert!(panics(|| drop(cache.remove("k"))));
-    is_broken.store(false, Ordering::Relaxed);
-    assert!(cache.contains_key("k"));
-    assert!(cache.remove("k").is_some());
-    maintain_fully(&cache);
-    drop(cache);
-    assert_eq!(census.alive(), 0);
 }

@@ -14,6 +14,7 @@ mod basics;
 mod curve;
 mod faults_accounts;
 mod faults_callbacks;
+mod faults_clock;
 mod faults_ends;
 mod faults_keys;
 mod faults_memory;
