@@ -53,7 +53,7 @@ use header::{Member, block_layout, idle_offset, key_offset, refresh_offset};
 pub(crate) use husk::{Husk, Husks};
 pub(crate) use probe::Probe;
 use probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT, same_bytes};
-pub(crate) use refresh::{Refresh, RefreshAt};
+pub(crate) use refresh::{Refresh, RefreshAt, Won};
 pub(crate) use value::Stored;
 pub use value::{Source, Value};
 

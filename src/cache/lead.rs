@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::view::View;
-use crate::entry::{Entry, Probe, Value};
+use crate::entry::{Entry, Probe, Value, Won};
 use crate::hash::KeyHash;
 use crate::stripe::Work;
 use crate::sync::time::monotonic_ns;
@@ -83,18 +83,46 @@ impl Drop for Stopwatch<'_> {
     }
 }
 
-/// The right to load an entry anew, which goes back to the entry when this is dropped.
+/// The right to load an entry anew, which goes back to the entry when this is dropped: as a failure, if the loader was called, since
+/// a load that succeeds brings a new entry.
 pub(super) struct Turn<'a, V: Value + ?Sized> {
-    pub(super) view: View<'a, V>,
+    view: View<'a, V>,
     /// A handle of its own, since the load may end all others.
-    pub(super) entry: Entry<V>,
-    pub(super) back_off: Duration,
+    entry: Entry<V>,
+    back_off: Duration,
+    won: Won,
+    has_begun: bool,
+}
+
+impl<'a, V: Value + ?Sized> Turn<'a, V> {
+    /// Wins it, if the entry is due and nobody else has it.
+    pub(super) fn win(view: View<'a, V>, entry: &Entry<V>, back_off: Duration) -> Option<Self> {
+        let refresh = entry.block().refresh()?;
+        let won = refresh.try_win(view.inner.store.time().now())?;
+        Some(Self {
+            view,
+            entry: entry.clone(),
+            back_off,
+            won,
+            has_begun: false,
+        })
+    }
+
+    /// Notes that the loader is called.
+    pub(super) fn begin(&mut self) {
+        self.has_begun = true;
+    }
 }
 
 impl<V: Value + ?Sized> Drop for Turn<'_, V> {
     fn drop(&mut self) {
-        if let Some(refresh) = self.entry.block().refresh() {
-            refresh.give_up(self.view.inner.store.time().now(), self.back_off);
+        let Some(refresh) = self.entry.block().refresh() else {
+            return;
+        };
+        if !self.has_begun {
+            refresh.give_back(self.won);
+            return;
         }
+        refresh.give_up(self.view.inner.store.time().now(), self.back_off);
     }
 }

@@ -179,7 +179,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let Some(_turn) = self.turn_of(&present, options.back_off) else {
+        let Some(mut turn) = self.turn_of(&present, options.back_off) else {
             return Ok(Some(present));
         };
         let mut how = self
@@ -192,6 +192,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let answer = with_key(key, |key| match self.begin::<S, E>(key, &how, task)? {
             (Begun::Leads(work), at) => {
                 let lead = Lead::new(self, at.hash, work, false);
+                turn.begin();
                 self.run(key, lead, how, load)
             }
             (Begun::Present(block), _) => Ok(Some(self.last(block))),
@@ -213,13 +214,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         if entry.is_stale() {
             self.tally().count(Event::Stale, 1);
         }
-        let refresh = entry.block().refresh()?;
-        let now = self.inner.store.time().now();
-        (refresh.is_due(now) && refresh.try_win(now)).then(|| Turn {
-            view: self,
-            entry: entry.clone(),
-            back_off,
-        })
+        Turn::win(self, entry, back_off)
     }
 
     /// Begins a work in the place of a write.

@@ -9,9 +9,10 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use super::lead::Stopwatch;
+use super::lead::{Stopwatch, Turn};
 use super::load::{LoadAnswer, Met, look_again};
 use super::loading::{LoadOptions, Loaded};
+use super::put::How;
 use super::view::View;
 use crate::entry::{Source, Value};
 use crate::error::{LoadError, Refusal};
@@ -32,40 +33,41 @@ impl<V: Value + ?Sized> View<'_, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let task = match self.get(key, true) {
-            None => Task::Load {
+        let Some(entry) = self.get(key, true) else {
+            let how = self
+                .how(options.write)
+                .map_err(|error| LoadError::Invalid(error.into()))?;
+            let task = Task::Load {
                 accepts_absent: true,
-            },
-            Some(entry) => match self.turn_of(&entry, options.back_off) {
-                None => return Ok(Some(entry)),
-                Some(_turn) => {
-                    let task = Task::Reload {
-                        version: entry.version(),
-                    };
-                    let answer = self.fly(key, options, task, load).await;
-                    return Ok(answer.unwrap_or_else(|_| Some(entry.clone())));
-                }
-            },
+            };
+            return self.fly(key, how, task, None, load).await;
         };
-        self.fly(key, options, task, load).await
+        let Some(turn) = self.turn_of(&entry, options.back_off) else {
+            return Ok(Some(entry));
+        };
+        let how = self
+            .how(options.write)
+            .map_err(|error| LoadError::Invalid(error.into()))?;
+        let task = Task::Reload {
+            version: entry.version(),
+        };
+        let answer = self.fly(key, how, task, Some(turn), load).await;
+        Ok(answer.unwrap_or(Some(entry)))
     }
 
-    /// Loads, or waits for who does.
+    /// Loads, or waits for who does; with `turn` it is that of the entry that is loaded anew.
     async fn fly<K, S, E>(
         self,
         key: &K,
-        options: LoadOptions,
+        mut how: How<'_>,
         task: Task,
+        mut turn: Option<Turn<'_, V>>,
         load: impl Future<Output = Result<Loaded<S>, E>>,
     ) -> LoadAnswer<V, S, E>
     where
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let invalid = LoadError::Invalid;
-        let mut how = self
-            .how(options.write)
-            .map_err(|error| invalid(error.into()))?;
         let (shape, bytes) = with_key(key, |key| (key.shape(), key.bytes().to_vec()))
             .map_err(|error| LoadError::Invalid(Refusal::Key(error)))?;
         let key = KeyRef::from_stored(shape, &bytes);
@@ -103,6 +105,9 @@ impl<V: Value + ?Sized> View<'_, V> {
                 Met::Leads(lead) => lead,
                 Met::Again => continue,
             };
+            if let Some(turn) = &mut turn {
+                turn.begin();
+            }
             let stopwatch = Stopwatch::start(self.tally());
             let mut load = pin!(load);
             let loaded = poll_fn(|context| {

@@ -4,7 +4,7 @@
 //!   succeeds is the one who loads. memcached hands out such a right with each stale item ("win", "stale"; its documentation of meta
 //!   commands); here it comes back when the load fails, and what is loaded is a new entry with words of its own
 //! # Costs        a look: one load; winning: one compare-and-swap
-//! # Invariants   R1 of those who find the time passed, one wins, until it gives up
+//! # Invariants   R1 of those who find the time passed, one wins, until it gives up, or gives it back
 //! # Not here     clocks, loaders
 
 use std::time::Duration;
@@ -22,6 +22,14 @@ const FAILURES_MAX: u32 = 6;
 pub(crate) struct RefreshAt {
     pub(crate) due: Nanos,
     pub(crate) stale: Nanos,
+}
+
+/// The right to load an entry anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Won {
+    /// When it was won.
+    pub(crate) at: Nanos,
+    due: u64,
 }
 
 /// The words of one entry: as many as its flag's value.
@@ -56,24 +64,23 @@ impl Refresh {
         Nanos(self.stale)
     }
 
-    /// Whether nobody loads it, though it is time.
-    #[inline]
-    pub(crate) fn is_due(&self, now: Nanos) -> bool {
+    /// Wins the right to load it, if it is time and nobody does (R1); to be given up by [`give_up`](Self::give_up), or given back
+    /// by [`give_back`](Self::give_back), unless a new entry comes.
+    pub(crate) fn try_win(&self, now: Nanos) -> Option<Won> {
         // Relaxed: who wins is decided by the word itself, and what is loaded comes by a new entry.
         let due = self.due.load(Ordering::Relaxed);
-        due != BUSY && now.0 >= due
+        if due == BUSY || now.0 < due {
+            return None;
+        }
+        let won = self
+            .due
+            .compare_exchange(due, BUSY, Ordering::Relaxed, Ordering::Relaxed);
+        won.ok().map(|due| Won { at: now, due })
     }
 
-    /// Wins the right to load it (R1); to be given up by [`give_up`](Self::give_up) unless a new entry comes.
-    pub(crate) fn try_win(&self, now: Nanos) -> bool {
-        let due = self.due.load(Ordering::Relaxed);
-        due != BUSY
-            && now.0 >= due
-            && self
-                .due
-                // Relaxed: as in `is_due`.
-                .compare_exchange(due, BUSY, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+    /// Nothing was loaded, and nothing has failed: it is due as it was.
+    pub(crate) fn give_back(&self, won: Won) {
+        self.due.store(won.due, Ordering::Relaxed);
     }
 
     /// The load has failed: the next is due after a pause, which doubles with each failure, up to 64 times the first.
@@ -99,15 +106,33 @@ mod tests {
         refresh
     }
 
+    fn wins(refresh: &Refresh, now: u64) -> bool {
+        refresh.try_win(Nanos(now)).is_some()
+    }
+
     #[test]
     fn one_wins_until_it_gives_up() {
         let refresh = at(10, 20);
-        assert!(!refresh.is_due(Nanos(9)) && !refresh.try_win(Nanos(9)));
-        assert!(refresh.is_due(Nanos(10)) && refresh.try_win(Nanos(10)));
-        assert!(!refresh.is_due(Nanos(11)) && !refresh.try_win(Nanos(11)));
+        assert_eq!(refresh.try_win(Nanos(9)), None);
+        assert!(wins(&refresh, 10) && !wins(&refresh, 11));
         refresh.give_up(Nanos(12), Duration::from_nanos(5));
-        assert!(!refresh.try_win(Nanos(16)) && refresh.try_win(Nanos(17)));
+        assert!(!wins(&refresh, 16) && wins(&refresh, 17));
         assert_eq!(refresh.stale_from(), Nanos(20));
+    }
+
+    #[test]
+    fn what_is_given_back_is_due_as_before_and_counts_for_nothing() {
+        let refresh = at(10, 20);
+        for _ in 0..9 {
+            let won = refresh.try_win(Nanos(15)).unwrap();
+            assert_eq!(won.at, Nanos(15));
+            assert!(!wins(&refresh, 15));
+            refresh.give_back(won);
+            assert!(!wins(&refresh, 9));
+        }
+        assert!(wins(&refresh, 10));
+        refresh.give_up(Nanos(10), Duration::from_nanos(5));
+        assert!(!wins(&refresh, 14) && wins(&refresh, 15));
     }
 
     #[test]
@@ -115,14 +140,14 @@ mod tests {
         let refresh = at(0, 0);
         let mut now = Nanos(0);
         for failures in 0..10u32 {
-            assert!(refresh.try_win(now), "{failures}");
+            assert!(wins(&refresh, now.0), "{failures}");
             refresh.give_up(now, Duration::from_nanos(3));
             let pause = 3 << failures.min(6);
-            assert!(!refresh.try_win(Nanos(now.0 + pause - 1)), "{failures}");
+            assert!(!wins(&refresh, now.0 + pause - 1), "{failures}");
             now = Nanos(now.0 + pause);
         }
         refresh.give_up(Nanos(u64::MAX - 9), Duration::MAX);
-        assert!(!refresh.is_due(Nanos(u64::MAX - 2)));
+        assert!(!wins(&refresh, u64::MAX - 2));
     }
 
     #[test]
@@ -130,9 +155,7 @@ mod tests {
         for _ in 0..200 {
             let refresh = at(1, 1);
             let n_winners = std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..4)
-                    .map(|_| scope.spawn(|| refresh.try_win(Nanos(5))))
-                    .collect();
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| wins(&refresh, 5))).collect();
                 let wins = threads.into_iter().map(|thread| thread.join().unwrap());
                 wins.filter(|&won| won).count()
             });

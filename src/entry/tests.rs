@@ -82,7 +82,7 @@ where
             assert_eq!(block.refresh().is_some(), refreshed);
             if let Some(refresh) = block.refresh() {
                 assert_eq!(refresh.stale_from(), Nanos(4));
-                assert!(!refresh.is_due(Nanos(2)) && refresh.is_due(Nanos(3)));
+                assert!(refresh.try_win(Nanos(2)).is_none() && refresh.try_win(Nanos(3)).is_some());
             }
             assert!(!block.is(&Probe::new(some(place ^ 2), 9, &key)));
             assert!(!block.is(&Probe::new(some(place), 8, &key)));

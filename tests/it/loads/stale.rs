@@ -210,6 +210,38 @@ fn e46_a_reload_that_panics_or_is_refused_leaves_the_stale_one() {
     let unused = || -> Vec<u8> { unreachable!("it can't be stored") };
     let answer = cache.get_or_insert_with("k", Duration::ZERO, unused);
     assert!(matches!(answer, Err(larder::LoadError::Invalid(_))));
+    let loaded = cache.get_or_insert_with("k", ttl(), || b"new".to_vec());
+    assert!(!loaded.unwrap().is_stale());
+}
+
+#[test]
+fn e46_a_reload_that_finds_another_load_at_it_is_no_failure() {
+    ends("a reload beside a load", || {
+        let (cache, clock) = by_hand();
+        let (gate, pass) = gate();
+        let own = cache.clone();
+        let loader = spawn(move || {
+            let load = || {
+                pass();
+                9
+            };
+            *own.get_or_insert_with("k", ttl(), load).unwrap()
+        });
+        gate.wait();
+        // The load began before this, so its value is not for the key any more; but it is still at it when this one is stale.
+        cache.insert_with("k", 1, ttl()).unwrap();
+        clock.advance(10 * SECOND);
+        for _ in 0..3 {
+            assert!(!fails(&cache, SECOND), "another one is at it");
+        }
+        gate.open();
+        assert_eq!(loader.join().unwrap(), 1);
+        assert!(fails(&cache, SECOND), "nobody has failed yet");
+        clock.advance(SECOND - NANOSECOND);
+        assert!(!fails(&cache, SECOND), "the first pause");
+        clock.advance(NANOSECOND);
+        assert!(fails(&cache, SECOND));
+    });
 }
 
 #[test]
