@@ -123,6 +123,9 @@ impl<V: Value + ?Sized> Drop for Turn<'_, V> {
             refresh.give_back(self.won);
             return;
         }
-        refresh.give_up(self.view.inner.store.time().now(), self.back_off);
+        // The clock is the user's. Where it panics, perhaps while the loader's panic unwinds, the pause counts from the last reading.
+        let store = &self.view.inner.store;
+        let now = store.contain(|| store.time().now());
+        refresh.give_up(now.unwrap_or(self.won.at), self.back_off);
     }
 }

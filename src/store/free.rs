@@ -203,7 +203,7 @@ impl Store {
     }
 
     /// Runs user code whose panic must not reach the caller, who has nothing to do with it.
-    pub(super) fn contain<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+    pub(crate) fn contain<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         match catch_unwind(AssertUnwindSafe(f)) {
             Ok(answer) => Some(answer),
             Err(payload) => {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
-use larder::{Cache, Change, Clock, Condition, Loaded, ManualClock, Nanos, Ttl};
+use larder::{Cache, Change, Clock, Condition, LoadOptions, Loaded, ManualClock, Nanos, Ttl};
 
 use crate::tools::{Census, Counted, ends, maintain_fully, panics};
 
@@ -175,6 +176,22 @@ fn f34_look_ups_under_a_clock_that_panics() {
 }
 
 #[test]
+fn f34_loads_under_a_clock_that_panics() {
+    check("load", |cache, census| {
+        let loaded = cache.get_or_insert_with("k", SECOND, || census.value(1));
+        drop(loaded.unwrap());
+    });
+    check("load of an absence", |cache, _| {
+        let load = || Ok::<Loaded<Counted>, ()>(Loaded::Absent(SECOND));
+        drop(cache.get_or_load("k", SECOND, load).unwrap());
+    });
+    check("load that fails", |cache, _| {
+        let load = || Err::<Counted, ()>(());
+        drop(cache.try_get_or_insert_with("k", SECOND, load));
+    });
+}
+
+#[test]
 fn f34_what_an_insert_has_gathered_when_the_clock_panics_goes_back() {
     /// Bytes that an entry takes which needs room of all stripes.
     const LARGE: usize = 200 << 10;
@@ -207,4 +224,63 @@ fn f34_what_an_insert_has_gathered_when_the_clock_panics_goes_back() {
         n_panics += 1;
     }
     assert!(n_panics > 1, "{n_panics}");
+}
+
+/// A cache with a stale value 0 under "k", and a clock that panics from the next reading on.
+fn stale_and_broken() -> (Cache<Counted>, Census, Fragile) {
+    let (census, clock) = (Census::default(), Fragile::new());
+    let cache = Before::Stale.cache(&census, &clock);
+    (cache, census, clock)
+}
+
+#[test]
+fn f34_a_reload_that_panics_under_a_clock_that_does_unwinds_once() {
+    let (cache, census, clock) = stale_and_broken();
+    let load = || -> Counted {
+        clock.panic_after(0);
+        std::panic::resume_unwind(Box::new("provoked"))
+    };
+    assert!(panics(|| drop(cache.get_or_insert_with("k", SECOND, load))));
+    assert!(!clock.mend(), "the clock was read, and panicked");
+    assert_eq!(cache.stats().panics, 1);
+    // The pause counts from when it was read last.
+    clock.clock.advance(SECOND / 2);
+    let unused = || -> Counted { unreachable!("paused") };
+    assert!(
+        cache
+            .get_or_insert_with("k", SECOND, unused)
+            .unwrap()
+            .is_stale()
+    );
+    let own = LoadOptions::from(SECOND).back_off(SECOND / 4);
+    let (cache, other, clock) = stale_and_broken();
+    let load = || {
+        clock.panic_after(0);
+        Err::<Counted, ()>(())
+    };
+    let stale = cache.try_get_or_insert_with("k", own, load);
+    assert_eq!(stale.unwrap().number, 0);
+    clock.mend();
+    clock.clock.advance(SECOND / 4);
+    let loaded = cache.get_or_insert_with("k", own, || other.value(2));
+    assert_eq!(loaded.unwrap().number, 2);
+    drop((cache, census));
+    assert_eq!(other.alive(), 0);
+}
+
+#[test]
+fn f34_a_task_that_is_dropped_while_it_reloads_unwinds_under_no_clock() {
+    let (cache, census, clock) = stale_and_broken();
+    let never = std::future::pending::<Result<Loaded<Counted>, ()>>();
+    let mut load = Box::pin(cache.get_or_load_async("k", SECOND, never));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(load.as_mut().poll(&mut context).is_pending());
+    clock.panic_after(0);
+    drop(load);
+    assert!(!clock.mend());
+    assert_eq!(cache.stats().panics, 1);
+    clock.clock.advance(SECOND / 2);
+    assert!(cache.get("k").is_some_and(|entry| entry.is_stale()));
+    drop(cache);
+    assert_eq!(census.alive(), 0);
 }
