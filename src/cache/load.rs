@@ -118,8 +118,21 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     {
         match found {
             Some(entry) => self.load_if_due(key, options, entry, load),
+            None if accepts_absent && self.knows_absence(key) => Ok(None),
             None => self.load_absent(key, options, Task::Load { accepts_absent }, load),
         }
+    }
+
+    /// Whether a loader has found that there is no value, and that holds still. Asked without a lock.
+    pub(super) fn knows_absence<K: Key + ?Sized>(self, key: &K) -> bool {
+        let is_absent = with_key(key, |key| {
+            let At { hash, probe } = self.at(self.place(), key);
+            let is_absent = |block: BlockRef<'_>, _| block.is_absent();
+            self.inner.store.look_any(hash, probe, is_absent)
+        });
+        let is_known = matches!(is_absent, Ok(Ok(true)));
+        self.tally().count(Event::Negative, u64::from(is_known));
+        is_known
     }
 
     fn load_absent<K, S, E>(

@@ -34,6 +34,9 @@ impl<V: Value + ?Sized> View<'_, V> {
         S: Source<V>,
     {
         let Some(entry) = self.get(key, true) else {
+            if self.knows_absence(key) {
+                return Ok(None);
+            }
             let how = self
                 .how(options.write)
                 .map_err(|error| LoadError::Invalid(error.into()))?;

@@ -6,12 +6,14 @@
 //! - `absence`: entries that say that there is no value;
 //! - `stale`: entries that are loaded anew;
 //! - `refresh`: the times of such entries: defaults, tenants, shares, jitter;
+//! - `known`: what is answered without a lock;
 //! - `ends`: caches that end during a load (fault 26), deadlines and pauses at the edges (fault 11).
 
 mod absence;
 mod ends;
 mod flights;
 mod inside;
+mod known;
 mod listeners;
 mod overtaken;
 mod refresh;
