@@ -73,6 +73,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 _ => condition.holds(seen.as_deref()),
             };
             if !asked {
+                // A key that can't be in a cache is never there, and is refused as by every write.
+                if seen.is_none()
+                    && let Err(error) = with_key(key, |_| ())
+                {
+                    let refusal = Refusal::Key(error);
+                    return Err(InsertError { refusal, value });
+                }
                 let present = seen;
                 return Ok(PutIf::Unmet { value, present });
             }

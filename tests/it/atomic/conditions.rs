@@ -188,10 +188,29 @@ fn m140_what_cannot_be_stored_is_refused_before_the_test() {
             "{name}"
         );
     }
-    let refused = cache
-        .put_if("", "new", SECOND, Condition::ABSENT)
-        .unwrap_err();
-    assert_eq!(refused.refusal, Refusal::Key(KeyError::Empty));
+    let too_long = "k".repeat(larder::MAX_KEY_BYTES + 1);
+    for condition in [
+        Condition::ABSENT,
+        Condition::PRESENT,
+        Condition::version(1),
+        Condition::equal("v"),
+        Condition::not_equal("v"),
+        Condition::present_and_not_equal("v"),
+        Condition::absent_or_equal("v"),
+    ] {
+        let name = format!("{condition:?}");
+        let again = match name.as_str() {
+            "Version" => Condition::version(1),
+            _ => same(&condition),
+        };
+        let refused = cache.put_if("", "new", SECOND, condition).unwrap_err();
+        let empty = Refusal::Key(KeyError::Empty);
+        assert_eq!((refused.refusal, refused.value), (empty, "new"), "{name}");
+        let refused = cache.put_if(&*too_long, "new", SECOND, again);
+        let refusal = refused.unwrap_err().refusal;
+        let is_too_long = matches!(refusal, Refusal::Key(KeyError::TooLong { .. }));
+        assert!(is_too_long, "{name}: {refusal:?}");
+    }
     let limited: Cache<[u8]> = Cache::builder().max_bytes(1 << 16).build().unwrap();
     limited.insert("k", "old").unwrap();
     let large = vec![0; 1 << 17];
