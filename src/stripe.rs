@@ -233,7 +233,7 @@ impl Stripe {
         let replaced = present
             .and_then(|loc| writer.block(loc))
             .filter(|block| !block.is_absent());
-        let times = lifetime.times(now, replaced.map(|block| block.deadline().get()));
+        let times = lifetime.times(now, replaced);
         self.next_version(env);
         self.counts.inserted += 1;
         draft.seal(hash, self.version, self.stamp(), times);

@@ -135,10 +135,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let times = Times {
             hard,
             idle: Nanos::MAX,
-            refresh: RefreshAt {
-                due: Nanos::MAX,
-                stale: Nanos::MAX,
-            },
+            refresh: RefreshAt::NEVER,
         };
         draft.seal(parts.probe.hash(self.inner.store.hasher()), 0, 0, times);
         let left = Left::until(hard, now);

@@ -67,9 +67,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 }
             };
             let seen = self.get(key, false);
-            let version = seen.as_ref().map(Entry::version);
             let asked = match condition.0 {
-                Asked::Version(asked) => version == Some(asked),
+                Asked::Version(asked) => seen.as_ref().map(Entry::version) == Some(asked),
                 _ => condition.holds(seen.as_deref()),
             };
             if !asked {
@@ -84,13 +83,12 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 return Ok(PutIf::Unmet { value, present });
             }
             // What is asked of the value was true of this very entry; the rest can be said to the stripe.
-            let (condition, is_final) = match condition.0 {
-                Asked::Absent => (StripeCondition::Absent, true),
-                Asked::Present => (StripeCondition::Present, true),
-                Asked::Version(version) => (StripeCondition::Version(version), true),
-                _ => (as_seen(version), false),
+            let (how, is_final) = match condition.0 {
+                Asked::Present => (how.only(StripeCondition::Present), true),
+                Asked::Absent | Asked::Version(_) => (how.only_over(seen.as_ref()), true),
+                _ => (how.only_over(seen.as_ref()), false),
             };
-            match self.write(key, value, &how.only(condition))? {
+            match self.write(key, value, &how)? {
                 Wrote::Stored { replaced, .. } => return Ok(PutIf::Stored { replaced }),
                 Wrote::Unmet { unstored, present } => {
                     value = unstored.undo();
@@ -171,7 +169,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             Change::InsertWith(value, options) => (value, options),
         };
         let mut how = match self.how(options) {
-            Ok(how) => how.only(as_seen(was.as_ref().map(Entry::version))),
+            Ok(how) => how.only_over(was.as_ref()),
             Err(error) => {
                 let refusal = error.into();
                 return Err(ComputeError::Refused(InsertError { refusal, value }));
@@ -290,8 +288,4 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             Err(ComputeError::Refused(error)) => Err(AppendError::Refused(error.refusal)),
         }
     }
-}
-
-fn as_seen(version: Option<u64>) -> StripeCondition {
-    version.map_or(StripeCondition::Absent, StripeCondition::Version)
 }

@@ -21,6 +21,8 @@ pub(super) struct How<'a> {
     pub(super) tag: Tag,
     /// Whether the caller wants a handle to what is stored.
     pub(super) wants: bool,
+    /// Whether what it replaces, if anything, is known never to be loaded anew. If not, who keeps its times has room for these.
+    pub(super) replaces_plain: bool,
 }
 
 /// What came of it.
@@ -73,6 +75,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             write,
             tag: options.tag,
             wants: false,
+            replaces_plain: false,
         })
     }
 
@@ -282,10 +285,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let probe = at(place, key);
         let hash = probe.hash(store.hasher());
         store.prefetch_bucket(hash);
+        let lifetime = &how.write.lifetime;
         let parts = Parts {
             probe,
             idle: self.inner.has_tti,
-            refreshed: how.write.lifetime.is_refreshed(),
+            refreshed: lifetime.is_refreshed() || lifetime.keeps() && !how.replaces_plain,
             tag: how.tag,
         };
         Ok(Ready { parts, hash })
@@ -325,5 +329,16 @@ impl How<'_> {
     pub(super) fn only(mut self, condition: Condition) -> Self {
         self.write.condition = condition;
         self
+    }
+
+    /// The same, on condition that this very entry is there, or none.
+    pub(super) fn only_over<V: Value + ?Sized>(self, seen: Option<&Entry<V>>) -> Self {
+        let condition = seen.map_or(Condition::Absent, |entry| {
+            Condition::Version(entry.version())
+        });
+        Self {
+            replaces_plain: seen.is_none_or(|entry| entry.block().refresh().is_none()),
+            ..self.only(condition)
+        }
     }
 }

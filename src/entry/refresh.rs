@@ -24,6 +24,14 @@ pub(crate) struct RefreshAt {
     pub(crate) stale: Nanos,
 }
 
+impl RefreshAt {
+    /// It is always fresh.
+    pub(crate) const NEVER: RefreshAt = RefreshAt {
+        due: Nanos::MAX,
+        stale: Nanos::MAX,
+    };
+}
+
 /// The right to load an entry anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Won {
@@ -57,6 +65,19 @@ impl Refresh {
         // Relaxed: the entry's linking publishes it.
         self.due.store(at.due.0.min(BUSY - 1), Ordering::Relaxed);
         self.stale = at.stale.0;
+    }
+
+    /// Both times, for an entry that takes this one's place and keeps them. What somebody is loading for this one won't be stored
+    /// over that, which is due at once then.
+    pub(crate) fn times(&self, now: Nanos) -> RefreshAt {
+        let due = match self.due.load(Ordering::Relaxed) {
+            BUSY => now,
+            due => Nanos(due),
+        };
+        RefreshAt {
+            due,
+            stale: self.stale_from(),
+        }
     }
 
     /// From when on the entry is no longer fresh.

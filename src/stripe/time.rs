@@ -19,7 +19,7 @@ pub(crate) struct Lifetime {
     tti: u64,
     /// From its write until it is to be loaded anew, and until it is stale.
     refresh: (u64, u64),
-    /// Whether it ends when the entry that it replaces would have.
+    /// Whether it ends, and is stale and loaded anew, when the entry that it replaces would have.
     keeps: bool,
 }
 
@@ -66,7 +66,7 @@ impl Lifetime {
         }
     }
 
-    /// The same, but for the end of the entry that is replaced.
+    /// The same, but for the times of the entry that is replaced.
     pub(crate) fn keeping(self) -> Self {
         Lifetime {
             keeps: true,
@@ -90,7 +90,8 @@ impl Lifetime {
             .then(|| Duration::from_nanos(self.refresh.1))
     }
 
-    pub(super) fn keeps(&self) -> bool {
+    /// Whether the times of the entry that is replaced are kept.
+    pub(crate) fn keeps(&self) -> bool {
         self.keeps
     }
 
@@ -102,18 +103,21 @@ impl Lifetime {
         (self.ttl & self.tti) != FOREVER || self.keeps
     }
 
-    /// The times of an entry that is written now, in the place of one with that deadline.
-    pub(super) fn times(&self, now: Nanos, replaced: Option<Nanos>) -> Times {
+    /// The times of an entry that is written now, in the place of that one.
+    pub(super) fn times(&self, now: Nanos, replaced: Option<BlockRef<'_>>) -> Times {
         let after = |span: u64| Nanos(now.0.saturating_add(span));
+        let kept = replaced.filter(|_| self.keeps);
+        let own = || RefreshAt {
+            due: after(self.refresh.0),
+            stale: after(self.refresh.1),
+        };
         Times {
-            hard: replaced
-                .filter(|_| self.keeps)
-                .unwrap_or_else(|| after(self.ttl)),
+            hard: kept.map_or_else(|| after(self.ttl), |block| block.deadline().get()),
             idle: after(self.tti),
-            refresh: RefreshAt {
-                due: after(self.refresh.0),
-                stale: after(self.refresh.1),
-            },
+            refresh: kept.map_or_else(own, |block| {
+                let refresh = block.refresh();
+                refresh.map_or(RefreshAt::NEVER, |refresh| refresh.times(now))
+            }),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use larder::{
-    Cache, Entry, Limits, LoadError, LongTtl, Lookup, ManualClock, Refusal, Ttl, WriteOptions,
+    Cache, Change, Condition, Entry, Limits, LoadError, LoadOptions, LongTtl, Lookup, ManualClock,
+    Refusal, Ttl, WriteOptions,
 };
 
 use super::{NANOSECOND, SECOND, by_hand};
@@ -258,4 +259,118 @@ fn e46_jitter_moves_the_stale_time_and_keeps_its_length() {
     drawn.sort_unstable();
     drawn.dedup();
     assert!(drawn.len() > 100, "each cache has its own");
+}
+
+/// Writes 2 over a value 1 that was stored with those times, `age` seconds ago; what becomes of its times is to be as if it had not been.
+fn check_kept(what: &str, write: fn(&Cache<i64>), ttl: Ttl, age: u32) {
+    let (cache, clock) = by_hand::<i64>();
+    let (twin, twins_clock) = by_hand::<i64>();
+    for (cache, clock) in [(&cache, &clock), (&twin, &twins_clock)] {
+        cache.insert_with("k", 1, ttl).unwrap();
+        clock.advance(age * SECOND);
+    }
+    write(&cache);
+    let mut n_loads = 0;
+    for second in age..40 {
+        let (own, other) = (cache.get("k"), twin.get("k"));
+        let name = format!("{what}, {ttl:?}, {age}: {second}");
+        assert_eq!(own.is_some(), other.is_some(), "{name}");
+        let (Some(own), Some(other)) = (own, other) else {
+            break;
+        };
+        assert_eq!((*own, own.is_stale()), (2, other.is_stale()), "{name}");
+        assert_eq!(own.ttl(), other.ttl(), "{name}");
+        // Loaded anew at the same moments.
+        let [own, other] = [&cache, &twin].map(|cache| {
+            let mut is_loaded = false;
+            let load = || {
+                is_loaded = true;
+                Err::<i64, &str>("failed")
+            };
+            cache.try_get_or_insert_with("k", ttl, load).unwrap();
+            is_loaded
+        });
+        assert_eq!(own, other, "{name}");
+        n_loads += u32::from(own);
+        clock.advance(SECOND);
+        twins_clock.advance(SECOND);
+    }
+    assert_eq!(n_loads > 0, ttl.stale(Duration::ZERO) != ttl, "{what}");
+}
+
+#[test]
+fn e46_who_keeps_the_time_to_live_keeps_the_fresh_time() {
+    type Write = fn(&Cache<i64>);
+    let writes: [(&str, Write); 8] = [
+        ("insert", |cache| {
+            assert!(cache.insert_with("k", 2, Ttl::KEEP).unwrap().is_some());
+        }),
+        ("put_if present", |cache| {
+            let put = cache.put_if("k", 2, Ttl::KEEP, Condition::PRESENT);
+            assert!(put.unwrap().is_stored());
+        }),
+        ("put_if equal", |cache| {
+            let put = cache.put_if("k", 2, Ttl::KEEP, Condition::equal(&1));
+            assert!(put.unwrap().is_stored());
+        }),
+        ("compute", |cache| {
+            let change = |_: Option<&Entry<i64>>| Change::InsertWith(2, Ttl::KEEP.into());
+            assert_eq!(cache.compute("k", change).unwrap().is.as_deref(), Some(&2));
+        }),
+        ("increment", |cache| {
+            assert_eq!(cache.increment("k", 1, 0, Ttl::DEFAULT), Ok(2));
+        }),
+        ("two writes", |cache| {
+            cache.insert_with("k", 7, Ttl::KEEP).unwrap();
+            cache.insert_with("k", 2, Ttl::KEEP).unwrap();
+        }),
+        ("times of its own", |cache| {
+            let ttl = Ttl::KEEP.stale(5 * SECOND).refresh_ahead(0.1);
+            assert!(cache.insert_with("k", 2, ttl).unwrap().is_some());
+        }),
+        ("a write while it is loaded", |cache| {
+            let load = || {
+                cache.insert_with("k", 2, Ttl::KEEP).unwrap();
+                3
+            };
+            let options = LoadOptions::from(Ttl::NEVER);
+            if *cache.get_or_insert_with("k", options, load).unwrap() == 1 {
+                cache.insert_with("k", 2, Ttl::KEEP).unwrap();
+            }
+        }),
+    ];
+    let ttls = [
+        Ttl::after(10 * SECOND).stale(20 * SECOND),
+        Ttl::after(10 * SECOND)
+            .stale(20 * SECOND)
+            .refresh_ahead(0.5),
+        Ttl::after(20 * SECOND),
+    ];
+    for (what, write) in writes {
+        for ttl in ttls {
+            for age in [0, 3, 7, 15] {
+                check_kept(what, write, ttl, age);
+            }
+        }
+    }
+}
+
+#[test]
+fn e46_where_nothing_is_replaced_the_default_is_kept_and_stale_as_asked() {
+    let clock = ManualClock::new();
+    let builder = Cache::<u64>::builder().max_entries(100);
+    let builder = builder.clock(clock.clone()).default_ttl(10 * SECOND);
+    let cache = builder.build().unwrap();
+    let ttl = Ttl::KEEP.stale(5 * SECOND);
+    cache.insert_with("k", 1, ttl).unwrap();
+    assert_eq!(cache.ttl("k"), Some(Some(15 * SECOND)));
+    clock.advance(10 * SECOND);
+    assert!(matches!(cache.lookup("k"), Lookup::Stale(_)));
+    cache.insert_with("l", 1, Ttl::KEEP).unwrap();
+    clock.advance(10 * SECOND - NANOSECOND);
+    let unused = || -> u64 { unreachable!("it is fresh for all its time") };
+    let found = cache.get_or_insert_with("l", ttl, unused).unwrap();
+    assert_eq!((*found, found.is_stale()), (1, false));
+    clock.advance(NANOSECOND);
+    assert!(matches!(cache.lookup("l"), Lookup::Miss(_)));
 }
