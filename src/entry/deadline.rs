@@ -6,8 +6,8 @@
 //! the entry back, and after a settled extension nobody misses it.
 //!
 //! A writer that is about to take an entry away as alive, or to put another in its place, claims the word first: readers still get
-//! the entry until its deadline, but none of them ends it. Who finds a claimed deadline passed looks again, and finds what the
-//! writer has made of it. So an entry is never missed by one thread, and replaced as a live one by another afterwards.
+//! the entry until its deadline, and may extend that, but none of them ends it. Who finds a claimed deadline passed looks again, and finds
+//! what the writer has made of it. So an entry is never missed by one thread, and replaced as a live one by another afterwards.
 //!
 //! # Costs
 //! Looking: one load and what `probe` costs. Moving, claiming or ending: one compare-and-swap.
@@ -15,7 +15,7 @@
 //! # Invariants
 //! - D1 DEAD never changes again.
 //! - D2 A value is replaced only by who has checked that very value against the clock.
-//! - D3 A claimed word is changed by the writer that claimed it alone, under its stripe's lock.
+//! - D3 A claimed word is ended by nobody, and claimed until the writer that did so gives it up, under its stripe's lock.
 //!
 //! # Not here
 //! The clock, the wheel, who extends and how far.
@@ -40,7 +40,7 @@ pub(crate) struct Deadline(AtomicU64);
 pub(crate) struct Ahead {
     pub(crate) deadline: Nanos,
     pub(crate) now: Nanos,
-    /// A writer is about to take the entry away; it can't be moved.
+    /// A writer is about to take the entry away, or to give that up.
     pub(crate) is_claimed: bool,
 }
 
@@ -148,21 +148,22 @@ impl Deadline {
 
     /// Gives a claim up: the entry stays as it was.
     pub(crate) fn unclaim(&self) {
-        let word = self.0.load(Ordering::Relaxed);
-        if word != NEVER && word & CLAIMED != 0 {
-            // Nobody else changes a claimed word (D3).
-            self.0.store(word & !CLAIMED, Ordering::Relaxed);
-        }
+        let given_up = |word| (word != NEVER && word & CLAIMED != 0).then_some(word & !CLAIMED);
+        // Relaxed: as in `check`. A reader may extend it at the same time.
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, given_up);
     }
 
-    /// Moves the deadline that was checked to another one; false if it is no longer that (D2).
+    /// Moves the deadline that was checked to another one; false if it is no longer that (D2). A claim stays.
     #[inline]
     pub(crate) fn try_move(&self, checked: Ahead, to: Nanos) -> bool {
-        // Relaxed: as in `check`.
+        let claim = if checked.is_claimed { CLAIMED } else { 0 };
+        // Relaxed: as in `check`. With its bit, what never ends is what it was.
         self.0
             .compare_exchange(
-                word(checked.deadline),
-                word(to),
+                word(checked.deadline) | claim,
+                word(to) | claim,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             )
@@ -176,6 +177,12 @@ impl Deadline {
     pub(crate) fn move_blindly(&self, to: Nanos) -> bool {
         self.0.store(word(to), Ordering::Relaxed);
         true
+    }
+
+    /// Gives a claim up whatever has become of the word since it was looked at, likewise.
+    pub(crate) fn unclaim_blindly(&self) {
+        let word = self.0.load(Ordering::Relaxed);
+        self.0.store(word & !CLAIMED, Ordering::Relaxed);
     }
 }
 

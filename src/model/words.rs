@@ -71,6 +71,16 @@ impl Deadline {
             .claim(|deadline| (deadline <= Nanos(now), Nanos(now)))
     }
 
+    /// Gives a claim up.
+    pub fn unclaim(&self) {
+        self.0.unclaim();
+    }
+
+    /// As `unclaim`, but stores over whatever came meanwhile.
+    pub fn unclaim_blindly(&self) {
+        self.0.unclaim_blindly();
+    }
+
     /// Whether a reader at `now` answers that there is nothing.
     pub fn is_missed(&self, now: u64) -> bool {
         let probe = |deadline| (deadline <= Nanos(now), Nanos(now));

@@ -290,7 +290,7 @@ impl Store {
             let tti = self.lifetime.tti().unwrap_or(Duration::MAX);
             let extended = idle.now.saturating_add(tti);
             let gain = extended.saturating_since(idle.deadline);
-            if !is_use || idle.is_claimed || gain <= tti / IDLE_GAIN_SHARE {
+            if !is_use || gain <= tti / IDLE_GAIN_SHARE {
                 first.deadline = first.deadline.min(idle.deadline);
                 break;
             }

@@ -67,6 +67,32 @@ fn twin_an_entry_that_is_looked_at_and_taken_without_a_claim_is_missed_first() {
     taken_and_missed(Deadline::seems_ahead);
 }
 
+/// A reader extends the deadline while a writer claims it and then gives that up.
+fn extended_under_a_claim(gives_up: fn(&Deadline)) {
+    check(move || {
+        let deadline = Arc::new(Deadline::new(10));
+        assert!(deadline.claim(8));
+        let other = Arc::clone(&deadline);
+        let writer = thread::spawn(move || gives_up(&other));
+        // Tried again, as by a look-up, until no claim comes between.
+        let is_extended = (0..3).any(|_| deadline.try_move(9, 20));
+        writer.join().expect("the writer ends");
+        assert!(is_extended);
+        assert!(deadline.is_ahead(15), "the extension was lost");
+    });
+}
+
+#[test]
+fn an_extension_under_a_claim_holds_when_that_is_given_up() {
+    extended_under_a_claim(Deadline::unclaim);
+}
+
+#[test]
+#[should_panic(expected = "the extension was lost")]
+fn twin_a_claim_that_is_given_up_blindly_takes_an_extension_back() {
+    extended_under_a_claim(Deadline::unclaim_blindly);
+}
+
 /// Two readers extend, one further than the other, while a third thread may find the entry due.
 fn extended_twice(moves: fn(&Deadline, u64, u64) -> bool) {
     check(move || {

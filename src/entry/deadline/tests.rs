@@ -39,12 +39,29 @@ fn a_claimed_deadline_is_ended_by_nobody() {
     assert!(word.claim(at(9)));
     let ahead = word.check(at(9)).unwrap().unwrap();
     assert!(ahead.is_claimed);
-    assert!(!word.try_move(ahead, Nanos(20)), "it belongs to a writer");
     assert_eq!(word.check(at(10)), Err(InChange));
     assert_eq!(word.get(), Nanos(10));
     word.unclaim();
     assert_eq!(word.check(at(10)), Ok(None));
     assert!(!word.claim(at(3)), "the dead stay dead");
+}
+
+#[test]
+fn a_claimed_deadline_is_moved_and_what_was_moved_stays_when_the_claim_is_given_up() {
+    for to in [Nanos(20), Nanos::MAX] {
+        let word = Deadline::new(Nanos(10));
+        assert!(word.claim(at(5)));
+        let ahead = word.check(at(6)).unwrap().unwrap();
+        assert!(word.try_move(ahead, to) && word.get() == to);
+        assert!(!word.try_move(ahead, Nanos(30)), "it was moved");
+        let is_claimed = word.check(at(15)).unwrap().unwrap().is_claimed;
+        assert_eq!(is_claimed, to != Nanos::MAX);
+        assert!(word.claim(at(15)), "a claim is claimed again");
+        word.unclaim();
+        let ahead = word.check(at(15)).unwrap().unwrap();
+        assert_eq!((ahead.deadline, ahead.is_claimed), (to, false));
+        assert_eq!(word.check(at(20)).unwrap().is_some(), to == Nanos::MAX);
+    }
 }
 
 #[test]
