@@ -48,7 +48,8 @@ impl Ttl {
     /// As long as the cache, the named cache or the tenant says for entries without a time to live of their own.
     pub const DEFAULT: Self = Self::of(Span::Default);
 
-    /// Until the deadline of the entry that it replaces; [`DEFAULT`](Self::DEFAULT) where none is replaced.
+    /// As the entry that it replaces: until its deadline, and stale and loaded anew when that would have been, whatever is said besides.
+    /// [`DEFAULT`](Self::DEFAULT) where none is replaced. The time to idle begins anew, as with each write.
     pub const KEEP: Self = Self::of(Span::Keep);
 
     /// For ever, as far as the terms of its tenant allow.

@@ -32,7 +32,7 @@ pub enum Change<S> {
     Remove,
     /// A value is stored, with the default time to live.
     Insert(S),
-    /// A value is stored, with these options; [`Ttl::KEEP`] leaves the deadline as it is.
+    /// A value is stored, with these options; [`Ttl::KEEP`] leaves its times as they are.
     InsertWith(S, WriteOptions),
 }
 

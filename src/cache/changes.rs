@@ -8,6 +8,17 @@ macro_rules! changes {
     () => {
         /// Looks a key up, and says whether its value is stale, or, if there is none, what is known of that. A use of what it finds.
         ///
+        /// # Examples
+        /// ```
+        /// use larder::{Lookup, MissReason};
+        ///
+        /// let cache: larder::Cache<str> = larder::Cache::builder().max_entries(10).build()?;
+        /// assert!(matches!(cache.lookup("key"), Lookup::Miss(MissReason::Absent)));
+        /// cache.insert("key", "value")?;
+        /// assert!(matches!(cache.lookup("key"), Lookup::Hit(entry) if &*entry == "value"));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        ///
         /// Cost: as `get`; twice that for a miss.
         pub fn lookup<K: $crate::key::Key>(&self, key: K) -> $crate::cache::Lookup<V> {
             self.view().lookup(&key)
@@ -62,7 +73,22 @@ macro_rules! changes {
 
         /// As [`get_or_insert_with`](Self::get_or_insert_with), for a loader that may fail. Its error goes to its own caller; the
         /// caller who has waited longest loads next. The failed load of a stale entry gives the stale one instead,
-        /// and is tried again after a pause.
+        /// and is tried again after a pause ([`LoadOptions::back_off`](crate::LoadOptions::back_off)).
+        ///
+        /// # Examples
+        /// ```
+        /// use std::time::Duration;
+        /// use larder::{LoadError, LoadOptions};
+        ///
+        /// let cache: larder::Cache<str> = larder::Cache::builder().max_entries(10).build()?;
+        /// // To live for a minute; waits a second for another caller's load at most.
+        /// let options = LoadOptions::from(Duration::from_secs(60)).timeout(Duration::from_secs(1));
+        /// let failed = cache.try_get_or_insert_with("key", options, || Err::<&str, _>("no connection"));
+        /// assert_eq!(failed.unwrap_err(), LoadError::Loader("no connection"));
+        /// let value = cache.try_get_or_insert_with("key", options, || Ok::<_, String>("loaded"))?;
+        /// assert_eq!(&*value, "loaded");
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         ///
         /// # Errors
         /// As there, and the loader's.
@@ -84,8 +110,28 @@ macro_rules! changes {
         /// As [`try_get_or_insert_with`](Self::try_get_or_insert_with), for a loader that chooses the time to live, or may find that
         /// there is no value, which is remembered as long as it says: `None` until then, for this call and for each look-up.
         ///
+        /// # Examples
+        /// ```
+        /// use std::time::Duration;
+        /// use larder::{Loaded, Lookup, Ttl};
+        ///
+        /// let cache: larder::Cache<str> = larder::Cache::builder().max_entries(10).build()?;
+        /// let minute = Duration::from_secs(60);
+        /// // What the loader says of the time to live goes before what the call says.
+        /// let load = || Ok::<_, std::io::Error>(Loaded::With("Ada", minute.into()));
+        /// assert_eq!(cache.get_or_load("known", Ttl::DEFAULT, load)?.as_deref(), Some("Ada"));
+        /// assert!(cache.ttl("known").flatten().is_some());
+        /// // That there is nothing is asked for once a minute.
+        /// let load = || Ok::<Loaded<&str>, std::io::Error>(Loaded::Absent(minute));
+        /// assert!(cache.get_or_load("unknown", Ttl::DEFAULT, load)?.is_none());
+        /// assert!(matches!(cache.lookup("unknown"), Lookup::Negative));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        ///
         /// # Errors
         /// As there.
+        ///
+        /// Cost: as there; a remembered absence, two look-ups, without a lock.
         #[inline]
         pub fn get_or_load<K, S, E>(
             &self,
@@ -101,11 +147,32 @@ macro_rules! changes {
         }
 
         /// As [`get_or_load`](Self::get_or_load), from asynchronous code: the wait for `load`, and for another caller's load, is a
-        /// future's. Nothing is spawned. To wait for so long at most, drop the future, as each runtime's time-out does: whoever has
-        /// waited longest then loads. The time-out of the options isn't looked at.
+        /// future's. Nothing is spawned, and callers of both kinds share one load of a key.
+        ///
+        /// The future may be dropped at any time: then nothing is stored, and whoever has waited longest loads. So a limit on waiting is the
+        /// runtime's own time-out around it, as below; no timer is here, and a [`LoadOptions::timeout`](crate::LoadOptions::timeout) is
+        /// refused. What is neither polled nor dropped keeps the others waiting.
+        ///
+        /// # Examples
+        /// ```
+        /// use std::time::Duration;
+        /// use larder::{Loaded, Ttl};
+        ///
+        /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        /// # runtime.block_on(async {
+        /// let cache: larder::Cache<str> = larder::Cache::builder().max_entries(10).build()?;
+        /// // Stands for a call that takes its time and may fail.
+        /// let ask = async { Ok::<_, std::io::Error>(Loaded::Value("Ada")) };
+        /// let load = cache.get_or_load_async(("user", 42u64), Ttl::after(Duration::from_secs(30)), ask);
+        /// let user = tokio::time::timeout(Duration::from_secs(5), load).await??;
+        /// assert_eq!(user.as_deref(), Some("Ada"));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// # })?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
         ///
         /// # Errors
-        /// As there.
+        /// As there, and [`LoadError::TaskTimeout`](crate::LoadError::TaskTimeout): the options have a time-out.
         pub async fn get_or_load_async<K, S, E>(
             &self,
             key: K,
@@ -135,7 +202,8 @@ macro_rules! changes {
         /// ```
         ///
         /// # Errors
-        /// As [`insert`](Self::insert). That the condition doesn't hold is no error.
+        /// As [`insert`](Self::insert), whether the condition holds or not for what can be said before: the key, the time to live.
+        /// That the condition doesn't hold is no error.
         ///
         /// Cost: as `get` and `insert`; again for each write of the key by others meanwhile, if values are compared.
         pub fn put_if<K, S>(
@@ -191,7 +259,7 @@ macro_rules! changes {
         }
 
         /// Adds to the number that is stored under a key, and gives the sum. An absent one counts from `initial`, and is stored with
-        /// `options`; a present one keeps its deadline and its tag.
+        /// `options`; a present one keeps its times and its tag ([`Ttl::KEEP`](crate::Ttl::KEEP)).
         ///
         /// # Errors
         /// [`IncrementError`](crate::IncrementError): the value is no number, or the sum is beyond 64 bits; it stays as it was.
@@ -210,7 +278,7 @@ macro_rules! changes {
         }
 
         /// Appends to the value of a key, and gives the joined one. An absent one is stored as it is, with `options`; a present one
-        /// keeps its deadline and its tag.
+        /// keeps its times and its tag ([`Ttl::KEEP`](crate::Ttl::KEEP)).
         ///
         /// # Errors
         /// The joined value is refused; the old one stays.

@@ -4,7 +4,7 @@
 //!   of callers share one load of a key
 //! # Costs        as for loads by threads; nothing is spawned, and no timer is needed
 //! # Invariants   a future that is dropped ends as a failed load does: who has waited longest goes on
-//! # Not here     time-outs: dropping the future is one, so each runtime's own serves
+//! # Not here     time-outs: dropping the future is one, so each runtime's own serves, and one in the options is refused
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -22,7 +22,7 @@ use crate::key::{Key, KeyRef, with_key};
 use crate::stripe::{Begun, Task};
 use crate::sync::Arc;
 
-impl<V: Value + ?Sized> View<'_, V> {
+impl<'a, V: Value + ?Sized> View<'a, V> {
     pub(crate) async fn get_or_load_async<K, S, E>(
         self,
         key: &K,
@@ -37,9 +37,7 @@ impl<V: Value + ?Sized> View<'_, V> {
             if self.knows_absence(key) {
                 return Ok(None);
             }
-            let how = self
-                .how(options.write)
-                .map_err(|error| LoadError::Invalid(error.into()))?;
+            let how = self.how_of_task(options)?;
             let task = Task::Load {
                 accepts_absent: true,
             };
@@ -48,9 +46,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         let Some(turn) = self.turn_of(&entry, options.back_off) else {
             return Ok(Some(entry));
         };
-        let how = self
-            .how(options.write)
-            .map_err(|error| LoadError::Invalid(error.into()))?;
+        let how = self.how_of_task(options)?;
         let task = Task::Reload {
             version: entry.version(),
         };
@@ -58,13 +54,22 @@ impl<V: Value + ?Sized> View<'_, V> {
         Ok(answer.unwrap_or(Some(entry)))
     }
 
+    /// What is to be written. No timer is here, so a time-out is refused, lest it be waited for in vain.
+    fn how_of_task<S, E>(self, options: LoadOptions) -> Result<How<'a>, LoadError<S, E>> {
+        if options.timeout.is_some() {
+            return Err(LoadError::TaskTimeout);
+        }
+        let how = self.how(options.write);
+        how.map_err(|error| LoadError::Invalid(error.into()))
+    }
+
     /// Loads, or waits for who does; with `turn` it is that of the entry that is loaded anew.
     async fn fly<K, S, E>(
         self,
         key: &K,
-        mut how: How<'_>,
+        mut how: How<'a>,
         task: Task,
-        mut turn: Option<Turn<'_, V>>,
+        mut turn: Option<Turn<'a, V>>,
         load: impl Future<Output = Result<Loaded<S>, E>>,
     ) -> LoadAnswer<V, S, E>
     where

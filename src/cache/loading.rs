@@ -13,7 +13,8 @@ use crate::terms::WriteOptions;
 pub struct LoadOptions {
     /// What the entry is written with, where the loader says nothing else.
     pub write: WriteOptions,
-    /// How long to wait for another caller's load at most; `None`: until it ends.
+    /// How long to wait for another caller's load at most; `None`: until it ends. It doesn't limit the caller's own loader. For threads alone:
+    /// [`get_or_load_async`](crate::Cache::get_or_load_async) refuses it, and says what serves there.
     pub timeout: Option<Duration>,
     /// The pause between a failed load of a stale entry and the next one; it doubles with each failure, up to 64 times.
     pub back_off: Duration,

@@ -95,6 +95,10 @@ pub enum LoadError<S, E> {
     Reentrant,
     /// Another caller was loading for longer than this one was to wait.
     TimedOut,
+    /// The load is asynchronous, and its options have a time-out: nothing here can wake a task at a given time. Nothing was loaded; put
+    /// the runtime's own time-out around the future instead, as the example of
+    /// [`get_or_load_async`](crate::Cache::get_or_load_async) does.
+    TaskTimeout,
     /// There is no memory to wait for another caller.
     OutOfMemory,
 }
@@ -107,6 +111,7 @@ impl<S, E: fmt::Debug> fmt::Debug for LoadError<S, E> {
             Self::Refused(error) => f.debug_tuple("Refused").field(&error.refusal).finish(),
             Self::Reentrant => f.write_str("Reentrant"),
             Self::TimedOut => f.write_str("TimedOut"),
+            Self::TaskTimeout => f.write_str("TaskTimeout"),
             Self::OutOfMemory => f.write_str("OutOfMemory"),
         }
     }
@@ -122,6 +127,9 @@ impl<S, E: fmt::Display> fmt::Display for LoadError<S, E> {
                 f.write_str("the loader asks for the key that it loads; load another key instead")
             }
             Self::TimedOut => f.write_str("another caller is still loading the key"),
+            Self::TaskTimeout => f.write_str(
+                "an asynchronous load has no time-out of its own; put the runtime's around the future",
+            ),
             Self::OutOfMemory => f.write_str("no memory to wait for another caller's load"),
         }
     }

@@ -163,7 +163,9 @@ impl LevelView<'_> {
             }
             Err(LoadError::OutOfMemory) => Lookup::Miss(MissReason::Unavailable),
             // The key can't be one, the scope is gone, or the very caller is loading the key and knows that it is absent.
-            Err(LoadError::Invalid(_) | LoadError::Reentrant) => Lookup::Miss(MissReason::Absent),
+            Err(LoadError::Invalid(_) | LoadError::Reentrant | LoadError::TaskTimeout) => {
+                Lookup::Miss(MissReason::Absent)
+            }
         }
     }
 
@@ -222,6 +224,7 @@ impl LevelView<'_> {
             Err(LoadError::Invalid(refusal)) => Err(LoadError::Invalid(refusal)),
             Err(LoadError::Reentrant) => Err(LoadError::Reentrant),
             Err(LoadError::TimedOut) => Err(LoadError::TimedOut),
+            Err(LoadError::TaskTimeout) => Err(LoadError::TaskTimeout),
             Err(LoadError::OutOfMemory) => Err(LoadError::OutOfMemory),
         }
     }

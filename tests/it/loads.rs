@@ -7,6 +7,7 @@
 //! - `stale`: entries that are loaded anew;
 //! - `refresh`: the times of such entries: defaults, tenants, shares, jitter;
 //! - `known`: what is answered without a lock;
+//! - `tasks`: futures that are dropped, and time-outs (fault 30);
 //! - `ends`: caches that end during a load (fault 26), deadlines and pauses at the edges (fault 11).
 
 mod absence;
@@ -18,6 +19,7 @@ mod listeners;
 mod overtaken;
 mod refresh;
 mod stale;
+mod tasks;
 
 use std::sync::mpsc;
 use std::time::Duration;

@@ -1,0 +1,197 @@
+//! Loads by tasks: what a future that is dropped leaves behind, and time-outs.
+
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use larder::{Cache, Entry, LoadError, LoadOptions, Lookup, Ttl};
+
+use super::{Brought, Failed, Loaded, SECOND, by_hand};
+use crate::tools::{Census, Counted, maintain_fully};
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Bell(AtomicU64);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Bell {
+    fn rings(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+type Answer = Result<Option<Entry<Counted>>, Failed<Counted>>;
+
+/// A task that is polled by hand.
+struct Task<'a> {
+    future: Pin<Box<dyn Future<Output = Answer> + Send + 'a>>,
+    bell: Arc<Bell>,
+}
+
+impl<'a> Task<'a> {
+    /// Asks for "k" with that loader.
+    fn load(
+        cache: &'a Cache<Counted>,
+        load: impl Future<Output = Brought<Counted>> + Send + 'a,
+    ) -> Self {
+        Self {
+            future: Box::pin(cache.get_or_load_async("k", LoadOptions::new(), load)),
+            bell: Arc::default(),
+        }
+    }
+
+    /// The number that it was given, if it has come to its end.
+    fn poll(&mut self) -> Poll<Option<u64>> {
+        let waker = Waker::from(Arc::clone(&self.bell));
+        let answer = self.future.as_mut().poll(&mut Context::from_waker(&waker));
+        answer.map(|answer| answer.unwrap().map(|entry| entry.number))
+    }
+}
+
+/// Gives that value when it is polled for the second time.
+fn brings(census: &Census, number: u64) -> impl Future<Output = Brought<Counted>> + Send + use<> {
+    let mut value = Some(census.value(number));
+    let mut n_polls = 0;
+    poll_fn(move |_| {
+        n_polls += 1;
+        match value.take_if(|_| n_polls > 1) {
+            Some(value) => Poll::Ready(Ok(Loaded::Value(value))),
+            None => Poll::Pending,
+        }
+    })
+}
+
+/// Nobody loads "k", and whoever comes does so at once.
+fn check_free(cache: &Cache<Counted>, census: &Census) {
+    let impatient = LoadOptions::new().timeout(Duration::ZERO);
+    let loaded = cache.get_or_insert_with("k", impatient, || census.value(99));
+    assert_eq!(loaded.unwrap().number, 99);
+    assert_eq!(cache.remove("k").map(|entry| entry.number), Some(99));
+    maintain_fully(cache);
+    assert_eq!((census.alive(), cache.len()), (0, 0));
+}
+
+#[test]
+fn f30_a_future_that_is_never_polled_has_begun_nothing() {
+    let (cache, _clock) = by_hand::<Counted>();
+    let census = Census::default();
+    drop(Task::load(&cache, brings(&census, 1)));
+    check_free(&cache, &census);
+}
+
+#[test]
+fn f30_a_leader_that_is_dropped_hands_on_to_who_has_waited_longest() {
+    let (cache, _clock) = by_hand::<Counted>();
+    let census = Census::default();
+    let mut leader = Task::load(&cache, pending());
+    let mut first = Task::load(&cache, brings(&census, 1));
+    let mut second = Task::load(&cache, brings(&census, 2));
+    for task in [&mut leader, &mut first, &mut second] {
+        assert!(task.poll().is_pending());
+    }
+    assert_eq!((first.bell.rings(), second.bell.rings()), (0, 0));
+    drop(leader);
+    assert_eq!((first.bell.rings(), second.bell.rings()), (1, 0));
+    // It leads by now, and its loader is polled for the first time.
+    assert!(first.poll().is_pending());
+    assert!(second.poll().is_pending());
+    assert_eq!(first.poll(), Poll::Ready(Some(1)));
+    assert_eq!(
+        (second.bell.rings(), second.poll()),
+        (1, Poll::Ready(Some(1)))
+    );
+    assert_eq!(cache.remove("k").map(|entry| entry.number), Some(1));
+    drop((first, second));
+    check_free(&cache, &census);
+}
+
+#[test]
+fn f30_who_is_dropped_while_waiting_or_chosen_leaves_the_others_as_they_are() {
+    let (cache, _clock) = by_hand::<Counted>();
+    let census = Census::default();
+    let mut leader = Task::load(&cache, pending());
+    let mut tasks: Vec<_> = (1..=4)
+        .map(|number| Task::load(&cache, brings(&census, number)))
+        .collect();
+    assert!(leader.poll().is_pending());
+    for task in &mut tasks {
+        assert!(task.poll().is_pending());
+    }
+    // Waiting, with others before and behind it.
+    drop(tasks.remove(1));
+    // The first is chosen, and dropped before it is polled: the next one is chosen then.
+    drop(leader);
+    assert_eq!(tasks[0].bell.rings(), 1);
+    drop(tasks.remove(0));
+    assert_eq!((tasks[0].bell.rings(), tasks[1].bell.rings()), (1, 0));
+    assert!(tasks[0].poll().is_pending());
+    // Leading, with its loader begun.
+    drop(tasks.remove(0));
+    assert_eq!(tasks[0].bell.rings(), 1);
+    drop(tasks);
+    check_free(&cache, &census);
+}
+
+#[test]
+fn f30_a_reload_that_is_dropped_leaves_the_stale_one_and_pauses() {
+    let (cache, clock) = by_hand::<Counted>();
+    let census = Census::default();
+    let ttl = Ttl::after(SECOND).stale(100 * SECOND);
+    cache.insert_with("k", census.value(1), ttl).unwrap();
+    clock.advance(SECOND);
+    let mut reload = Task::load(&cache, pending());
+    assert!(reload.poll().is_pending());
+    drop(reload);
+    assert_eq!(
+        Task::load(&cache, pending()).poll(),
+        Poll::Ready(Some(1)),
+        "paused"
+    );
+    clock.advance(SECOND);
+    let mut reload = Task::load(&cache, brings(&census, 2));
+    assert!(reload.poll().is_pending());
+    assert_eq!(
+        Task::load(&cache, pending()).poll(),
+        Poll::Ready(Some(1)),
+        "one loads"
+    );
+    assert_eq!(reload.poll(), Poll::Ready(Some(2)));
+    drop(reload);
+    assert!(matches!(cache.lookup("k"), Lookup::Hit(entry) if entry.number == 2));
+    drop(cache);
+    assert_eq!(census.alive(), 0);
+}
+
+#[test]
+fn e40_a_time_out_that_no_task_can_keep_is_refused_before_anything_is_loaded() {
+    let (cache, clock) = by_hand::<u64>();
+    let ask = |options: LoadOptions| {
+        let unused = poll_fn(|_| -> Poll<Brought<u64>> { unreachable!("it is refused") });
+        let load = pin!(cache.get_or_load_async("k", options, unused));
+        match load.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer.map(|entry| entry.map(|entry| *entry)),
+            Poll::Pending => panic!("there is nothing to wait for"),
+        }
+    };
+    let stale = Ttl::after(SECOND).stale(SECOND);
+    let timed = LoadOptions::from(stale).timeout(SECOND);
+    assert_eq!(ask(timed), Err(LoadError::TaskTimeout));
+    // What a look-up settles, it settles.
+    cache.insert_with("k", 1, stale).unwrap();
+    assert_eq!(ask(timed), Ok(Some(1)));
+    clock.advance(SECOND);
+    assert_eq!(ask(timed), Err(LoadError::TaskTimeout));
+    let zero = LoadOptions::from(Duration::ZERO);
+    assert!(matches!(ask(zero), Err(LoadError::Invalid(_))));
+    // Neither is a failed load: whoever comes loads at once.
+    let loaded = cache.get_or_insert_with("k", stale, || 2).unwrap();
+    assert_eq!((*loaded, cache.stats().loads), (2, 1));
+}
