@@ -300,17 +300,23 @@ impl Store {
             }
         }
         let left = Left::until(first.deadline, first.now);
-        let is_stale = block
-            .refresh()
-            .is_some_and(|refresh| probe(refresh.stale_from()).0);
-        Ok(Ok(if is_stale { left.stale() } else { left }))
+        Ok(Ok(self.told(block, left)))
     }
 
     /// The time that was left to an entry which leaves at this moment.
     pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Left {
         match block.earliest() {
             Nanos::MAX => Left::NEVER,
-            deadline => Left::until(deadline, self.time.coarse_now()),
+            deadline => self.told(block, Left::until(deadline, self.time.coarse_now())),
+        }
+    }
+
+    /// The time that is left to an entry, with whether it is stale.
+    #[inline]
+    fn told(&self, block: BlockRef<'_>, left: Left) -> Left {
+        match block.refresh() {
+            Some(refresh) if self.time.probe(refresh.stale_from()).0 => left.stale(),
+            _ => left,
         }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{scope, spawn};
 use std::time::Duration;
 
-use larder::{Cache, LoadOptions, Lookup, ManualClock, MissReason, Ttl};
+use larder::{
+    Cache, Change, Condition, Entry, LoadOptions, Lookup, ManualClock, MissReason, PutIf, Ttl,
+};
 
 use super::{Brought, Loaded, NANOSECOND, SECOND, by_hand, gate};
 use crate::tools::{Census, Counted, ends, panics};
@@ -67,6 +69,63 @@ fn e46_fresh_then_stale_then_gone() {
     ));
     assert!(cache.get("k").is_none() && !cache.contains_key("k"));
     assert_eq!(*cache.get_or_insert_with("k", ttl(), || 2).unwrap(), 2);
+}
+
+#[test]
+fn e46_what_leaves_while_it_is_stale_is_told_as_stale() {
+    type Act = fn(&Cache<u64>) -> Option<Entry<u64>>;
+    let acts: [(&str, Act); 6] = [
+        ("insert", |cache| cache.insert("k", 2).unwrap()),
+        ("remove", |cache| cache.remove("k")),
+        ("remove_if", |cache| cache.remove_if("k", |_| true)),
+        ("compute", |cache| {
+            let computed = cache.compute("k", |_| Change::Insert(2)).unwrap();
+            assert!(!computed.is.unwrap().is_stale());
+            computed.was
+        }),
+        ("put_if, stored", |cache| {
+            match cache.put_if("k", 2, Ttl::KEEP, Condition::PRESENT).unwrap() {
+                PutIf::Stored { replaced } => replaced,
+                PutIf::Unmet { .. } => None,
+            }
+        }),
+        ("put_if, unmet", |cache| {
+            match cache
+                .put_if("k", 2, Ttl::KEEP, Condition::equal(&3))
+                .unwrap()
+            {
+                PutIf::Stored { .. } => None,
+                PutIf::Unmet { present, .. } => present,
+            }
+        }),
+    ];
+    for (what, act) in acts {
+        for (age, is_stale) in [(10 * SECOND - NANOSECOND, false), (10 * SECOND, true)] {
+            let (cache, clock) = stored();
+            clock.advance(age);
+            let left = act(&cache).unwrap();
+            assert_eq!((*left, left.is_stale()), (1, is_stale), "{what}");
+            assert_eq!(left.ttl(), Some(30 * SECOND - age), "{what}");
+        }
+    }
+    // So it is for the listener.
+    let clock = ManualClock::new();
+    let (tells, told) = std::sync::mpsc::channel();
+    let tells = std::sync::Mutex::new(tells);
+    let cache: Cache<u64> = Cache::builder()
+        .max_entries(10)
+        .clock(clock.clone())
+        .listener(move |_, entry: Entry<u64>, _| {
+            tells.lock().unwrap().send(entry.is_stale()).unwrap();
+        })
+        .build()
+        .unwrap();
+    for (age, is_stale) in [(10 * SECOND - NANOSECOND, false), (10 * SECOND, true)] {
+        cache.insert_with("k", 1, ttl()).unwrap();
+        clock.advance(age);
+        cache.remove("k").unwrap();
+        assert_eq!(told.recv().unwrap(), is_stale);
+    }
 }
 
 #[test]
