@@ -36,13 +36,19 @@ pub(crate) enum Deed {
     Advance(u64),
     /// The cells of these indices hold nothing any more.
     End(Vec<u8>),
+    /// The loads of a cell are overtaken.
+    Overtake(u8),
     Step {
         cell: u8,
         before: Before,
         after: After,
     },
-    /// A load finds nothing, and nobody who loads; the same event ends it.
-    LoadBegins(u8),
+    /// A load finds nothing, or what is stale, and nobody who loads; the same event ends it.
+    LoadBegins {
+        cell: u8,
+        /// It doesn't begin where it is known that there is nothing.
+        accepts_absent: bool,
+    },
     LoadEnds {
         cell: u8,
         outcome: Outcome,
@@ -52,7 +58,13 @@ pub(crate) enum Deed {
 /// What a cell must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Before {
+    Any,
+    /// No value.
     Nothing,
+    /// Neither a value nor what says that there is none.
+    Void,
+    /// What says that there is none.
+    Absence,
     Something(Left),
     This(Seen),
 }
@@ -64,8 +76,12 @@ impl Before {
 
     /// The same, seen in a handle that may have been made before or after the moment of the atom, with other times left.
     pub(crate) fn of_other_time(seen: Option<Seen>) -> Before {
-        let left = Left::Untold;
-        Before::of(seen.map(|seen| Seen { left, ..seen }))
+        let told = |seen| Seen {
+            left: Left::Untold,
+            is_stale: None,
+            ..seen
+        };
+        Before::of(seen.map(told))
     }
 }
 
@@ -73,7 +89,12 @@ impl Before {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
     Same,
+    /// The same, and it was used.
+    Used,
+    /// The same, and it was used or not.
+    MaybeUsed,
     Nothing,
+    MaybeNothing,
     Value(Number, Life),
     /// The same for another time; or, not set, for the time that it had, which was not to be changed.
     Life {
@@ -86,8 +107,10 @@ pub(crate) enum After {
 /// What the caller of a load was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The loader's error or panic.
+    /// Nothing was loaded.
     Failed,
+    /// That there is no value, known for so many ticks.
+    Absence(u64),
     /// What it loaded.
     Own { value: Number, life: Life },
     /// A value that is newer, and of which another atom tells.

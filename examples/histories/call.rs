@@ -33,6 +33,11 @@ impl Place {
             Place::Inner => other == Place::Inner,
         }
     }
+
+    /// Whether what lives there goes when `self` is cleared: of the cache everything, of a scope what is in itself.
+    pub(crate) fn is_cleared_of(self, other: Place) -> bool {
+        self == Place::Root || self == other
+    }
 }
 
 /// A value: which write of the history it comes from, and which increments have been added to it since. No two writes that take effect
@@ -81,7 +86,9 @@ pub(crate) const ADDED_BITS: u32 = 20;
 pub(crate) enum Life {
     Endless,
     Ticks(u64),
-    /// As long as what is replaced; endless if nothing is.
+    /// Fresh for so many, and then stale for so many.
+    Stale(u64, u64),
+    /// As long as what is replaced, and stale when that would have been; endless if nothing is.
     Kept,
 }
 
@@ -151,8 +158,35 @@ impl Makes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loads {
     Value,
+    /// That there is none, which is to be remembered for so many ticks; zero: not at all.
+    Absent(u64),
     Error,
     Panic,
+    /// A value, unless its task is dropped before, after having been polled so often.
+    Dropped(u32),
+}
+
+/// Which of the operations loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The one for loaders that have a value.
+    Insert,
+    /// The one for loaders that may find that there is none.
+    Load,
+    /// The same for tasks.
+    Task,
+}
+
+/// What a load gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Got {
+    Entry(Seen),
+    /// That there is no value.
+    Nothing,
+    /// The loader's error or panic.
+    Failure,
+    /// The task was dropped.
+    Dropped,
 }
 
 /// One operation. Movements of the clock are in ticks.
@@ -202,10 +236,13 @@ pub(crate) enum Call {
         value: Number,
         life: Life,
         loads: Loads,
+        form: Form,
     },
     /// Takes out what the cell holds if it is unwanted, and of the others nothing.
     Retain(Cell),
     Invalidate(Place),
+    /// Takes out what there is, key by key.
+    Clear(Place),
     Advance(u64),
     /// Some steps of maintenance, which nobody may notice.
     Maintain,
@@ -238,7 +275,11 @@ impl Call {
             | Call::Compute { cell, .. }
             | Call::Increment { cell, .. }
             | Call::Load { cell, .. } => Some(*cell),
-            Call::GetMany(_) | Call::Invalidate(_) | Call::Advance(_) | Call::Maintain => None,
+            Call::GetMany(_)
+            | Call::Invalidate(_)
+            | Call::Clear(_)
+            | Call::Advance(_)
+            | Call::Maintain => None,
         }
     }
 
@@ -247,6 +288,7 @@ impl Call {
         match self {
             Call::GetMany(cells) => cells.contains(&cell),
             Call::Invalidate(place) => place.holds(cell.place),
+            Call::Clear(place) => place.is_cleared_of(cell.place),
             call => call.cell() == Some(cell),
         }
     }
@@ -268,6 +310,18 @@ impl Call {
     }
 }
 
+impl Seen {
+    /// A value of which nothing else is told.
+    pub(crate) fn bare(value: Number) -> Seen {
+        Seen {
+            value,
+            version: None,
+            left: Left::Untold,
+            is_stale: None,
+        }
+    }
+}
+
 /// An entry as a caller saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -275,6 +329,8 @@ pub(crate) struct Seen {
     /// Absent where the operation doesn't show it.
     pub(crate) version: Option<u64>,
     pub(crate) left: Left,
+    /// Likewise.
+    pub(crate) is_stale: Option<bool>,
 }
 
 /// The time that an entry had left to live.
@@ -291,6 +347,8 @@ pub(crate) enum Left {
 pub(crate) enum Answer {
     /// The entry that was found, replaced or taken out.
     Entry(Option<Seen>),
+    /// That a loader has found that there is none.
+    Negative,
     Entries(Vec<Option<Seen>>),
     Flag(bool),
     /// Whether there is an entry, and if so whether it has the new time to live.
@@ -309,8 +367,8 @@ pub(crate) enum Answer {
         is: Option<Seen>,
     },
     Sum(Number),
-    /// From when to when the loader ran, if it did, and the entry, unless the loader failed.
-    Loaded(Option<(Stamp, Stamp)>, Option<Seen>),
+    /// From when to when the loader ran, if it did, and what the call gave.
+    Loaded(Option<(Stamp, Stamp)>, Got),
     Done,
     /// What no operation may answer: an error, a panic, another key's value.
     Broke(String),
@@ -323,8 +381,8 @@ impl Answer {
             Answer::Entry(seen)
             | Answer::Asked(_, seen)
             | Answer::Put(_, seen)
-            | Answer::Loaded(_, seen)
             | Answer::Computed { is: seen, .. } => *seen,
+            Answer::Loaded(_, Got::Entry(seen)) => Some(*seen),
             _ => None,
         };
         seen.and_then(|seen| seen.version)

@@ -4,7 +4,7 @@
 //! # Not here     atoms: module `atoms`
 
 use crate::atoms::{After, Before, Claims, Deed, Maker, Outcome};
-use crate::call::{Answer, Call, Cell, Left, Life, Loads, Made, Only, Place, Seen};
+use crate::call::{Answer, Call, Cell, Form, Got, Left, Life, Loads, Made, Only, Place, Seen};
 use crate::history::History;
 use crate::pace::Stamp;
 
@@ -30,13 +30,16 @@ impl Maker<'_> {
     fn claim(&mut self) -> Result<(), String> {
         match (&self.event.call, &self.event.answer) {
             (_, Answer::Broke(how)) => Err(how.clone()),
-            (
-                Call::Get(cell) | Call::Read(cell) | Call::Peek(cell) | Call::Lookup(cell),
-                Answer::Entry(seen),
-            ) => self.step(*cell, Before::of(*seen), After::Same),
+            (Call::Get(cell) | Call::Read(cell), Answer::Entry(seen)) => {
+                self.step(*cell, Before::of(*seen), After::Used)
+            }
+            (Call::Peek(cell), Answer::Entry(seen)) => {
+                self.step(*cell, Before::of(*seen), After::Same)
+            }
+            (Call::Lookup(cell), answer) => self.lookup(*cell, answer),
             (Call::GetMany(cells), Answer::Entries(entries)) if cells.len() == entries.len() => {
                 let mut found = cells.iter().zip(entries);
-                found.try_for_each(|(cell, seen)| self.step(*cell, Before::of(*seen), After::Same))
+                found.try_for_each(|(cell, seen)| self.step(*cell, Before::of(*seen), After::Used))
             }
             (Call::Contains(cell), Answer::Flag(is_there)) => {
                 let there = is_there.then_some(Before::Something(Left::Untold));
@@ -47,10 +50,10 @@ impl Maker<'_> {
                 self.step(*cell, before, After::Same)
             }
             (&Call::Insert { cell, value, life }, Answer::Entry(replaced)) => {
-                self.step(cell, Before::of(*replaced), After::Value(value, life))
+                self.step(cell, self.taken(*replaced), After::Value(value, life))
             }
             (Call::Remove(cell), Answer::Entry(taken)) => {
-                self.step(*cell, Before::of(*taken), After::Nothing)
+                self.step(*cell, self.taken(*taken), After::Nothing)
             }
             (Call::RemoveIf(cell), Answer::Asked(asked, taken)) => {
                 self.remove_if(*cell, asked, *taken)
@@ -61,12 +64,13 @@ impl Maker<'_> {
                 self.compute(given, *was, *is)
             }
             (Call::Increment { .. }, Answer::Sum(_)) => self.increment(),
-            (Call::Load { .. }, Answer::Loaded(ran, seen)) => self.load(*ran, *seen),
+            (Call::Load { .. }, Answer::Loaded(ran, got)) => self.load(*ran, *got),
             (Call::Retain(cell), Answer::Counted(asked, n)) => self.retain(*cell, asked, *n),
             (Call::Invalidate(place), Answer::Done) => {
                 self.end(*place);
                 Ok(())
             }
+            (Call::Clear(place), Answer::Done) => self.clear(*place),
             (Call::Advance(_), Answer::Done) => {
                 self.push(Deed::Advance(self.event.ended.ticks));
                 Ok(())
@@ -80,6 +84,58 @@ impl Maker<'_> {
         let ended = self.history.cells.iter();
         let ended = ended.filter(|cell| place.holds(cell.place));
         self.push(Deed::End(ended.map(|cell| cell.index).collect()));
+    }
+
+    /// Loads that began before are overtaken. What was there when the call began goes at some moment; what came meanwhile may go as well, and
+    /// what was written over before it came to go is gone by that.
+    fn clear(&mut self, place: Place) -> Result<(), String> {
+        for &cell in &self.history.cells {
+            if !place.is_cleared_of(cell.place) {
+                continue;
+            }
+            self.push(Deed::Overtake(cell.index));
+            if !self.history.is_written_during(self.event, cell) {
+                self.step(cell, Before::Any, After::Nothing)?;
+                continue;
+            }
+            // In the next life of its scope a key is elsewhere, and the walk may come by once more.
+            let others = self.history.writes_during(self.event, cell);
+            let n_ends = others.filter(|call| matches!(call, Call::Invalidate(_)));
+            for _ in 0..=n_ends.count() {
+                self.step(cell, Before::Any, After::MaybeNothing)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the second look finds is no use.
+    fn lookup(&mut self, cell: Cell, answer: &Answer) -> Result<(), String> {
+        match answer {
+            Answer::Entry(Some(seen)) => self.step(cell, Before::This(*seen), After::MaybeUsed),
+            Answer::Entry(None) => self.step(cell, Before::Void, After::Same),
+            Answer::Negative => self.step(cell, Before::Absence, After::Same),
+            answer => Err(format!("it can't answer {answer}")),
+        }
+    }
+
+    /// A look that an operation made on its way, and of which it doesn't tell.
+    fn may_use(&mut self, cell: Cell) -> Result<(), String> {
+        match self.history.idle {
+            None => Ok(()),
+            Some(_) => self.step(cell, Before::Any, After::MaybeUsed),
+        }
+    }
+
+    /// An entry that was taken out. Whether a use of it that came at the same moment moved its idle deadline is told by neither of both.
+    fn taken(&self, seen: Option<Seen>) -> Before {
+        let told = |seen: Seen| match self.history.idle {
+            None => seen,
+            Some(_) => Seen {
+                left: Left::Untold,
+                ..seen
+            },
+        };
+        Before::of(seen.map(told))
     }
 
     /// What was asked about was there when it was; what the last answer decided is the call's effect.
@@ -129,7 +185,7 @@ impl Maker<'_> {
             return Err("that isn't what it was asked for".to_owned());
         }
         if is_stored {
-            self.step(cell, Before::of(seen), After::Value(value, life))
+            self.step(cell, self.taken(seen), After::Value(value, life))
         } else {
             self.step(cell, Before::of_other_time(seen), After::Same)
         }
@@ -152,7 +208,7 @@ impl Maker<'_> {
             return Ok(());
         };
         for seen in given {
-            self.step(cell, Before::of(*seen), After::Same)?;
+            self.step(cell, Before::of(*seen), After::Used)?;
         }
         if given.last() != Some(&was) {
             return Err("what it says was there isn't what the closure was given".to_owned());
@@ -197,34 +253,53 @@ impl Maker<'_> {
         let Some(value) = sum.minus(by) else {
             return Err("the sum is less than what was added".to_owned());
         };
-        let before = Before::This(Seen {
-            value,
-            version: None,
-            left: Left::Untold,
-        });
+        let before = Before::This(Seen::bare(value));
         let kept = Life::Kept;
         self.step(cell, before, After::Value(sum, kept))
     }
 
-    fn load(&mut self, ran: Option<(Stamp, Stamp)>, seen: Option<Seen>) -> Result<(), String> {
+    fn load(&mut self, ran: Option<(Stamp, Stamp)>, got: Got) -> Result<(), String> {
         let &Call::Load {
             cell,
             value,
             life,
             loads,
+            form,
         } = &self.event.call
         else {
             return Ok(());
         };
+        self.may_use(cell)?;
+        let (begun, ended) = (self.event.begun, self.event.ended);
         let Some((from, to)) = ran else {
-            let Some(seen) = seen else {
-                return Err("it failed without having run the loader".to_owned());
+            return match got {
+                Got::Entry(seen) => self.step(cell, Before::of_other_time(Some(seen)), After::Same),
+                Got::Nothing if form != Form::Insert => {
+                    self.step(cell, Before::Absence, After::Same)
+                }
+                Got::Dropped => Ok(()),
+                Got::Nothing | Got::Failure => {
+                    Err("it failed without having run the loader".to_owned())
+                }
             };
-            return self.step(cell, Before::of_other_time(Some(seen)), After::Same);
         };
-        let outcome = match (loads, seen) {
-            (Loads::Error | Loads::Panic, None) => Outcome::Failed,
-            (Loads::Value, Some(seen)) => {
+        let outcome = match (loads, got) {
+            (Loads::Error | Loads::Panic, Got::Failure) | (Loads::Dropped(_), Got::Dropped) => {
+                Outcome::Failed
+            }
+            // The stale one that was to be loaded anew.
+            (Loads::Error, Got::Entry(seen)) => {
+                let deed = Deed::Step {
+                    cell: cell.index,
+                    before: Before::of_other_time(Some(seen)),
+                    after: After::Same,
+                };
+                self.saw(seen)?;
+                self.push_within(deed, begun, from);
+                Outcome::Failed
+            }
+            (Loads::Absent(ticks), Got::Nothing) => Outcome::Absence(ticks),
+            (Loads::Value | Loads::Dropped(_), Got::Entry(seen)) => {
                 // What is not stored has no version.
                 if seen.version != Some(0) {
                     self.saw(seen)?;
@@ -239,8 +314,24 @@ impl Maker<'_> {
             }
             _ => return Err("the loader's outcome isn't the call's".to_owned()),
         };
-        let (begun, ended, cell) = (self.event.begun, self.event.ended, cell.index);
-        self.push_within(Deed::LoadBegins(cell), begun, from);
+        // Who found a stale value loads it anew, whatever has become of it by then.
+        let mut others = self.history.writes_during(self.event, cell);
+        let accepts_absent = form != Form::Insert
+            && !others.any(|call| {
+                matches!(
+                    call,
+                    Call::Load {
+                        loads: Loads::Absent(_),
+                        ..
+                    }
+                )
+            });
+        let cell = cell.index;
+        let begins = Deed::LoadBegins {
+            cell,
+            accepts_absent,
+        };
+        self.push_within(begins, begun, from);
         self.push_within(Deed::LoadEnds { cell, outcome }, to, ended);
         Ok(())
     }

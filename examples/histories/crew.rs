@@ -23,6 +23,8 @@ use crate::subject::{Guest, Seat, Subject};
 /// Plans for one cache, all for the same number of threads.
 pub(crate) struct Batch {
     pub(crate) n_threads: usize,
+    /// The ticks after its last use at which an entry ends, if it does.
+    pub(crate) idle: Option<u64>,
     pub(crate) line: Arc<Line>,
     pub(crate) subject: Arc<dyn Subject>,
     pub(crate) plans: Vec<Plan>,
@@ -39,6 +41,7 @@ struct Gate {
 impl Batch {
     pub(crate) fn new(
         n_threads: usize,
+        idle: Option<u64>,
         line: Arc<Line>,
         subject: Arc<dyn Subject>,
         plans: Vec<Plan>,
@@ -46,6 +49,7 @@ impl Batch {
         let gates = plans.iter().map(|_| Gate::default()).collect();
         Batch {
             n_threads,
+            idle,
             line,
             subject,
             plans,
@@ -115,7 +119,7 @@ impl Playing {
         }
         let plans = self.batch.plans.iter().zip(events);
         Ok(plans
-            .map(|(plan, events)| History::new(plan.cells.clone(), events))
+            .map(|(plan, events)| History::new(plan.cells.clone(), self.batch.idle, events))
             .collect())
     }
 }

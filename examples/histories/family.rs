@@ -20,28 +20,36 @@ pub(crate) enum Family {
     Counters,
     /// Loaders, and what is written while they run.
     Loads,
+    /// Values that are loaded anew.
+    Stale,
+    /// Entries that end when they aren't used.
+    Idle,
     /// Everything but counters.
     All,
 }
 
 impl Family {
     /// Those whose values aren't counters.
-    pub(crate) const OF_VALUES: [Family; 6] = [
+    pub(crate) const OF_VALUES: [Family; 8] = [
         Family::Plain,
         Family::Time,
         Family::Scopes,
         Family::Atomic,
         Family::Loads,
+        Family::Stale,
+        Family::Idle,
         Family::All,
     ];
 
-    pub(crate) const EACH: [Family; 7] = [
+    pub(crate) const EACH: [Family; 9] = [
         Family::Plain,
         Family::Time,
         Family::Scopes,
         Family::Atomic,
         Family::Counters,
         Family::Loads,
+        Family::Stale,
+        Family::Idle,
         Family::All,
     ];
 
@@ -53,6 +61,8 @@ impl Family {
             Family::Atomic => "atomic",
             Family::Counters => "counters",
             Family::Loads => "loads",
+            Family::Stale => "stale",
+            Family::Idle => "idle",
             Family::All => "all",
         }
     }
@@ -68,6 +78,7 @@ impl Family {
                 (Remove, 9),
                 (RemoveIf, 9),
                 (Retain, 2),
+                (Clear, 3),
                 (Maintain, 1),
             ],
             Family::Time => &[
@@ -85,6 +96,7 @@ impl Family {
                 (GetMany, 4),
                 (Insert, 24),
                 (Invalidate, 14),
+                (Clear, 2),
                 (Remove, 5),
                 (RemoveIf, 4),
                 (Retain, 1),
@@ -112,8 +124,34 @@ impl Family {
                 (Load, 45),
                 (Insert, 10),
                 (Remove, 10),
+                (Clear, 3),
                 (Compute, 4),
                 (Advance, 4),
+            ],
+            Family::Stale => &[
+                (Look, 14),
+                (Load, 40),
+                (Insert, 12),
+                (Advance, 18),
+                (Remove, 5),
+                (SetTtl, 4),
+                (PutIf, 3),
+                (Compute, 4),
+                (Clear, 1),
+                (Maintain, 1),
+            ],
+            Family::Idle => &[
+                (Look, 40),
+                (GetMany, 3),
+                (Insert, 14),
+                (Advance, 24),
+                (Remove, 3),
+                (RemoveIf, 2),
+                (PutIf, 5),
+                (Compute, 4),
+                (Load, 6),
+                (SetTtl, 3),
+                (Maintain, 2),
             ],
             Family::All => &[
                 (Look, 26),
@@ -128,6 +166,7 @@ impl Family {
                 (Compute, 7),
                 (Load, 12),
                 (Retain, 1),
+                (Clear, 2),
                 (Maintain, 2),
             ],
         }
@@ -137,10 +176,10 @@ impl Family {
     pub(crate) fn places(self) -> &'static [Place] {
         use Place::*;
         match self {
-            Family::Plain | Family::Time => &[Root],
+            Family::Plain | Family::Time | Family::Idle => &[Root],
             Family::Scopes => &[Outer, Inner, Outer],
             Family::Atomic | Family::Counters => &[Root, Root, Root, Outer],
-            Family::Loads => &[Root, Root, Outer],
+            Family::Loads | Family::Stale => &[Root, Root, Outer],
             Family::All => &[Root, Outer, Inner],
         }
     }
@@ -152,11 +191,17 @@ impl Family {
         }
     }
 
+    /// Whether some of its values go stale.
+    pub(crate) fn goes_stale(self) -> bool {
+        matches!(self, Family::Stale | Family::All)
+    }
+
     /// Of how many writes one has a deadline.
     pub(crate) fn timed_one_of(self) -> u64 {
         match self {
             Family::Plain => u64::MAX >> 32,
-            Family::Time => 1,
+            Family::Time | Family::Stale => 1,
+            Family::Idle => 4,
             _ => 2,
         }
     }
@@ -177,6 +222,7 @@ pub(crate) enum Kind {
     Load,
     Retain,
     Invalidate,
+    Clear,
     Advance,
     Maintain,
 }

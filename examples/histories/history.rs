@@ -4,7 +4,7 @@
 //!   ended before the other began
 //! # Not here     whether the answers were right: modules `atoms`, `model`, `search`
 
-use crate::call::{Answer, Call, Cell};
+use crate::call::{Answer, Call, Cell, Got};
 use crate::pace::Stamp;
 
 /// One call, from its beginning to its answer. A movement of the clock is one place.
@@ -27,7 +27,9 @@ impl Event {
             Answer::Ttl(done) => *done == Some(true),
             Answer::Put(is_stored, _) => *is_stored,
             Answer::Computed { was, is, .. } => was != is,
-            Answer::Loaded(ran, loaded) => ran.is_some() && loaded.is_some(),
+            Answer::Loaded(ran, got) => {
+                ran.is_some() && matches!(got, Got::Entry(_) | Got::Nothing)
+            }
             _ => self.call.writes(),
         }
     }
@@ -41,14 +43,20 @@ impl Event {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     pub(crate) cells: Vec<Cell>,
+    /// The ticks after its last use at which an entry ends, if it does.
+    pub(crate) idle: Option<u64>,
     /// By their beginnings.
     pub(crate) events: Vec<Event>,
 }
 
 impl History {
-    pub(crate) fn new(cells: Vec<Cell>, mut events: Vec<Event>) -> History {
+    pub(crate) fn new(cells: Vec<Cell>, idle: Option<u64>, mut events: Vec<Event>) -> History {
         events.sort_by_key(|event| event.begun);
-        History { cells, events }
+        History {
+            cells,
+            idle,
+            events,
+        }
     }
 
     /// Whether an event meets another thread's at one of the history's keys, and one of the two writes there.
@@ -64,14 +72,24 @@ impl History {
         })
     }
 
-    /// Whether a call that writes the cell overlaps with that event, which is none itself.
+    /// Whether another call that writes the cell overlaps with that event.
     pub(crate) fn is_written_during(&self, event: &Event, cell: Cell) -> bool {
-        self.events.iter().any(|other| {
+        self.writes_during(event, cell).next().is_some()
+    }
+
+    /// The calls that do.
+    pub(crate) fn writes_during<'a>(
+        &'a self,
+        event: &'a Event,
+        cell: Cell,
+    ) -> impl Iterator<Item = &'a Call> {
+        let others = self.events.iter().filter(move |other| {
             other.call.writes()
                 && other.call.concerns(cell)
-                && !std::ptr::eq(event, other)
+                && !std::ptr::eq(event, *other)
                 && event.overlaps(other)
-        })
+        });
+        others.map(|other| &other.call)
     }
 
     /// Cells that have to be judged together, since one call concerns them at one moment: those under an invalidated scope.

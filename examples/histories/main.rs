@@ -24,6 +24,7 @@ mod search;
 mod show;
 mod subject;
 mod tally;
+mod task;
 mod view;
 mod words;
 
@@ -50,7 +51,7 @@ struct Options {
     /// Plays the plan of this seed each time
     #[arg(long, conflicts_with = "from")]
     seed: Option<u64>,
-    /// Plays one family of plans only: plain, time, scopes, atomic, counters, loads, all; with a fault, if not given, the one where it
+    /// Plays one family of plans only: plain, time, scopes, atomic, counters, loads, stale, idle, all; with a fault, if not given, the one where it
     /// is likely to show
     #[arg(long, value_parser = family)]
     family: Option<Family>,
@@ -122,7 +123,8 @@ fn family(name: &str) -> Result<Family, &'static str> {
     let found = Family::EACH
         .into_iter()
         .find(|family| family.name() == name);
-    found.ok_or("the families are plain, time, scopes, atomic, counters, loads and all")
+    found
+        .ok_or("the families are plain, time, scopes, atomic, counters, loads, stale, idle and all")
 }
 
 #[cfg(test)]

@@ -1,25 +1,25 @@
 //! The model: a map with deadlines, as plain as can be.
 //!
 //! # Idea
-//! A cell holds a value with its deadline, or nothing. An atom maps a state to the states that it may leave, none if what it
+//! A cell holds a value with its times, what says that there is none, or nothing. An atom maps a state to the states that it may leave, none if what it
 //! claims isn't so.
 //!
 //! # Time
 //! At its deadline an entry is absent, for every operation, by the clock at the moment of the atom. But a deadline is counted, and
 //! what is left of it told, by any reading of the clock between the call's beginning and its end: an operation reads the clock at one
-//! moment and acts at another.
+//! moment and acts at another. So it is with the end of the fresh time, and with the idle deadline, which each use moves.
 //!
 //! # Versions
 //! Writes of a key take effect in the order of their versions, where those are known.
 //!
 //! # Loads
 //! A key has one load at a time, unless its scope has ended since the other began. A load that began is marked by each write, removal or
-//! end of its key. Only one without a mark stores what it loaded, and that one must.
+//! end of its key. A load begins where there is nothing, or what is stale. Only one without a mark stores what it loaded, and that one must.
 
 use std::collections::HashMap;
 
 use crate::atoms::{After, Atom, Before, Deed, Outcome};
-use crate::call::{CELLS_MAX, Left, Life, Number, Only, Seen};
+use crate::call::{CELLS_MAX, Left, Life, Number, Only};
 
 /// What all cells hold, and what the clock shows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,10 +47,19 @@ struct Load {
     is_past: bool,
 }
 
+/// A value, or what says that there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Held {
-    value: Number,
-    deadline: u64,
+    value: Option<Number>,
+    times: Times,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Times {
+    hard: u64,
+    idle: u64,
+    /// From when on it is stale.
+    stale: u64,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -60,6 +69,8 @@ const NEVER: u64 = u64::MAX;
 pub(crate) struct Known<'a> {
     pub(crate) atom: &'a Atom,
     pub(crate) versions: &'a HashMap<Number, u64>,
+    /// The time to idle.
+    pub(crate) idle: Option<u64>,
 }
 
 impl State {
@@ -84,22 +95,23 @@ impl State {
                     }
                 }
             }
+            Deed::Overtake(cell) => next.shelf(cell).overtake(),
             Deed::Step {
                 cell,
                 before,
                 after,
+            } => return next.changed(cell, before, after, known),
+            Deed::LoadBegins {
+                cell,
+                accepts_absent,
             } => {
-                let is_so = next.is_so(cell, before, known.atom);
-                return if is_so {
-                    next.changed(cell, after, known)
-                } else {
-                    Vec::new()
+                let is_needed = match self.entry(cell) {
+                    None => true,
+                    Some(Held { value: None, .. }) => !accepts_absent,
+                    Some(Held { times, .. }) => known.atom.reads(|at| at >= times.stale),
                 };
-            }
-            Deed::LoadBegins(cell) => {
-                let is_absent = next.is_so(cell, Before::Nothing, known.atom);
                 let shelf = next.shelf(cell);
-                if !is_absent || shelf.loads.iter().any(|load| !load.is_past) {
+                if !is_needed || shelf.loads.iter().any(|load| !load.is_past) {
                     return Vec::new();
                 }
                 shelf.loads.push(Load {
@@ -117,67 +129,87 @@ impl State {
         &mut self.cells[usize::from(cell)]
     }
 
-    /// Whether the cell holds what is claimed.
-    fn is_so(&self, cell: u8, before: Before, atom: &Atom) -> bool {
+    /// What a cell holds that is not over.
+    fn entry(&self, cell: u8) -> Option<Held> {
         let entry = self.cells[usize::from(cell)].entry;
-        let present = entry.filter(|held| held.deadline > self.now);
-        match (before, present) {
-            (Before::Nothing, present) => present.is_none(),
-            (_, None) => false,
-            (Before::Something(left), Some(held)) => held.has_left(left, atom),
-            (Before::This(Seen { value, left, .. }), Some(held)) => {
-                value == held.value && held.has_left(left, atom)
-            }
-        }
+        entry.filter(|held| held.times.end() > self.now)
     }
 
-    /// The effects of a step on its cell: several, if the clock moved during the call.
-    fn changed(mut self, cell: u8, after: After, known: Known<'_>) -> Vec<State> {
-        let now = self.now;
-        let shelf = self.shelf(cell);
-        let present = shelf.entry.filter(|held| held.deadline > now);
+    /// The effects of a step on its cell, if the cell holds what is claimed: several, if the clock moved during the call.
+    fn changed(self, cell: u8, before: Before, after: After, known: Known<'_>) -> Vec<State> {
+        let entry = self.entry(cell);
+        let present = entry.filter(|held| held.value.is_some());
+        let with = |entry: Option<Held>| {
+            let mut next = self.clone();
+            next.shelf(cell).entry = entry;
+            next
+        };
+        let is_so = |held: &Option<Held>| before.is_so(*held, known.atom);
+        let used = || {
+            let uses = known.atom.readings.iter().map(|at| {
+                present.map(|held| Held {
+                    times: held.times.used(*at, known.idle),
+                    ..held
+                })
+            });
+            // What is left is told of the entry as it is by then.
+            let uses = uses.filter(is_so).map(with);
+            uses.collect::<Vec<_>>()
+        };
+        let same = || is_so(&entry).then(|| self.clone());
         match after {
-            After::Same => vec![self],
-            After::Nothing => {
-                shelf.write(None);
-                vec![self]
-            }
-            After::Value(value, life) => {
-                if let Some(&version) = known.versions.get(&value) {
-                    if version <= shelf.version {
-                        return Vec::new();
-                    }
-                    shelf.version = version;
-                }
-                let deadlines = deadlines(life, present, known.atom);
-                let written = deadlines.into_iter().map(|deadline| {
-                    let mut next = self.clone();
-                    let held = Held { value, deadline };
-                    next.shelf(cell).write(Some(held));
-                    next
-                });
-                written.collect()
-            }
+            After::Used if present.is_some() => used(),
+            After::MaybeUsed if present.is_some() => used().into_iter().chain(same()).collect(),
+            After::Same | After::Used | After::MaybeUsed => same().into_iter().collect(),
+            _ if !is_so(&entry) => Vec::new(),
+            After::Nothing => vec![self.emptied(cell)],
+            After::MaybeNothing => vec![self.emptied(cell), self.clone()],
+            After::Value(value, life) => self.written(cell, value, life, known),
             After::Life { life, only, is_set } => {
                 let Some(held) = present else {
                     return Vec::new();
                 };
-                let mut deadlines = deadlines(life, present, known.atom);
-                deadlines.retain(|deadline| match only {
+                let mut ends: Vec<u64> = times(life, present, known)
+                    .map(|times| times.hard)
+                    .collect();
+                ends.retain(|end| match only {
                     Only::Always => true,
-                    Only::Longer => (*deadline > held.deadline) == is_set,
-                    Only::Shorter => (*deadline < held.deadline) == is_set,
+                    Only::Longer => (*end > held.times.hard) == is_set,
+                    Only::Shorter => (*end < held.times.hard) == is_set,
                 });
-                let moved = deadlines.into_iter().map(|deadline| {
-                    let mut next = self.clone();
-                    if is_set {
-                        next.shelf(cell).entry = Some(Held { deadline, ..held });
-                    }
-                    next
+                let moved = ends.into_iter().map(|hard| {
+                    let hard = if is_set { hard } else { held.times.hard };
+                    let times = Times { hard, ..held.times };
+                    with(Some(Held { times, ..held }))
                 });
                 moved.collect()
             }
         }
+    }
+
+    fn emptied(&self, cell: u8) -> State {
+        let mut next = self.clone();
+        next.shelf(cell).write(None);
+        next
+    }
+
+    /// The states in which a value was written.
+    fn written(&self, cell: u8, value: Number, life: Life, known: Known<'_>) -> Vec<State> {
+        let mut next = self.clone();
+        let present = next.entry(cell).filter(|held| held.value.is_some());
+        if let Some(&version) = known.versions.get(&value) {
+            if version <= next.shelf(cell).version {
+                return Vec::new();
+            }
+            next.shelf(cell).version = version;
+        }
+        let value = Some(value);
+        let written = times(life, present, known).map(|times| {
+            let mut next = next.clone();
+            next.shelf(cell).write(Some(Held { value, times }));
+            next
+        });
+        written.collect()
     }
 
     fn load_ended(mut self, cell: u8, outcome: Outcome, known: Known<'_>) -> Vec<State> {
@@ -188,14 +220,16 @@ impl State {
         };
         let Load { is_overtaken, .. } = shelf.loads.remove(index);
         match outcome {
-            Outcome::Failed => vec![self],
-            Outcome::Own { .. } | Outcome::Other if is_overtaken => vec![self],
-            Outcome::Own { value, life } => {
-                if self.is_so(cell, Before::Nothing, known.atom) {
-                    self.changed(cell, After::Value(value, life), known)
-                } else {
-                    Vec::new()
-                }
+            Outcome::Failed | Outcome::Absence(0) => vec![self],
+            _ if is_overtaken => vec![self],
+            Outcome::Own { value, life } => self.written(cell, value, life, known),
+            Outcome::Absence(ticks) => {
+                let written = times(Life::Ticks(ticks), None, known).map(|times| {
+                    let mut next = self.clone();
+                    next.shelf(cell).write(Some(Held { value: None, times }));
+                    next
+                });
+                written.collect()
             }
             Outcome::Other => Vec::new(),
         }
@@ -205,31 +239,86 @@ impl State {
 impl Shelf {
     fn write(&mut self, entry: Option<Held>) {
         self.entry = entry;
+        self.overtake();
+    }
+
+    fn overtake(&mut self) {
         for load in &mut self.loads {
             load.is_overtaken = true;
         }
     }
 }
 
-/// When something may end that is to live so long.
-fn deadlines(life: Life, replaced: Option<Held>, atom: &Atom) -> Vec<u64> {
-    match (life, replaced) {
-        (Life::Endless, _) | (Life::Kept, None) => vec![NEVER],
-        (Life::Kept, Some(held)) => vec![held.deadline],
-        (Life::Ticks(ticks), _) => atom.readings.iter().map(|at| at + ticks).collect(),
+impl Before {
+    fn is_so(self, entry: Option<Held>, atom: &Atom) -> bool {
+        let value = entry.and_then(|held| held.value);
+        match (self, entry) {
+            (Before::Any, _) => true,
+            (Before::Nothing, _) => value.is_none(),
+            (Before::Void, entry) => entry.is_none(),
+            (Before::Absence, entry) => entry.is_some() && value.is_none(),
+            (Before::Something(left), Some(held)) => value.is_some() && held.has_left(left, atom),
+            (Before::This(seen), Some(held)) => {
+                value == Some(seen.value)
+                    && held.has_left(seen.left, atom)
+                    && seen
+                        .is_stale
+                        .is_none_or(|is_stale| atom.reads(|at| held.times.is_stale(at) == is_stale))
+            }
+            (Before::Something(_) | Before::This(_), None) => false,
+        }
+    }
+}
+
+/// The times of something that is to live so long.
+fn times(life: Life, replaced: Option<Held>, known: Known<'_>) -> impl Iterator<Item = Times> {
+    let readings = known.atom.readings.iter();
+    readings.map(move |&at| {
+        let idle = known.idle.map_or(NEVER, |idle| at + idle);
+        let (hard, stale) = match (life, replaced) {
+            (Life::Endless, _) | (Life::Kept, None) => (NEVER, NEVER),
+            (Life::Kept, Some(held)) => (held.times.hard, held.times.stale),
+            (Life::Ticks(ticks), _) => (at + ticks, NEVER),
+            (Life::Stale(fresh, stale), _) => (at + fresh + stale, at + fresh),
+        };
+        Times { hard, idle, stale }
+    })
+}
+
+impl Times {
+    fn end(self) -> u64 {
+        self.hard.min(self.idle)
+    }
+
+    /// What never ends is always told as fresh.
+    fn is_stale(self, at: u64) -> bool {
+        at >= self.stale && self.end() != NEVER
+    }
+
+    /// After a use, which is never a loss.
+    fn used(self, at: u64, idle: Option<u64>) -> Times {
+        let extended = idle.map_or(NEVER, |idle| at + idle);
+        Times {
+            idle: self.idle.max(extended),
+            ..self
+        }
     }
 }
 
 impl Held {
     fn has_left(self, left: Left, atom: &Atom) -> bool {
+        let end = self.times.end();
         match left {
             Left::Untold => true,
-            Left::Forever => self.deadline == NEVER,
-            Left::Ticks(told) => {
-                let mut readings = atom.readings.iter();
-                self.deadline != NEVER
-                    && readings.any(|reading| self.deadline.saturating_sub(*reading) == told)
-            }
+            Left::Forever => end == NEVER,
+            Left::Ticks(told) => end != NEVER && atom.reads(|at| end.saturating_sub(at) == told),
         }
+    }
+}
+
+impl Atom {
+    /// Whether the clock showed such a time during the call.
+    fn reads(&self, is_such: impl Fn(u64) -> bool) -> bool {
+        self.readings.iter().any(|at| is_such(*at))
     }
 }

@@ -5,7 +5,7 @@
 //! # Not here     when threads pause (`pace`), the caches that plans run on (`subject`)
 
 use crate::call::{
-    ADDED_BITS, Asks, CELLS_MAX, Call, Cell, Life, Loads, Makes, Number, Only, Place,
+    ADDED_BITS, Asks, CELLS_MAX, Call, Cell, Form, Life, Loads, Makes, Number, Only, Place,
 };
 use crate::draw::Draw;
 use crate::family::{Family, Kind};
@@ -118,6 +118,7 @@ impl Maker<'_> {
             Kind::Load => self.load(cell),
             Kind::Retain => Call::Retain(cell),
             Kind::Invalidate => Call::Invalidate(self.draw.of(&[Place::Outer, Place::Inner])),
+            Kind::Clear => Call::Clear(self.draw.of(&[Place::Root, cell.place])),
             Kind::Advance => Call::Advance(1 + self.draw.below(3)),
             Kind::Maintain => Call::Maintain,
         }
@@ -147,7 +148,7 @@ impl Maker<'_> {
 
     fn insert(&mut self, cell: Cell) -> Call {
         let (value, mut life) = self.written();
-        if self.family == Family::Time && self.draw.below(8) == 0 {
+        if matches!(self.family, Family::Time | Family::Stale) && self.draw.below(8) == 0 {
             life = Life::Kept;
         }
         Call::Insert { cell, value, life }
@@ -212,9 +213,12 @@ impl Maker<'_> {
     }
 
     fn load(&mut self, cell: Cell) -> Call {
-        let loads = match self.draw.below(8) {
-            0 => Loads::Error,
-            1 => Loads::Panic,
+        let form = self.draw.of(&[Form::Insert, Form::Load, Form::Task]);
+        let loads = match (self.draw.below(9), form) {
+            (0, _) => Loads::Error,
+            (1, _) => Loads::Panic,
+            (2..4, Form::Load | Form::Task) => Loads::Absent(self.draw.below(4)),
+            (4, Form::Task) => Loads::Dropped(1 + self.draw.below(3) as u32),
             _ => Loads::Value,
         };
         let (value, life) = self.written();
@@ -223,6 +227,7 @@ impl Maker<'_> {
             value,
             life,
             loads,
+            form,
         }
     }
 
@@ -230,8 +235,11 @@ impl Maker<'_> {
     fn written(&mut self) -> (Number, Life) {
         self.n_writes += 1;
         let is_timed = self.draw.below(self.family.timed_one_of()) == 0;
-        let life = if is_timed {
-            Life::Ticks(1 + self.draw.below(3))
+        let ticks = 1 + self.draw.below(3);
+        let life = if is_timed && self.family.goes_stale() && self.draw.below(4) > 0 {
+            Life::Stale(ticks, 1 + self.draw.below(4))
+        } else if is_timed {
+            Life::Ticks(ticks)
         } else {
             Life::Endless
         };

@@ -34,10 +34,16 @@ pub(crate) enum Plant {
     Stale,
     LeftOver,
     NewVersions,
+    Unused,
+    Uncleared,
+    Heedless,
+    Refreshed,
+    AbsentOver,
+    TaskOver,
 }
 
 impl Plant {
-    pub(crate) const EACH: [Plant; 14] = [
+    pub(crate) const EACH: [Plant; 20] = [
         Plant::ComputeInTwo,
         Plant::ConditionInTwo,
         Plant::IncrementInTwo,
@@ -52,6 +58,12 @@ impl Plant {
         Plant::Stale,
         Plant::LeftOver,
         Plant::NewVersions,
+        Plant::Unused,
+        Plant::Uncleared,
+        Plant::Heedless,
+        Plant::Refreshed,
+        Plant::AbsentOver,
+        Plant::TaskOver,
     ];
 
     pub(crate) fn named(name: &str) -> Option<Plant> {
@@ -72,7 +84,7 @@ impl Plant {
     }
 
     fn description(self) -> (&'static str, &'static str, Family) {
-        use Family::{Atomic, Counters, Loads, Plain, Scopes, Time};
+        use Family::{Atomic, Counters, Idle, Loads, Plain, Scopes, Stale, Time};
         match self {
             Plant::ComputeInTwo => ("compute", "computes by a get and a write", Atomic),
             Plant::ConditionInTwo => ("put-if", "puts if absent by a look and an insert", Atomic),
@@ -96,6 +108,20 @@ impl Plant {
             Plant::Stale => ("stale", "reads what was there two writes ago", Plain),
             Plant::LeftOver => ("invalidate", "misses the entry written last", Scopes),
             Plant::NewVersions => ("versions", "begins versions anew after a removal", Plain),
+            Plant::Unused => ("use", "takes a read for no use of the entry", Idle),
+            Plant::Uncleared => (
+                "clear",
+                "leaves the entry written last when it clears",
+                Plain,
+            ),
+            Plant::Heedless => ("heedless", "clears without a word to the loads", Loads),
+            Plant::Refreshed => ("fresh", "says of a stale value that it is fresh", Stale),
+            Plant::AbsentOver => (
+                "absence",
+                "stores over newer writes that there is nothing",
+                Loads,
+            ),
+            Plant::TaskOver => ("task", "stores what a task loaded over newer writes", Loads),
         }
     }
 

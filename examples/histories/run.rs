@@ -103,16 +103,20 @@ fn batch(order: &Order, first: u64) -> Batch {
     });
     let line = Arc::new(Line::default());
     let seed = draw.next();
+    // So few that each tick which passes is worth an extension.
+    let may_idle = order.plant.is_none() && families != [Family::Counters];
+    let is_idle = draw.below(4) == 0 && may_idle || families == [Family::Idle];
+    let idle = is_idle.then(|| 2 + draw.below(3));
     let real: Arc<dyn Subject> = if families == [Family::Counters] {
-        Arc::new(Real::<i64>::new(seed, &line))
+        Arc::new(Real::<i64>::new(seed, idle, &line))
     } else {
-        Arc::new(Real::<Value>::new(seed, &line))
+        Arc::new(Real::<Value>::new(seed, idle, &line))
     };
     let subject = match order.plant {
         Some(plant) => plant.before(real, &line),
         None => real,
     };
-    Batch::new(n_threads, line, subject, plans.collect())
+    Batch::new(n_threads, idle, line, subject, plans.collect())
 }
 
 /// What a batch's plans are drawn from: they share a cache, which has either counters or other values.

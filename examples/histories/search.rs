@@ -65,6 +65,7 @@ const ATOMS_MAX: usize = u128::BITS as usize;
 struct Search<'a> {
     atoms: Vec<&'a Atom>,
     versions: &'a HashMap<Number, u64>,
+    idle: Option<u64>,
     start: State,
     seen: HashSet<(u128, State)>,
     n_steps: u64,
@@ -77,9 +78,10 @@ impl<'a> Search<'a> {
         let concerns = |atom: &&Atom| match &atom.deed {
             Deed::Advance(_) => true,
             Deed::End(ended) => cells.iter().any(|cell| ended.contains(&cell.index)),
-            Deed::Step { cell, .. } | Deed::LoadBegins(cell) | Deed::LoadEnds { cell, .. } => {
-                cells.iter().any(|own| own.index == *cell)
-            }
+            Deed::Overtake(cell)
+            | Deed::Step { cell, .. }
+            | Deed::LoadBegins { cell, .. }
+            | Deed::LoadEnds { cell, .. } => cells.iter().any(|own| own.index == *cell),
         };
         let mut atoms: Vec<&Atom> = claims.atoms.iter().filter(concerns).collect();
         // What ended first is tried first, which is mostly right.
@@ -91,6 +93,7 @@ impl<'a> Search<'a> {
         Search {
             atoms,
             versions: &claims.versions,
+            idle: history.idle,
             start: State::new(now),
             seen: HashSet::new(),
             n_steps: 0,
@@ -116,8 +119,12 @@ impl<'a> Search<'a> {
                 continue;
             }
             self.n_steps += 1;
-            let versions = self.versions;
-            for state in state.after(Known { atom, versions }) {
+            let known = Known {
+                atom,
+                versions: self.versions,
+                idle: self.idle,
+            };
+            for state in state.after(known) {
                 let done = done | 1 << index;
                 if self.seen.insert((done, state.clone())) && self.explore(done, &state) {
                     return true;

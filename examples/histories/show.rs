@@ -32,7 +32,7 @@ pub(crate) fn reduce(history: &History, violation: &Violation) -> (History, Viol
         let mut events = least.0.events.clone();
         let event = events.remove(index);
         let is_last = events.iter().all(|other| other.ended < event.begun);
-        if is_last || only_looked(&event) {
+        if is_last || least.0.idle.is_none() && only_looked(&event) {
             let cells = least.0.cells.clone();
             try_less(&mut least, cells, events);
         }
@@ -56,7 +56,7 @@ fn only_looked(event: &Event) -> bool {
 }
 
 fn try_less(least: &mut (History, Violation), cells: Vec<Cell>, events: Vec<Event>) -> bool {
-    let history = History { cells, events };
+    let history = History::new(cells, least.0.idle, events);
     let Some(violation) = judge(&history).violation else {
         return false;
     };

@@ -5,6 +5,7 @@
 //! # Not here     who calls, and when (`crew`); the calls themselves (`view`)
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::{Cache, OwnedScope, Scope};
 
@@ -42,8 +43,9 @@ pub(crate) struct Real<V: Content> {
 }
 
 impl<V: Content> Real<V> {
-    /// A cache that is large enough for all that it is given, and that is otherwise drawn from a seed.
-    pub(crate) fn new(seed: u64, line: &Arc<Line>) -> Real<V> {
+    /// A cache that is large enough for all that it is given, whose entries end so many ticks after their last use, if they do, and that
+    /// is otherwise drawn from a seed.
+    pub(crate) fn new(seed: u64, idle: Option<u64>, line: &Arc<Line>) -> Real<V> {
         let mut draw = Draw::new(seed);
         let tick_ns = draw.of(&[1, 1000, 1_000_000, 70_000_000, 3_600_000_000_000]);
         let mut builder = Cache::builder()
@@ -57,6 +59,9 @@ impl<V: Content> Real<V> {
                 line: Arc::clone(line),
                 tick_ns,
             });
+        if let Some(ticks) = idle {
+            builder = builder.time_to_idle(Duration::from_nanos(ticks * tick_ns));
+        }
         if draw.below(2) == 0 {
             builder = builder.listener(|_, _, _| pause());
         }
@@ -128,12 +133,23 @@ impl<V: Content> Caller<'_, V> {
             (Place::Inner, None) => Real::inner(&self.real.outer()).invalidate(),
         }
     }
+
+    fn clear(&self, place: Place) {
+        match (place, &self.held) {
+            (Place::Root, _) => self.real.cache.clear(),
+            (Place::Outer, Some([outer, _])) => outer.clear(),
+            (Place::Inner, Some([_, inner])) => inner.clear(),
+            (Place::Outer, None) => self.real.outer().clear(),
+            (Place::Inner, None) => Real::inner(&self.real.outer()).clear(),
+        }
+    }
 }
 
 impl<V: Content> Guest for Caller<'_, V> {
     fn perform(&self, call: &Call) -> Answer {
         match call {
             Call::Invalidate(place) => self.invalidate(*place),
+            Call::Clear(place) => self.clear(*place),
             Call::Maintain => {
                 self.real.cache.maintain(MAINTAIN_STEPS);
             }

@@ -1,6 +1,7 @@
 //! The checker, checked: on histories written by hand, against a search without wit, and on caches with planted faults.
 
 mod by_hand;
+mod fresh;
 mod loads;
 mod plain_search;
 mod planted;
@@ -24,11 +25,7 @@ fn value(n: u32) -> Number {
 
 /// An entry that shows its value alone.
 fn seen(n: u32) -> Option<Seen> {
-    Some(Seen {
-        value: value(n),
-        version: None,
-        left: Left::Untold,
-    })
+    Some(Seen::bare(value(n)))
 }
 
 fn versioned(n: u32, version: u64) -> Option<Seen> {
@@ -55,6 +52,7 @@ fn insert_for(cell: Cell, n: u32, ticks: u64) -> Call {
 #[derive(Default)]
 struct Script {
     cells: Vec<Cell>,
+    idle: Option<u64>,
     events: Vec<Event>,
 }
 
@@ -62,8 +60,14 @@ impl Script {
     fn new(cells: &[Cell]) -> Script {
         Script {
             cells: cells.to_vec(),
-            events: Vec::new(),
+            ..Script::default()
         }
+    }
+
+    /// Entries end so many ticks after their last use.
+    fn idle(self, ticks: u64) -> Script {
+        let idle = Some(ticks);
+        Script { idle, ..self }
     }
 
     fn call(mut self, thread: usize, begun: u64, ended: u64, call: Call, answer: Answer) -> Self {
@@ -100,7 +104,7 @@ impl Script {
             event.begun.ticks = clock(event.begun.place);
             event.ended.ticks = clock(event.ended.place);
         }
-        History::new(self.cells, events)
+        History::new(self.cells, self.idle, events)
     }
 
     #[track_caller]

@@ -7,11 +7,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use larder::{Change, Condition, Entry, LoadError, Lookup, PutIf, Ttl, TtlChange, WriteOptions};
+use larder::{
+    Change, Condition, Entry, LoadError, LoadOptions, Loaded, Lookup, PutIf, Ttl, TtlChange,
+    WriteOptions,
+};
 
-use crate::call::{Answer, Asks, Call, Cell, Left, Life, Loads, Made, Only, Seen};
+use crate::call::{Answer, Asks, Call, Cell, Form, Got, Left, Life, Loads, Made, Only, Seen};
 use crate::content::{Content, Owner, Within};
-use crate::pace::{Line, pause};
+use crate::pace::{Line, Stamp, pause};
+use crate::task::{poll_for, yield_once};
 
 /// Whom a call is from, and how its answer is understood.
 #[derive(Clone, Copy)]
@@ -37,8 +41,16 @@ impl Asked<'_> {
         match life {
             Life::Endless => WriteOptions::new(),
             Life::Ticks(ticks) => self.ticks(ticks).into(),
+            Life::Stale(fresh, stale) => {
+                let ttl = Ttl::after(self.ticks(fresh));
+                ttl.stale(self.ticks(stale)).into()
+            }
             Life::Kept => Ttl::KEEP.into(),
         }
+    }
+
+    fn load_options(self, life: Life) -> LoadOptions {
+        LoadOptions::from(self.options(life)).back_off(self.ticks(1))
     }
 
     fn left(self, left: Option<Duration>) -> Left {
@@ -58,6 +70,7 @@ impl Asked<'_> {
             value: entry.number(),
             version: Some(entry.version()),
             left: self.left(entry.ttl()),
+            is_stale: Some(entry.is_stale()),
         })
     }
 
@@ -78,6 +91,9 @@ fn broke(error: impl ToString) -> Answer {
     Answer::Broke(error.to_string())
 }
 
+/// From when to when a loader ran.
+type Moments = std::cell::Cell<Option<(Stamp, Stamp)>>;
+
 /// What a loader fails with.
 #[derive(Debug)]
 struct Failed;
@@ -97,12 +113,9 @@ macro_rules! perform {
                 Call::Get(_) => asked.entry(view.get(owner))?,
                 Call::Peek(_) => asked.entry(view.peek(owner))?,
                 Call::Lookup(_) => match view.lookup(owner) {
-                    Lookup::Hit(entry) => asked.entry(Some(entry))?,
+                    Lookup::Hit(entry) | Lookup::Stale(entry) => asked.entry(Some(entry))?,
                     Lookup::Miss(_) => Answer::Entry(None),
-                    other => Err(broke(format!(
-                        "nothing is stale or negative: {}",
-                        other.entry().is_some()
-                    )))?,
+                    Lookup::Negative => Answer::Negative,
                 },
                 Call::Read(_) => {
                     let read = view.read(owner, |value: &$content| {
@@ -111,11 +124,7 @@ macro_rules! perform {
                     });
                     match read {
                         Some((false, _)) => Err(foreign())?,
-                        read => Answer::Entry(read.map(|(_, value)| Seen {
-                            value,
-                            version: None,
-                            left: Left::Untold,
-                        })),
+                        read => Answer::Entry(read.map(|(_, value)| Seen::bare(value))),
                     }
                 }
                 Call::Contains(_) => Answer::Flag(view.contains_key(owner)),
@@ -135,7 +144,9 @@ macro_rules! perform {
                         Life::Ticks(ticks) => {
                             view.insert_with_ttl(owner, value, asked.ticks(ticks))
                         }
-                        Life::Kept => view.insert_with(owner, value, asked.options(life)),
+                        Life::Stale(..) | Life::Kept => {
+                            view.insert_with(owner, value, asked.options(life))
+                        }
                     };
                     asked.entry(replaced.map_err(broke)?)?
                 }
@@ -153,7 +164,7 @@ macro_rules! perform {
                 &Call::SetTtl { life, only, .. } => {
                     let ttl = match life {
                         Life::Ticks(ticks) => Some(asked.ticks(ticks)),
-                        Life::Endless | Life::Kept => None,
+                        Life::Endless | Life::Stale(..) | Life::Kept => None,
                     };
                     let change = match (only, ttl) {
                         (Only::Longer, Some(ttl)) => view.increase_ttl(owner, ttl),
@@ -226,33 +237,73 @@ macro_rules! perform {
                     }
                 }
                 &Call::Load {
-                    value, life, loads, ..
+                    value,
+                    life,
+                    loads,
+                    form,
+                    ..
                 } => {
-                    let mut ran = None;
-                    let load = || {
-                        let from = asked.line.stamp();
-                        pause();
-                        pause();
-                        ran = Some((from, asked.line.stamp()));
+                    // When the loader began, and when it ended; a task's may be dropped in between.
+                    let ran = Moments::default();
+                    let loaded = || -> Result<Loaded<$content>, Failed> {
+                        ran.set(ran.get().map(|(from, _)| (from, asked.line.stamp())));
                         match loads {
-                            Loads::Value => Ok(<$content>::new(owner, value)),
+                            Loads::Value | Loads::Dropped(_) => {
+                                Ok(Loaded::Value(<$content>::new(owner, value)))
+                            }
+                            Loads::Absent(ticks) => Ok(Loaded::Absent(asked.ticks(ticks))),
                             Loads::Error => Err(Failed),
                             Loads::Panic => resume_unwind(Box::new(Failed)),
                         }
                     };
-                    let options = asked.options(life);
-                    let loaded = catch_unwind(AssertUnwindSafe(|| {
-                        view.try_get_or_insert_with(owner, options, load)
-                    }));
-                    match loaded {
-                        Ok(Ok(entry)) => Answer::Loaded(ran, Some(asked.seen(&entry)?)),
-                        Ok(Err(LoadError::Loader(Failed))) if loads == Loads::Error => {
-                            Answer::Loaded(ran, None)
+                    let begin = || {
+                        let from = asked.line.stamp();
+                        ran.set(Some((from, from)));
+                        pause();
+                    };
+                    let load = || {
+                        begin();
+                        pause();
+                        loaded()
+                    };
+                    let options = asked.load_options(life);
+                    let got = catch_unwind(AssertUnwindSafe(|| match form {
+                        Form::Insert => {
+                            let value = || match load()? {
+                                Loaded::Value(value) => Ok(value),
+                                _ => Err(Failed),
+                            };
+                            let entry = view.try_get_or_insert_with(owner, options, value);
+                            Some(entry.map(Some))
                         }
-                        Ok(Err(error)) => Err(broke(format!("{error:?}")))?,
-                        Err(panic) if panic.is::<Failed>() => Answer::Loaded(ran, None),
+                        Form::Load => Some(view.get_or_load(owner, options, load)),
+                        Form::Task => {
+                            let load = async {
+                                begin();
+                                yield_once().await;
+                                pause();
+                                loaded()
+                            };
+                            let n_polls_max = match loads {
+                                Loads::Dropped(n) => n,
+                                _ => u32::MAX,
+                            };
+                            let task = view.get_or_load_async(owner, options, load);
+                            poll_for(task, n_polls_max)
+                        }
+                    }));
+                    let got = match got {
+                        Ok(None) => Got::Dropped,
+                        Ok(Some(Ok(entry))) => match asked.maybe_seen(entry.as_ref())? {
+                            Some(seen) => Got::Entry(seen),
+                            None => Got::Nothing,
+                        },
+                        Ok(Some(Err(LoadError::Loader(Failed)))) => Got::Failure,
+                        Ok(Some(Err(error))) => Err(broke(format!("{error:?}")))?,
+                        Err(panic) if panic.is::<Failed>() => Got::Failure,
                         Err(panic) => resume_unwind(panic),
-                    }
+                    };
+                    Answer::Loaded(ran.get(), got)
                 }
                 Call::Retain(_) => {
                     let mut given = Vec::new();
@@ -268,6 +319,7 @@ macro_rules! perform {
                 }
                 Call::Increment { .. }
                 | Call::Invalidate(_)
+                | Call::Clear(_)
                 | Call::Advance(_)
                 | Call::Maintain => Answer::Done,
             })

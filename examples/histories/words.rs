@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::call::{
-    Answer, Asks, Call, Cell, Left, Life, Loads, Made, Makes, Number, Only, Place, Seen,
+    Answer, Asks, Call, Cell, Form, Got, Left, Life, Loads, Made, Makes, Number, Only, Place, Seen,
 };
 
 impl Call {
@@ -28,9 +28,14 @@ impl Call {
             Call::PutIf { .. } => "put_if",
             Call::Compute { .. } => "compute",
             Call::Increment { .. } => "increment",
-            Call::Load { .. } => "load",
+            Call::Load { form, .. } => match form {
+                Form::Insert => "load",
+                Form::Load => "get_or_load",
+                Form::Task => "load by task",
+            },
             Call::Retain(_) => "retain",
             Call::Invalidate(_) => "invalidate",
+            Call::Clear(_) => "clear",
             Call::Advance(_) => "advance",
             Call::Maintain => "maintain",
         }
@@ -63,6 +68,7 @@ impl fmt::Display for Life {
         match self {
             Life::Endless => Ok(()),
             Life::Ticks(ticks) => write!(f, " ttl {ticks}"),
+            Life::Stale(fresh, stale) => write!(f, " fresh {fresh} stale {stale}"),
             Life::Kept => f.write_str(" ttl kept"),
         }
     }
@@ -113,11 +119,16 @@ impl fmt::Display for Call {
                 value, life, loads, ..
             } => match loads {
                 Loads::Value => write!(f, "={value}{life}"),
+                Loads::Absent(ticks) => write!(f, " and find nothing for {ticks}"),
+                Loads::Dropped(n) => write!(f, "={value}{life} of {n} polls"),
                 Loads::Error => f.write_str(" and fail"),
                 Loads::Panic => f.write_str(" and panic"),
             },
-            Call::Invalidate(Place::Inner) => f.write_str(" inner"),
-            Call::Invalidate(_) => f.write_str(" outer"),
+            Call::Invalidate(place) | Call::Clear(place) => f.write_str(match place {
+                Place::Root => " all",
+                Place::Outer => " outer",
+                Place::Inner => " inner",
+            }),
             Call::Advance(ticks) => write!(f, " {ticks}"),
             _ => Ok(()),
         }
@@ -141,8 +152,12 @@ impl fmt::Display for Seen {
             write!(f, " v{version}")?;
         }
         match self.left {
-            Left::Untold | Left::Forever => Ok(()),
-            Left::Ticks(ticks) => write!(f, " ttl {ticks}"),
+            Left::Untold | Left::Forever => {}
+            Left::Ticks(ticks) => write!(f, " ttl {ticks}")?,
+        }
+        match self.is_stale {
+            Some(true) => f.write_str(" stale"),
+            Some(false) | None => Ok(()),
         }
     }
 }
@@ -161,6 +176,7 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Answer::Entry(entry) => Shown(entry).fmt(f),
+            Answer::Negative => f.write_str("known to be nothing"),
             Answer::Entries(entries) => List(entries.iter().map(Shown)).fmt(f),
             Answer::Flag(flag) => write!(f, "{flag}"),
             Answer::Ttl(done) => match done {
@@ -180,9 +196,14 @@ impl fmt::Display for Answer {
                 write!(f, "given {given}; {} to {}", Shown(was), Shown(is))
             }
             Answer::Sum(sum) => sum.fmt(f),
-            Answer::Loaded(ran, entry) => {
-                let ran = if ran.is_some() { "loaded " } else { "" };
-                write!(f, "{ran}{}", Shown(entry))
+            Answer::Loaded(ran, got) => {
+                f.write_str(if ran.is_some() { "loaded " } else { "" })?;
+                match got {
+                    Got::Entry(seen) => seen.fmt(f),
+                    Got::Nothing => f.write_str("that there is nothing"),
+                    Got::Failure => f.write_str("nothing"),
+                    Got::Dropped => f.write_str("until it was dropped"),
+                }
             }
             Answer::Done => f.write_str("done"),
             Answer::Broke(how) => write!(f, "BROKE: {how}"),

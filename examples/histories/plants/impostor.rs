@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Plant, Planted};
-use crate::call::{Answer, Asks, Call, Cell, Left, Life, Loads, Made, Number, Seen};
+use crate::call::{Answer, Asks, Call, Cell, Form, Got, Left, Life, Loads, Made, Number, Seen};
 use crate::pace::pause;
 use crate::subject::{Guest, Seat};
 
@@ -66,7 +66,44 @@ impl Guest for Impostor<'_> {
                 self.past(*cell, |past| past.written.push(*value));
                 answer
             }
-            (Plant::LeftOver, call) => self.but_the_last(call),
+            (Plant::LeftOver | Plant::Uncleared, call) => self.but_the_last(call),
+            (Plant::Unused, Call::Read(cell)) => self.guest.perform(&Call::Peek(*cell)),
+            (Plant::Heedless, Call::Clear(place)) => {
+                for past in self.known(|cell| place.is_cleared_of(cell.place)) {
+                    // Nothing is written where nothing is, so no load hears of it.
+                    if self.entry(Call::Peek(past.cell)).is_some() {
+                        self.guest.perform(&Call::Remove(past.cell));
+                    }
+                }
+                Answer::Done
+            }
+            (Plant::Refreshed, call) => match self.guest.perform(call) {
+                Answer::Entry(Some(seen)) => Answer::Entry(Some(Seen {
+                    is_stale: seen.is_stale.map(|_| false),
+                    ..seen
+                })),
+                answer => answer,
+            },
+            (Plant::Heedless, call) => {
+                if let Some(cell) = call.cell() {
+                    self.past(cell, |past| past.turn += 1);
+                }
+                self.guest.perform(call)
+            }
+            (Plant::AbsentOver, Call::Load { cell, .. }) => {
+                let answer = self.guest.perform(call);
+                if matches!(answer, Answer::Loaded(Some(_), Got::Nothing)) {
+                    pause();
+                    self.guest.perform(&Call::Remove(*cell));
+                }
+                answer
+            }
+            (
+                Plant::TaskOver,
+                Call::Load {
+                    form: Form::Task, ..
+                },
+            ) => self.load(call),
             (Plant::NewVersions, call) => self.renumbered(call),
             (_, call) => self.guest.perform(call),
         }
@@ -128,7 +165,7 @@ impl<'s> Impostor<'s> {
             }
             Made::Written(life) => {
                 self.insert(cell, value, life);
-                Some(unversioned(value))
+                Some(Seen::bare(value))
             }
         };
         let given = vec![was];
@@ -181,6 +218,7 @@ impl<'s> Impostor<'s> {
             value,
             life,
             loads,
+            ..
         } = call
         else {
             return Answer::Done;
@@ -192,7 +230,7 @@ impl<'s> Impostor<'s> {
         }
         if self.planted.plant == Plant::EarlyWaiter {
             if let Some(value) = self.past(cell, |past| past.loading) {
-                return Answer::Loaded(None, Some(unversioned(value)));
+                return Answer::Loaded(None, Got::Entry(Seen::bare(value)));
             }
             self.past(cell, |past| past.loading = Some(value));
             let answer = self.guest.perform(call);
@@ -200,13 +238,13 @@ impl<'s> Impostor<'s> {
             return answer;
         }
         if let Some(seen) = self.entry(Call::Get(cell)) {
-            return Answer::Loaded(None, Some(seen));
+            return Answer::Loaded(None, Got::Entry(seen));
         }
         let from = self.planted.line.stamp();
         pause();
         let to = self.planted.line.stamp();
         self.insert(cell, value, life);
-        Answer::Loaded(Some((from, to)), Some(unversioned(value)))
+        Answer::Loaded(Some((from, to)), Got::Entry(Seen::bare(value)))
     }
 
     /// Remembers what was found, and answers it once more where there is nothing.
@@ -253,24 +291,34 @@ impl<'s> Impostor<'s> {
 
     fn two_writes_ago(&self, cell: Cell, seen: Seen) -> Seen {
         let value = self.past(cell, |past| past.written.iter().rev().nth(2).copied());
-        value.map_or(seen, unversioned)
+        value.map_or(seen, Seen::bare)
     }
 
-    /// Invalidates by removing what it knows of, but for what was written last.
+    /// What it remembers of such keys of its history.
+    fn known(&self, is_such: impl Fn(Cell) -> bool) -> Vec<Past> {
+        let past = self.planted.past.lock();
+        let own = past.iter().filter(|(key, _)| key.0 == self.history);
+        let such = own.map(|(_, past)| past).filter(|past| is_such(past.cell));
+        such.cloned().collect()
+    }
+
+    /// Invalidates, or clears, by removing what it knows of, but for what was written last.
     fn but_the_last(&self, call: &Call) -> Answer {
-        let Call::Invalidate(place) = call else {
-            let answer = self.guest.perform(call);
-            if let Some(cell) = call.cell().filter(|_| call.writes()) {
-                self.past(cell, |past| past.turn += 1);
+        let mut known = match (self.planted.plant, call) {
+            (Plant::LeftOver, Call::Invalidate(place)) => {
+                self.known(|cell| place.holds(cell.place))
             }
-            return answer;
+            (Plant::Uncleared, Call::Clear(place)) => {
+                self.known(|cell| place.is_cleared_of(cell.place))
+            }
+            _ => {
+                let answer = self.guest.perform(call);
+                if let Some(cell) = call.cell().filter(|_| call.writes()) {
+                    self.past(cell, |past| past.turn += 1);
+                }
+                return answer;
+            }
         };
-        let mut known: Vec<Past> = {
-            let past = self.planted.past.lock();
-            let own = past.iter().filter(|(key, _)| key.0 == self.history);
-            own.map(|(_, past)| past.clone()).collect()
-        };
-        known.retain(|past| place.holds(past.cell.place));
         known.sort_by_key(|past| past.turn);
         known.pop();
         for past in known {
@@ -296,14 +344,5 @@ impl<'s> Impostor<'s> {
         });
         let version = Some(version.saturating_sub(start));
         Answer::Entry(Some(Seen { version, ..*seen }))
-    }
-}
-
-/// A value as a fault tells of it.
-fn unversioned(value: Number) -> Seen {
-    Seen {
-        value,
-        version: None,
-        left: Left::Untold,
     }
 }

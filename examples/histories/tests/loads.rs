@@ -1,7 +1,7 @@
 //! Loads: what may be stored, and who may be given what.
 
 use super::*;
-use crate::call::Loads;
+use crate::call::{Form, Got, Loads};
 
 /// A load of value `n` within `begun..=ended`, whose loader ran in between, if it did.
 fn load(
@@ -18,15 +18,14 @@ fn load(
         value: value(n),
         life: Life::Endless,
         loads: Loads::Value,
+        form: Form::Insert,
     };
     let thread = n as usize;
-    script.call(
-        thread,
-        begun,
-        ended,
-        call,
-        Answer::Loaded(ran, found.and_then(seen)),
-    )
+    script.call(thread, begun, ended, call, Answer::Loaded(ran, got(found)))
+}
+
+fn got(found: Option<u32>) -> Got {
+    found.and_then(seen).map_or(Got::Failure, Got::Entry)
 }
 
 fn get(script: Script, at: u64, n: Option<u32>) -> Script {
@@ -128,16 +127,19 @@ fn a_failure_stores_nothing() {
             value: value(1),
             life: Life::Endless,
             loads,
+            form: Form::Insert,
         };
         let ran = Some((stamp(12), stamp(18)));
-        let answer = Answer::Loaded(ran, found.and_then(seen));
+        let answer = Answer::Loaded(ran, got(found));
         Script::new(&[A]).call(1, 10, 20, call, answer)
     };
     for loads in [Loads::Error, Loads::Panic] {
         get(fail(loads, None), 30, None).accepted();
         get(fail(loads, None), 30, Some(1)).refused();
-        fail(loads, Some(1)).refused_since("outcome");
     }
+    fail(Loads::Panic, Some(1)).refused_since("outcome");
+    // An error leaves what was there, and here is nothing.
+    fail(Loads::Error, Some(1)).refused();
     fail(Loads::Value, None).refused_since("outcome");
     load(Script::new(&[A]), (10, 20), 1, None, None).refused_since("without having run");
 }

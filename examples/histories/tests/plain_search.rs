@@ -19,8 +19,12 @@ fn explains(claims: &Claims, state: &State, done: &mut Vec<usize>) -> bool {
             continue;
         }
         done.push(index);
-        let versions = &claims.versions;
-        let next = state.after(Known { atom, versions });
+        let known = Known {
+            atom,
+            versions: &claims.versions,
+            idle: None,
+        };
+        let next = state.after(known);
         let is_explained = next.iter().any(|state| explains(claims, state, done));
         done.pop();
         if is_explained {

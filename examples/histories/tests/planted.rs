@@ -47,6 +47,8 @@ fn the_cache_without_faults_passes() {
         Family::Atomic,
         Family::Counters,
         Family::Loads,
+        Family::Stale,
+        Family::Idle,
         Family::Scopes,
         Family::All,
     ] {

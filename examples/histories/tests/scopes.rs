@@ -97,3 +97,22 @@ fn keys_are_judged_together_only_if_a_call_joins_them() {
     assert_eq!(sizes(end(filled(), Place::Inner, 7, 8)), [1, 1, 1]);
     assert_eq!(sizes(end(filled(), Place::Outer, 7, 8)), [1, 2]);
 }
+
+#[test]
+fn who_clears_while_a_scope_ends_may_meet_a_key_in_both_of_its_lives() {
+    let cleared = |is_ended: bool| {
+        let script = Script::new(&[OUTER])
+            .call(0, 1, 2, insert(OUTER, 1), Answer::Entry(None))
+            .call(1, 3, 20, Call::Clear(Place::Root), Answer::Done)
+            .call(0, 4, 5, insert(OUTER, 2), Answer::Entry(None));
+        let script = match is_ended {
+            true => end(script, Place::Outer, 6, 7),
+            false => script.call(0, 6, 7, Call::Remove(OUTER), Answer::Entry(seen(2))),
+        };
+        script
+            .call(0, 8, 9, insert(OUTER, 3), Answer::Entry(None))
+            .call(0, 10, 11, insert(OUTER, 4), Answer::Entry(None))
+    };
+    cleared(true).accepted();
+    cleared(false).refused();
+}
