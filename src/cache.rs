@@ -15,6 +15,7 @@ mod lifetime;
 mod load;
 mod load_async;
 mod loading;
+mod lookup;
 mod operations;
 mod put;
 mod view;

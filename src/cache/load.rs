@@ -10,11 +10,11 @@
 use std::time::Duration;
 
 use super::lead::{At, Lead, Stopwatch, Turn};
-use super::loading::{LoadOptions, Loaded, Lookup};
+use super::loading::{LoadOptions, Loaded};
 use super::put::{How, Wrote};
 use super::view::{View, at};
 use crate::clock::Nanos;
-use crate::entry::{BlockRef, Entry, Source, Value};
+use crate::entry::{Entry, Source, Value};
 use crate::error::{InsertError, LoadError, Refusal};
 use crate::flight::{Ticket, Waited};
 use crate::key::{Key, KeyRef, with_key};
@@ -28,39 +28,6 @@ use crate::tally::Event;
 pub(super) type LoadAnswer<V, S, E> = Result<Option<Entry<V>>, LoadError<S, E>>;
 
 impl<'a, V: Value + ?Sized> View<'a, V> {
-    pub(crate) fn lookup<K: Key + ?Sized>(self, key: &K) -> Lookup<V> {
-        let store = &self.inner.store;
-        let entry = |block: BlockRef<'_>, left| store.entry(block.acquire(), left);
-        let missed = match self.look(key, true, entry) {
-            Ok(entry) => return self.found(entry),
-            Err(missed) => missed,
-        };
-        // In one look, since what says that there is no value may give way to one, and the other way round.
-        let any = with_key(key, |key| {
-            let at = self.at(self.place(), key);
-            store.look_any(at.hash, at.probe, |block, left| {
-                (!block.is_absent()).then(|| entry(block, left))
-            })
-        });
-        match any {
-            Ok(Ok(Some(entry))) => self.found(entry),
-            Ok(Ok(None)) => {
-                self.tally().count(Event::Negative, 1);
-                Lookup::Negative
-            }
-            Ok(Err(_)) | Err(_) => Lookup::Miss(missed.into()),
-        }
-    }
-
-    fn found(self, entry: Entry<V>) -> Lookup<V> {
-        if entry.is_stale() {
-            self.tally().count(Event::Stale, 1);
-            Lookup::Stale(entry)
-        } else {
-            Lookup::Hit(entry)
-        }
-    }
-
     #[inline(always)]
     pub(crate) fn try_get_or_insert_with<K, S, E>(
         self,
@@ -121,18 +88,6 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             None if accepts_absent && self.knows_absence(key) => Ok(None),
             None => self.load_absent(key, options, Task::Load { accepts_absent }, load),
         }
-    }
-
-    /// Whether a loader has found that there is no value, and that holds still. Asked without a lock.
-    pub(super) fn knows_absence<K: Key + ?Sized>(self, key: &K) -> bool {
-        let is_absent = with_key(key, |key| {
-            let At { hash, probe } = self.at(self.place(), key);
-            let is_absent = |block: BlockRef<'_>, _| block.is_absent();
-            self.inner.store.look_any(hash, probe, is_absent)
-        });
-        let is_known = matches!(is_absent, Ok(Ok(true)));
-        self.tally().count(Event::Negative, u64::from(is_known));
-        is_known
     }
 
     fn load_absent<K, S, E>(
