@@ -1,16 +1,21 @@
 //! How often a key was used of late, about: a blocked count-min sketch that forgets as it goes.
 //!
-//! # Idea         a key has a few 4-bit counters, all in one word; its count is the least of them, and only the least are raised.
+//! # Idea         a key has a few 2-bit counters, all in one word; its count is the least of them, and only the least are raised.
 //!   A cursor halves one word now and then, so no call halves them all
-//! # Costs        one line for each call; half a byte a counter
+//! # Costs        one line for each call; a quarter of a byte a counter
 //! # Invariants   K1 no counter overflows into its neighbour
 //! # Not here     what a count means
 
 use super::meta::Key;
-use super::tuning::{SKETCH_AGE, SKETCH_NIBBLES, SKETCH_PROBES};
+use super::tuning::{SKETCH_AGE, SKETCH_COUNTERS, SKETCH_PROBES};
 use crate::sync::prefetch;
 
-const COUNT_MAX: u64 = 15;
+const COUNT_BITS: u32 = 2;
+const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
+/// Counters in a word.
+const LANES: u32 = u64::BITS / COUNT_BITS;
+/// What halving a word leaves of it once it's shifted: not the lowest bit of a counter's neighbour.
+const HALVED: u64 = u64::MAX / COUNT_MAX * (COUNT_MAX >> 1);
 
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
@@ -23,7 +28,8 @@ pub(super) struct Sketch {
 
 impl Sketch {
     pub(super) fn for_entries(entries: usize) -> Sketch {
-        let words = (entries as f64 * f64::from(SKETCH_NIBBLES) / 16.0).ceil() as usize;
+        let words =
+            (entries as f64 * f64::from(SKETCH_COUNTERS) / f64::from(LANES)).ceil() as usize;
         let interval =
             (entries as f64 * f64::from(SKETCH_AGE) * 256.0 / words.max(1) as f64) as u32;
         Sketch {
@@ -46,9 +52,9 @@ impl Sketch {
         (idx, spread >> 4 ^ key.bits())
     }
     fn shift(probes: u64, i: u32) -> u32 {
-        // Each probe has a quarter of the word to itself, so that the counters of one key differ.
-        let lane = 16 / SKETCH_PROBES;
-        ((probes >> (i * 5)) as u32 % lane + i * lane) * 4
+        // Each probe has a part of the word to itself, so that the counters of one key differ.
+        let lanes = LANES / SKETCH_PROBES;
+        ((probes >> (i * 5)) as u32 % lanes + i * lanes) * COUNT_BITS
     }
     /// About how often the key was counted.
     pub(super) fn count(&self, key: Key) -> u32 {
@@ -85,10 +91,50 @@ impl Sketch {
             return;
         }
         self.wait += self.interval;
-        self.words[self.cursor] = self.words[self.cursor] >> 1 & 0x7777_7777_7777_7777;
+        self.words[self.cursor] = self.words[self.cursor] >> 1 & HALVED;
         self.cursor += 1;
         if self.cursor == self.words.len() {
             self.cursor = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(engine_loom))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_keep_to_themselves() {
+        // One word for all keys, and so many entries that nothing is halved.
+        let mut sketch = Sketch::for_entries(4);
+        sketch.interval = u32::MAX;
+        sketch.wait = u32::MAX;
+        assert_eq!(sketch.words.len(), 2);
+        let mut raised = [0u64; 2];
+        for n in 1..=64 {
+            let key = Key::of_hash(n);
+            for uses in 1..=5u64 {
+                sketch.add(key);
+                assert!(u64::from(sketch.count(key)) >= uses.min(COUNT_MAX), "{n}");
+            }
+            let (idx, probes) = sketch.word(key);
+            for i in 0..SKETCH_PROBES {
+                raised[idx] |= COUNT_MAX << Sketch::shift(probes, i);
+            }
+            assert_eq!(sketch.words, raised, "K1 after {n}");
+        }
+    }
+
+    #[test]
+    fn halving_leaves_the_neighbours_alone() {
+        let mut sketch = Sketch::for_entries(1);
+        for counters in [u64::MAX, u64::MAX / COUNT_MAX, u64::MAX / COUNT_MAX * 2] {
+            sketch.words = vec![counters];
+            sketch.wait = 0;
+            sketch.age();
+            let halved = (counters & COUNT_MAX) >> 1;
+            assert_eq!(sketch.words, [u64::MAX / COUNT_MAX * halved]);
         }
     }
 }

@@ -1,10 +1,9 @@
 //! The numbers of the policy, each with what another choice cost.
 //!
-//! The figures are points of the mean hit ratio over the optimum's, over 60 pairs of trace and capacity, at three bucket lines a
-//! sample and four to eight remembered candidates. Each is one run against one of the same stage of tuning, not all against
-//! the values below; other seeds move the mean by about 0.05, so 0 means "within that".
+//! The figures are points of the mean hit ratio over the optimum's, over 60 pairs of trace and capacity. Each is one run against one
+//! of the same stage of tuning, not all against the values below; other seeds move the mean by about 0.05, so 0 means "within that".
 
-/// Ticks in which as many keys are inserted as the cache holds. 8 or 32: 0; 12: -0.2, nearly all of it in one trace.
+/// Ticks in which as many keys are inserted as the cache holds. 8: 0; 32: -0.1; 12: -0.2, nearly all of it in one trace.
 pub(super) const TICKS_PER_CAPACITY: u64 = 16;
 
 /// What was learned fades to 1/e in so many capacities of inserts. 5: -0.2; 6: -0.1; 30: 0.
@@ -31,14 +30,14 @@ pub(super) const PRIOR_CLASS: f32 = 16.0;
 /// Keys that all borrow from the guess of the start. 10: 0.
 pub(super) const PRIOR_GLOBAL: f32 = 1.0;
 
-/// Evicted keys that are remembered, 4 bytes each. 1: -0.4; 1.5: -0.15; 4, with four times the sketch: +0.4.
+/// Evicted keys that are remembered, 4 bytes each. 1: -0.4; 1.5: -0.15; 3: +0.15; 4, with four times the sketch: +0.4.
 pub(super) const GHOSTS_PER_ENTRY: f32 = 2.0;
 
 /// Records of the long, sampled memory, 4 bytes each. 0.5: 0.
 pub(super) const LONG_PER_ENTRY: f32 = 0.25;
 
-/// Counters of the sketch, half a byte each. 12: +0.1; 16: +0.2.
-pub(super) const SKETCH_NIBBLES: f32 = 8.0;
+/// Counters of the sketch, a quarter of a byte each. 32: +0.1; half as many of four bits: -0.1.
+pub(super) const SKETCH_COUNTERS: f32 = 16.0;
 
 /// Counters a key has. 4: -0.2.
 pub(super) const SKETCH_PROBES: u32 = 2;
