@@ -12,6 +12,7 @@
 mod ghosts;
 mod learn;
 mod meta;
+mod newcomers;
 mod sketch;
 mod tuning;
 
@@ -19,6 +20,7 @@ use ghosts::{Ghost, Ghosts, WAYS};
 use learn::{BY_AGE, BinOfTick, Learner, Progress, Ranks};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
+pub(crate) use newcomers::Newcomers;
 use sketch::Sketch;
 use tuning::{
     GHOSTS_FLOOR, GHOSTS_PER_ENTRY, GROWING_TICKS, LONG_FLOOR, LONG_HORIZON, LONG_PER_ENTRY,
@@ -306,6 +308,13 @@ impl Ranker<'_> {
         ))
     }
 
+    /// The order of leaving, also for a newcomer that came in within the running tick.
+    #[inline]
+    pub(crate) fn rank_in_turn(&self, meta: Meta) -> u32 {
+        let rank = learn::rank_at_rest(self.ranks, self.bins, meta.tick(), meta.class());
+        u32::from(rank) + self.rank_of_size(meta)
+    }
+
     /// Above all that `rank_by_count` gives for one that may leave.
     pub(crate) const NOT_YET: u32 = learn::NOT_YET as u32;
 
@@ -352,17 +361,8 @@ impl Known {
             self.learner
                 .reused(ghost.class, ghost.age, (1u32 << self.long_rate_bits) as f32);
         }
-        Class::new(step_of(count), 0)
-    }
-}
-
-/// The frequency step of a key that was counted so often.
-fn step_of(count: u32) -> u32 {
-    match count {
-        0..=2 => count,
-        3..=4 => 3,
-        5..=8 => 4,
-        _ => 5,
+        // Counts up to three are frequency steps as they are; the sketch tells none above.
+        Class::new(count, 0)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::hash::KeyHash;
 use crate::lineage::Generation;
 use crate::members::Members;
 use crate::notes::Tails;
-use crate::policy::{Meta, Policy};
+use crate::policy::{Meta, Newcomers, Policy};
 use crate::shares::PoolId;
 use crate::stats::{Counts, RemovalCause, Stats};
 use crate::sync::Arc;
@@ -93,6 +93,7 @@ pub(crate) struct Stripe {
     inserts: u32,
     sweep_credit: u64,
     pool: Pool,
+    newcomers: Newcomers<Loc>,
     remembered: [Remembered; REMEMBERED],
     /// The last victim, which the policy has not been told of.
     fallen: Option<(KeyHash, Meta)>,
@@ -123,6 +124,7 @@ impl Stripe {
             inserts: 0,
             sweep_credit: 0,
             pool: Pool::new(),
+            newcomers: Newcomers::new(),
             remembered: std::array::from_fn(|_| Remembered::new()),
             fallen: None,
             counts: Counts::default(),

@@ -8,15 +8,13 @@
 //! # Not here     which keys it sees, and when they expire
 
 use super::slots::{Resident, Slots};
-use crate::policy::{self, Meta, Note, Policy};
+use crate::policy::{self, Meta, Newcomers, Note, Policy};
 
 /// Stretches of slots that are sampled for each victim, and their length: as many residents as a stripe looks at.
-const SAMPLES: usize = 3;
+const SAMPLES: usize = 2;
 const SAMPLE_SLOTS: usize = 8;
 /// Candidates that are remembered from one eviction to the next.
 const POOL: usize = 4;
-/// The newest share of the residents that is spared: one in this many.
-const GRACE_SHARE: u32 = 100;
 /// Samples that may bring no victim before the oldest seen is taken.
 const EMPTY_SAMPLES: usize = 8;
 /// Evictions of one store. What doesn't fit then is made room for by those that follow.
@@ -59,6 +57,7 @@ pub(super) struct Mini {
     bytes: u64,
     inserts: u32,
     candidates: Vec<Candidate>,
+    newcomers: Newcomers<u64>,
     /// Where the next sample begins, and where the next tick that ages is looked for.
     sampled: usize,
     swept: usize,
@@ -81,6 +80,7 @@ impl Mini {
             bytes: 0,
             inserts: 0,
             candidates: Vec::with_capacity(POOL + 1),
+            newcomers: Newcomers::new(),
             sampled: 0,
             swept: 0,
             n_evicted: 0,
@@ -97,7 +97,7 @@ impl Mini {
 
     #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slots.memory_bytes() + self.policy.memory_bytes()
+        self.slots.memory_bytes() + self.policy.memory_bytes() + self.newcomers.memory_bytes()
     }
 
     /// Changes the bounds; what is above them leaves with the next stores.
@@ -134,6 +134,7 @@ impl Mini {
             self.bytes += u64::from(bytes);
             self.slots
                 .insert(Resident::new(key, bytes, due, self.inserts, meta));
+            self.watch(key, now);
         }
         self.make_room(0, 0, now);
         self.policy.step();
@@ -153,7 +154,7 @@ impl Mini {
         self.bytes = self.slots.iter().map(|slot| u64::from(slot.bytes)).sum();
         self.candidates.clear();
         if self.policy.capacity() > 0 {
-            self.policy.resize(self.slots.len());
+            self.fit_policy();
         }
     }
 
@@ -213,7 +214,7 @@ impl Mini {
     fn evict(&mut self, now: u32) -> bool {
         let (len, capacity) = (self.slots.len(), self.policy.capacity());
         if capacity == 0 || len > 2 * capacity || 4 * len < capacity {
-            self.policy.resize(len);
+            self.fit_policy();
         }
         let mut oldest = None;
         for _ in 0..EMPTY_SAMPLES {
@@ -233,7 +234,7 @@ impl Mini {
 
     /// The lowest of the candidates that isn't in its grace. Those that are are forgotten, and the oldest of them told.
     fn choose(&mut self, now: u32, oldest: &mut Option<(u32, u64)>) -> Option<usize> {
-        let grace = (self.slots.len() as u32 / GRACE_SHARE).max(1);
+        let grace = self.newcomers.grace();
         while !self.candidates.is_empty() {
             let Candidate { meta, key, .. } = self.candidates.remove(0);
             let Some(at) = self.slots.find(key) else {
@@ -243,7 +244,7 @@ impl Mini {
                 continue;
             };
             let age = self.inserts.wrapping_sub(slot.stamp);
-            if age > grace || slot.due <= now {
+            if age as usize > grace || slot.due <= now {
                 return Some(at);
             }
             if oldest.is_none_or(|(oldest, _)| age > oldest) {
@@ -251,6 +252,22 @@ impl Mini {
             }
         }
         None
+    }
+
+    /// A key has come: whose grace ends by that is a candidate, if it is still there.
+    fn watch(&mut self, newcomer: u64, now: u32) {
+        let oldest = self.newcomers.come(newcomer);
+        let slot = oldest.and_then(|key| self.slots.get(self.slots.find(key)?));
+        if let Some(slot) = slot.filter(|slot| slot.due > now) {
+            let (meta, key) = (slot.meta(), slot.key);
+            let rank = self.policy.ranker().rank_in_turn(meta);
+            remember(&mut self.candidates, Candidate { rank, meta, key });
+        }
+    }
+
+    fn fit_policy(&mut self) {
+        self.policy.resize(self.slots.len());
+        self.newcomers = Newcomers::for_entries(self.slots.len());
     }
 
     fn evict_at(&mut self, at: usize) {
@@ -276,6 +293,9 @@ impl Mini {
         for _ in 0..if is_level { 1 } else { SAMPLES } {
             let stretch = self.sampled..self.sampled + SAMPLE_SLOTS;
             self.sampled = stretch.end % self.slots.n_slots();
+            // Which one is told to wait depends on nothing that ranks it.
+            let picked = stretch.start + self.inserts as usize % SAMPLE_SLOTS;
+            waiting = self.slots.get(picked).map(Resident::meta).or(waiting);
             let lowest = stretch
                 .filter_map(|at| self.slots.get(at))
                 .map(|slot| {
@@ -284,7 +304,6 @@ impl Mini {
                 })
                 .min_by_key(|(rank, _)| *rank);
             let Some((rank, slot)) = lowest else { continue };
-            waiting = Some(slot.meta());
             if rank != u32::MAX {
                 let (meta, key) = (slot.meta(), slot.key);
                 remember(&mut self.candidates, Candidate { rank, meta, key });

@@ -232,6 +232,16 @@ pub(super) fn rank(ranks: &Ranks, bins: &BinOfTick, tick: Tick, class: Class) ->
     ranks[class.bits() as usize % N_CLASS_BITS][usize::from(bins.of(tick)) % RANK_BINS]
 }
 
+/// The same by age alone: a newcomer in its first tick has the rank of its like just after it.
+#[inline]
+pub(super) fn rank_at_rest(ranks: &Ranks, bins: &BinOfTick, tick: Tick, class: Class) -> u16 {
+    let bin = match bins.of(tick) {
+        RUNNING => 0,
+        bin => bin,
+    };
+    ranks[class.bits() as usize % N_CLASS_BITS][usize::from(bin) % RANK_BINS]
+}
+
 fn sum<'a>(rows: impl Iterator<Item = (&'a Row, &'a Row)>) -> (Row, Row) {
     let mut total = ([0.0; BINS], [0.0; BINS]);
     for (reuses, waits) in rows {

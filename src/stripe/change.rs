@@ -36,6 +36,7 @@ impl Stripe {
         loop {
             match self.table.writer(env.shared).link(hash, block, meta.bits()) {
                 Ok(loc) => {
+                    self.watch(env, loc);
                     self.schedule(env, loc, hash);
                     if let Some((home, admitted)) = home {
                         self.enter(env, loc, hash, home, admitted);

@@ -5,17 +5,15 @@ use super::{Env, Stripe};
 use crate::clock::Nanos;
 use crate::entry::BlockRef;
 use crate::hash::KeyHash;
-use crate::policy::{Meta, Ranker};
+use crate::policy::{Meta, Newcomers, Ranker};
 use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
 
 /// Bucket lines that are sampled for each victim.
-const SAMPLE_BUCKETS: usize = 3;
+const SAMPLE_BUCKETS: usize = 2;
 /// Candidates that are remembered from one eviction to the next.
 const POOL: usize = 4;
-/// The newest share of the entries that is spared: one in this many.
-const GRACE_SHARE: usize = 100;
 /// Entries for each of which a unit of stamps is doubled: a stripe's grace is then some hundred units, and one old entry in five hundred
 /// carries a stamp that looks as young.
 const STAMP_UNIT_PER: usize = 8192;
@@ -59,12 +57,14 @@ impl Pool {
         }
     }
 
-    /// Forgets all places if a segment was retired since they were remembered.
-    pub(super) fn follow(&mut self, retirements: u64) {
-        if self.retirements != retirements {
+    /// Forgets all places if a segment was retired since they were remembered. Whether it was.
+    pub(super) fn follow(&mut self, retirements: u64) -> bool {
+        let is_behind = self.retirements != retirements;
+        if is_behind {
             self.retirements = retirements;
             self.len = 0;
         }
+        is_behind
     }
 
     #[inline(always)]
@@ -128,7 +128,7 @@ impl Stripe {
             return true;
         }
         self.fit_policy();
-        self.pool.follow(self.table.retirements());
+        self.follow_segments();
         let mut last_resort = None;
         for attempt in 0..EMPTY_SAMPLES + WALK {
             // From the second eviction on, the best of the earlier samples is taken: it was asked for then.
@@ -179,7 +179,8 @@ impl Stripe {
         if capacity == 0 || len > 2 * capacity || 4 * len.max(MEANT_FOR_MIN) < capacity {
             self.has_grown = true;
             self.policy.resize(len.max(1));
-            self.policy_bytes = self.policy.memory_bytes() as u64;
+            self.newcomers = Newcomers::for_entries(len);
+            self.policy_bytes = (self.policy.memory_bytes() + self.newcomers.memory_bytes()) as u64;
         }
     }
 
@@ -190,25 +191,48 @@ impl Stripe {
         }
     }
 
+    /// An entry was linked: whose grace ends by that is a candidate, if anything is still where it was.
+    #[inline]
+    pub(super) fn watch(&mut self, env: &Env<'_>, newcomer: Loc) {
+        self.follow_segments();
+        let Some(loc) = self.newcomers.come(newcomer) else {
+            return;
+        };
+        let writer = self.table.writer(env.shared);
+        if writer.block(loc).is_some() {
+            let meta = writer.meta(loc);
+            let rank = self.policy.ranker().rank_in_turn(Meta::from_bits(meta));
+            self.pool.see(rank, meta, loc);
+        }
+    }
+
+    /// Forgets the places that went with a retired segment.
+    fn follow_segments(&mut self) {
+        if self.pool.follow(self.table.retirements()) {
+            self.newcomers.clear();
+        }
+    }
+
     /// Looks at the next few buckets.
     fn sample(&mut self, env: &Env<'_>) {
         let mut writer = self.table.writer(env.shared);
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
         // While all candidates are alike, as in a scan, looking further would find more of the same.
         let n_buckets = if pool.is_level() { 1 } else { SAMPLE_BUCKETS };
+        let pick = self.inserts;
         let mut see = |rank, meta, loc| pool.see(rank, meta, loc);
         let waiting = if ranker.is_weighted() {
             let rank = |meta| ranker.rank(Meta::from_bits(meta)).unwrap_or(u32::MAX);
-            writer.sample(n_buckets, rank, see)
+            writer.sample(n_buckets, pick, rank, see)
         } else {
             let rank = |meta| ranker.rank_by_count(Meta::from_bits(meta));
-            writer.sample(n_buckets, rank, |rank, meta, loc| {
+            writer.sample(n_buckets, pick, rank, |rank, meta, loc| {
                 if rank != Ranker::NOT_YET {
                     see(rank, meta, loc);
                 }
             })
         };
-        // One of them is as good a sample of those that wait as all are.
+        // One of them, whatever its rank, is as good a sample of those that wait as all are.
         if let Some(meta) = waiting {
             self.policy.observe(Meta::from_bits(meta));
         }
@@ -235,8 +259,8 @@ impl Stripe {
         last_resort: &mut Option<(u16, Loc)>,
         may_go: impl Fn(BlockRef<'_>) -> bool,
     ) -> Option<Loc> {
-        let unit_log2 = self.stamp_unit_log2();
-        let grace = (self.table.len() / GRACE_SHARE).max(1) >> unit_log2;
+        // In units of stamps, and rounded so that it's over for whom `watch` has shown.
+        let grace = ((self.newcomers.grace() + 1) >> self.stamp_unit_log2()).saturating_sub(1);
         let now = self.stamp();
         let writer = self.table.writer(env.shared);
         while self.pool.len > 0 {

@@ -35,10 +35,12 @@ impl Writer<'_> {
 
     /// Looks at the next `n_buckets` of an endless walk of its own, and shows the entry that `rank` puts lowest in each, or any if
     /// there are several, with its rank. Entries of the highest rank aren't shown. Where an entry lies is chance, so those that lie
-    /// side by side are as good a sample as any, and the processor sees them coming. The metadata of one that was looked at.
+    /// side by side are as good a sample as any, and the processor sees them coming. The metadata of one that was looked at, if
+    /// there is any: which one depends on `pick` alone, not on its rank, so that many of them are like all entries.
     pub(crate) fn sample(
         &mut self,
         n_buckets: usize,
+        pick: u32,
         rank: impl Fn(u32) -> u32,
         mut see: impl FnMut(u32, u32, Loc),
     ) -> Option<u32> {
@@ -56,9 +58,12 @@ impl Writer<'_> {
             if lowest == u64::MAX {
                 continue;
             }
+            let picked = slots[pick as usize % SLOTS].load(Ordering::Relaxed);
+            if !picked.is_null() {
+                any = Some(meta_of(picked));
+            }
             let slot = lowest as u32;
             let meta = meta_of(slots[slot as usize].load(Ordering::Relaxed));
-            any = Some(meta);
             let lowest = (lowest >> 32) as u32;
             if lowest != u32::MAX {
                 see(lowest, meta, Loc::new(segment, index, slot));

@@ -144,3 +144,23 @@ fn the_listener_hears_of_each_value_once() {
     assert!(heard.contains(&(19, RemovalCause::Replaced)));
     assert!(heard.contains(&(100, RemovalCause::Removed)));
 }
+
+#[test]
+fn keys_that_come_once_take_little_room() {
+    let builder = Cache::<str>::builder().max_entries(500).stripes(1);
+    let cache = builder.hash_seeds([1, 2, 3, 4]).build().unwrap();
+    let (mut n_hits, mut random) = (0, 1u64);
+    let n_requests = 40_000;
+    for request in 0..n_requests {
+        random = random.wrapping_mul(6_364_136_223_846_793_005) + 1;
+        let hot = (random >> 33) % 480;
+        if cache.get(hot).is_some() {
+            n_hits += u32::from(request >= n_requests / 2);
+        } else {
+            cache.insert(hot, "").unwrap();
+        }
+        cache.insert(1_000_000 + request, "").unwrap();
+    }
+    let hit_ratio = f64::from(n_hits) / (n_requests / 2) as f64;
+    assert!(hit_ratio > 0.95, "{hit_ratio}");
+}

@@ -234,7 +234,7 @@ fn a_tenants_curve_is_of_its_own_references_and_maximum() {
     let curve = a.curve().unwrap();
     assert_eq!(curve.n_references, 30 * 600);
     // 600 entries of some 100 bytes are near the maximum: half of it isn't enough, twice is.
-    assert!(curve.points[0].hit_ratio < 0.8, "{curve:?}");
+    assert!(curve.points[0].hit_ratio < 0.85, "{curve:?}");
     assert_eq!(curve.points[4].misses, 600.0);
     a.set_limits(limits(200_000)).unwrap();
     assert_eq!(a.curve().unwrap().n_references, 0);

@@ -70,6 +70,7 @@ fn samples_see_all_entries_in_turn() {
             let ranked = RefCell::new(Vec::new());
             let any = garden.writer().sample(
                 n_buckets,
+                at as u32,
                 |meta| {
                     ranked.borrow_mut().push(meta);
                     meta
@@ -77,7 +78,7 @@ fn samples_see_all_entries_in_turn() {
                 |rank, meta, loc| found.push((rank, meta, loc)),
             );
             // The walk itself is checked by ranking each bucket's entries once and taking the lowest.
-            assert_eq!(any.is_some(), !found.is_empty());
+            assert!(any.is_none_or(|meta| ranked.borrow().contains(&meta)));
             assert!(found.len() <= n_buckets);
             for (rank, meta, loc) in found {
                 assert_eq!(rank, meta);
@@ -93,6 +94,28 @@ fn samples_see_all_entries_in_turn() {
         let lowest = lowest_of_each_bucket(&mut garden);
         assert_eq!(seen.keys().copied().collect::<HashSet<_>>(), lowest);
     }
+}
+
+#[test]
+fn each_entry_is_told_for_one_pick_whatever_its_rank() {
+    let mut garden = Garden::new(0);
+    let mut random = 5;
+    for number in 0..3000 / SCALE {
+        garden.insert((next(&mut random), number), number).unwrap();
+    }
+    let buckets: usize = garden
+        .segments()
+        .iter()
+        .map(|&(_, root)| split_root(root).1 + 1)
+        .sum();
+    let mut told = 0;
+    for pick in 0..SLOTS as u32 {
+        for _ in 0..buckets {
+            let any = garden.writer().sample(1, pick, |meta| meta, |_, _, _| {});
+            told += u64::from(any.is_some());
+        }
+    }
+    assert_eq!(told, 3000 / SCALE);
 }
 
 /// By the plain walk, which `sweep` does too: of each bucket the entry with the least metadata, the first of several.
