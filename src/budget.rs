@@ -245,12 +245,14 @@ impl Account {
         self.discard(amount);
     }
 
-    /// Garbage is gone; `stuck` bytes of it could not be freed yet, and `kept` bytes more are kept for the next blocks.
-    pub(crate) fn settle(&mut self, freed: u64, stuck: u64, kept: u64) {
+    /// Garbage is gone, and `kept` bytes more are kept for the next blocks. After a look at the hazards, `stuck` are the bytes that it
+    /// could not clear; `None` if there was none.
+    pub(crate) fn settle(&mut self, freed: u64, stuck: Option<u64>, kept: u64) {
         let claimed = self.claimed();
         debug_assert!(self.garbage >= freed);
         self.garbage -= freed;
         self.kept += kept;
+        let stuck = stuck.unwrap_or(self.stuck);
         self.stuck = stuck.min(self.garbage - self.kept);
         self.spare += claimed - self.claimed();
     }

@@ -342,12 +342,20 @@ impl Stripe {
     }
 
     /// Settles a batch: `freed` bytes are gone, `kept` ones wait for the next blocks, and what is `left` is still named by readers, or
-    /// cleared and not freed yet.
-    pub(crate) fn settle(&mut self, env: &Env<'_>, freed: u64, kept: u64, left: Batch) {
+    /// cleared and not freed yet. All that waited was looked at, or nothing.
+    pub(crate) fn settle(
+        &mut self,
+        env: &Env<'_>,
+        freed: u64,
+        kept: u64,
+        left: Batch,
+        has_looked: bool,
+    ) {
         let blocks = left.blocks.iter().map(|block| cost(block.as_ref()));
         let segments = left.segments.iter().map(RetiredSegment::bytes);
         let stuck_bytes = blocks.sum::<u64>() + segments.sum::<u64>();
-        self.bytes.settle(freed, stuck_bytes, kept);
+        self.bytes
+            .settle(freed, has_looked.then_some(stuck_bytes), kept);
         self.pending.blocks.extend(left.blocks);
         self.pending.segments.extend(left.segments);
         self.pending.cleared.extend(left.cleared);

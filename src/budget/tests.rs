@@ -59,7 +59,7 @@ fn a_victims_bytes_serve_the_newcomer_within_the_allowance() {
     account.discard(80);
     assert!(!account.can_exchange());
     assert!(!account.fund(&budget, 80, 0));
-    account.settle(160, 0, 0);
+    account.settle(160, Some(0), 0);
     assert!(account.fund(&budget, 80, 0));
     validate(&budget, &[account], 0);
 }
@@ -72,11 +72,14 @@ fn what_is_stuck_is_not_looked_at_again_and_again() {
     account.admit(1000);
     account.discard(90);
     assert!(account.wants_look());
-    account.settle(10, 80, 0);
+    account.settle(10, Some(80), 0);
     assert!(!account.wants_look() && account.can_exchange());
     account.discard(51);
     assert!(account.wants_look());
-    account.settle(131, 0, 0);
+    // Of that, a piece is freed without another look: what was stuck still is.
+    account.settle(31, None, 0);
+    assert!(!account.wants_look() && account.can_exchange());
+    account.settle(100, Some(0), 0);
     assert_eq!((account.garbage(), account.held()), (0, 859));
 }
 
@@ -98,7 +101,7 @@ fn a_structure_that_outgrew_its_estimate_is_claimed_even_so() {
         (account.structure(), account.garbage(), account.claimed()),
         (30, 20, 50)
     );
-    account.settle(20, 0, 0);
+    account.settle(20, Some(0), 0);
     account.trim(&budget, 0);
     validate(&budget, &[account], 0);
 }
@@ -139,7 +142,7 @@ fn the_sum_of_all_accounts_is_the_counter() {
             }
             5 => {
                 let freed = next(waiting[at] + 1);
-                account.settle(freed, next(waiting[at] - freed + 1), 0);
+                account.settle(freed, Some(next(waiting[at] - freed + 1)), 0);
                 waiting[at] -= freed;
             }
             6 => {

@@ -92,6 +92,7 @@ pub(super) struct Turn<'a, V: Value + ?Sized> {
     back_off: Duration,
     won: Won,
     has_begun: bool,
+    has_met: bool,
 }
 
 impl<'a, V: Value + ?Sized> Turn<'a, V> {
@@ -105,12 +106,18 @@ impl<'a, V: Value + ?Sized> Turn<'a, V> {
             back_off,
             won,
             has_begun: false,
+            has_met: false,
         })
     }
 
     /// Notes that the loader is called.
     pub(super) fn begin(&mut self) {
         self.has_begun = true;
+    }
+
+    /// Notes that somebody else is at the key.
+    pub(super) fn meet(&mut self) {
+        self.has_met = true;
     }
 }
 
@@ -120,7 +127,9 @@ impl<V: Value + ?Sized> Drop for Turn<'_, V> {
             return;
         };
         if !self.has_begun {
-            refresh.give_back(self.won);
+            // Whoever comes while another is at it would meet that again, under the stripe's lock: so they come after a pause.
+            let pause = self.has_met.then_some(self.back_off);
+            refresh.give_back(self.won, pause);
             return;
         }
         // The clock is the user's. Where it panics, perhaps while the loader's panic unwinds, the pause counts from the last reading.

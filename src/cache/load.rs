@@ -166,10 +166,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             (Begun::Present(block), _) => Ok(Some(self.last(block))),
             // Somebody loads it already.
             (Begun::Waits(ticket), at) => {
+                turn.meet();
                 self.give_up(ticket, at);
                 Err(LoadError::TimedOut)
             }
-            (Begun::Absent | Begun::Busy | Begun::OutOfMemory, _) => Err(LoadError::OutOfMemory),
+            (Begun::Busy, _) => {
+                turn.meet();
+                Err(LoadError::OutOfMemory)
+            }
+            (Begun::Absent | Begun::OutOfMemory, _) => Err(LoadError::OutOfMemory),
         });
         match answer {
             Ok(Ok(answer)) => Ok(answer),

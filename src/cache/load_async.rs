@@ -90,6 +90,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                         ticket,
                     };
                     if matches!(task, Task::Reload { .. }) {
+                        if let Some(turn) = &mut turn {
+                            turn.meet();
+                        }
                         return Err(LoadError::TimedOut);
                     }
                     match waiting.wait().await {

@@ -208,14 +208,14 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let stored = how.wants.then(|| self.untimed(draft.as_ref().acquire()));
         let charged = self.inner.watch.is_on().then(|| cost(draft.as_ref()));
         let placed = store.insert(hash, draft, &how.write, &mut reservation);
-        if let (Some(bytes), Placed::Done(_)) = (charged, &placed) {
-            self.note_stored(hash, bytes, &how.write.lifetime);
-        }
         // A draft that comes back has one owner again.
         let stored = stored.filter(|_| matches!(placed, Placed::Done(_)));
         match placed {
             Placed::Done(replaced) => {
                 let replaced = replaced.map(|block| self.untimed(block));
+                if let Some(bytes) = charged {
+                    self.note_stored(hash, bytes, &how.write.lifetime);
+                }
                 Ok(Wrote::Stored {
                     replaced: replaced.map(|entry| self.timed(entry)),
                     stored: stored.map(|entry| self.timed(entry)),

@@ -49,7 +49,8 @@ pub(crate) struct Ahead {
 pub(crate) struct InChange;
 
 fn word(deadline: Nanos) -> u64 {
-    if deadline.0 >= CLAIMED {
+    // The last one before would be told from none no longer, once it is claimed.
+    if deadline.0 >= CLAIMED - 1 {
         NEVER
     } else {
         deadline.0

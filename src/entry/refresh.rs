@@ -99,9 +99,10 @@ impl Refresh {
         won.ok().map(|due| Won { at: now, due })
     }
 
-    /// Nothing was loaded, and nothing has failed: it is due as it was.
-    pub(crate) fn give_back(&self, won: Won) {
-        self.due.store(won.due, Ordering::Relaxed);
+    /// Nothing was loaded, and nothing has failed: it is due as it was, or after a pause.
+    pub(crate) fn give_back(&self, won: Won, pause: Option<Duration>) {
+        let due = pause.map_or(won.due, |pause| won.at.saturating_add(pause).0);
+        self.due.store(due.min(BUSY - 1), Ordering::Relaxed);
     }
 
     /// The load has failed: the next is due after a pause, which doubles with each failure, up to 64 times the first.
@@ -148,12 +149,15 @@ mod tests {
             let won = refresh.try_win(Nanos(15)).unwrap();
             assert_eq!(won.at, Nanos(15));
             assert!(!wins(&refresh, 15));
-            refresh.give_back(won);
+            refresh.give_back(won, None);
             assert!(!wins(&refresh, 9));
         }
-        assert!(wins(&refresh, 10));
-        refresh.give_up(Nanos(10), Duration::from_nanos(5));
-        assert!(!wins(&refresh, 14) && wins(&refresh, 15));
+        // Where another was met, it is due after a pause, which is no failure either.
+        let won = refresh.try_win(Nanos(10)).unwrap();
+        refresh.give_back(won, Some(Duration::from_nanos(7)));
+        assert!(!wins(&refresh, 16) && wins(&refresh, 17));
+        refresh.give_up(Nanos(17), Duration::from_nanos(5));
+        assert!(!wins(&refresh, 21) && wins(&refresh, 22));
     }
 
     #[test]

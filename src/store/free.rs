@@ -100,7 +100,8 @@ impl Store {
             ..Batch::default()
         };
         let mut freed = 0;
-        if !batch.blocks.is_empty() || !batch.segments.is_empty() {
+        let has_looked = !batch.blocks.is_empty() || !batch.segments.is_empty();
+        if has_looked {
             let named = DOMAIN.look();
             let is_named = |pointer: *mut u8| named.as_ref().is_none_or(|named| named.has(pointer));
             for block in batch.blocks {
@@ -128,7 +129,7 @@ impl Store {
         freed += freed_blocks;
         let mut stripe = cell.back.lock();
         let kept = husks.bytes();
-        stripe.settle(&self.env(cell), freed - kept, kept, left);
+        stripe.settle(&self.env(cell), freed - kept, kept, left, has_looked);
         let declined = self.keep(cell, husks);
         drop(stripe);
         drop(in_flight);

@@ -185,6 +185,10 @@ impl Stripe {
                 Lack::Evict | Lack::Wait => Room::None,
             };
             if room != Room::Made || n_evicted == EVICT_PER_HOLD {
+                if room == Room::Made && present.is_some() {
+                    let writer = self.table.writer(env.shared);
+                    *present = writer.find(newcomer.hash, &draft.probe());
+                }
                 if let Some(loc) = *present {
                     self.unclaim(env, loc);
                 }

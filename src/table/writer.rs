@@ -18,7 +18,7 @@ const OVERFLOW_STUCK: u64 = 255;
 #[derive(Debug)]
 pub(crate) struct Crowded(pub(crate) Block);
 
-/// Where an entry is linked; valid until its segment grows or the entry is unlinked. Two words, so that it travels in registers.
+/// Where an entry is linked; valid until its segment grows or is merged, or the entry is unlinked. Two words, so that it travels in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Loc {
     pub(super) bucket: NonNull<Bucket>,

@@ -66,7 +66,7 @@ fn a_claimed_deadline_is_moved_and_what_was_moved_stays_when_the_claim_is_given_
 
 #[test]
 fn what_never_ends_is_claimed_without_a_trace() {
-    for deadline in [Nanos::MAX, Nanos(1 << 63)] {
+    for deadline in [Nanos::MAX, Nanos(1 << 63), Nanos((1 << 63) - 1)] {
         let word = Deadline::new(deadline);
         assert!(word.is_never() && word.claim(at(u64::MAX - 1)));
         word.unclaim();
