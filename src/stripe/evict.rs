@@ -194,6 +194,9 @@ impl Stripe {
     /// An entry was linked: whose grace ends by that is a candidate, if anything is still where it was.
     #[inline]
     pub(super) fn watch(&mut self, env: &Env<'_>, newcomer: Loc) {
+        if self.newcomers.grace() == 0 {
+            return;
+        }
         self.follow_segments();
         let Some(loc) = self.newcomers.come(newcomer) else {
             return;
