@@ -13,8 +13,9 @@
 
 use std::collections::HashMap;
 
-use crate::call::{Call, Cell, Left, Life, Number, Only, Seen};
+use crate::call::{Call, Cell, Left, Life, Only, Seen};
 use crate::history::{Event, History};
+use crate::number::Number;
 use crate::pace::Stamp;
 
 /// One step, somewhere between two places.

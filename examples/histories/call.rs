@@ -4,6 +4,7 @@
 //!   other call of the history writes
 //! # Not here     who asks what (`plan`), who answers (`subject`), what should have been answered (`atoms`, `model`), how it's printed (`words`)
 
+use crate::number::Number;
 use crate::pace::Stamp;
 
 /// A history has at most so many cells.
@@ -39,47 +40,6 @@ impl Place {
         self == Place::Root || self == other
     }
 }
-
-/// A value: which write of the history it comes from, and which increments have been added to it since. No two writes that take effect
-/// leave the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Number(pub(crate) u32);
-
-impl Number {
-    /// What the n-th write of a history writes.
-    pub(crate) fn of_write(n: u32) -> Number {
-        Number(n << ADDED_BITS)
-    }
-
-    /// What the n-th increment of a history adds.
-    pub(crate) fn increment(n: u32) -> u32 {
-        1 << n
-    }
-
-    pub(crate) fn plus(self, by: u32) -> Option<Number> {
-        self.0.checked_add(by).map(Number)
-    }
-
-    pub(crate) fn minus(self, by: u32) -> Option<Number> {
-        self.0.checked_sub(by).map(Number)
-    }
-
-    pub(crate) fn write(self) -> u32 {
-        self.0 >> ADDED_BITS
-    }
-
-    pub(crate) fn added(self) -> u32 {
-        self.0 & ((1 << ADDED_BITS) - 1)
-    }
-
-    /// Whether the predicates of `RemoveIf`, `Retain` and `Compute` want it gone: those of every other write.
-    pub(crate) fn is_unwanted(self) -> bool {
-        self.write() % 2 == 1
-    }
-}
-
-/// A history has at most so many increments.
-pub(crate) const ADDED_BITS: u32 = 20;
 
 /// A time to live, in ticks of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,6 +191,12 @@ pub(crate) enum Call {
         initial: Number,
         life: Life,
     },
+    /// Where there is nothing, it stores that alone.
+    Append {
+        cell: Cell,
+        more: Number,
+        life: Life,
+    },
     Load {
         cell: Cell,
         value: Number,
@@ -274,6 +240,7 @@ impl Call {
             | Call::PutIf { cell, .. }
             | Call::Compute { cell, .. }
             | Call::Increment { cell, .. }
+            | Call::Append { cell, .. }
             | Call::Load { cell, .. } => Some(*cell),
             Call::GetMany(_)
             | Call::Invalidate(_)
@@ -345,7 +312,7 @@ pub(crate) enum Left {
 /// What an operation answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The entry that was found, replaced or taken out.
+    /// The entry that was found, replaced, taken out or joined.
     Entry(Option<Seen>),
     /// That a loader has found that there is none.
     Negative,

@@ -64,6 +64,7 @@ impl Maker<'_> {
                 self.compute(given, *was, *is)
             }
             (Call::Increment { .. }, Answer::Sum(_)) => self.increment(),
+            (Call::Append { .. }, Answer::Entry(Some(seen))) => self.append(*seen),
             (Call::Load { .. }, Answer::Loaded(ran, got)) => self.load(*ran, *got),
             (Call::Retain(cell), Answer::Counted(asked, n)) => self.retain(*cell, asked, *n),
             (Call::Invalidate(place), Answer::Done) => {
@@ -256,6 +257,22 @@ impl Maker<'_> {
         let before = Before::This(Seen::bare(value));
         let kept = Life::Kept;
         self.step(cell, before, After::Value(sum, kept))
+    }
+
+    /// The joined value says what it was joined from.
+    fn append(&mut self, joined: Seen) -> Result<(), String> {
+        let Call::Append { cell, more, life } = self.event.call else {
+            return Ok(());
+        };
+        self.saw(joined)?;
+        if joined.value == more {
+            return self.step(cell, Before::Nothing, After::Value(more, life));
+        }
+        let Some(value) = joined.value.without(more) else {
+            return Err("what it appended isn't at the end".to_owned());
+        };
+        let before = Before::This(Seen::bare(value));
+        self.step(cell, before, After::Value(joined.value, Life::Kept))
     }
 
     fn load(&mut self, ran: Option<(Stamp, Stamp)>, got: Got) -> Result<(), String> {

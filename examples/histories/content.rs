@@ -2,9 +2,12 @@
 //!
 //! # Invariants   S1 a value says whose it is, so that one under another key is found out; keys are fresh for each history of a cache
 
-use larder::{Cache, Key, KeyWriter, OwnedScope, Scope, WriteOptions};
+use std::borrow::Borrow;
 
-use crate::call::{Cell, Number};
+use larder::{Cache, Entry, Key, KeyWriter, OwnedScope, Scope, Source, WriteOptions};
+
+use crate::call::Cell;
+use crate::number::{INCREMENTS_MAX, Number};
 use crate::pace::pause;
 
 /// Whose a value is.
@@ -23,23 +26,38 @@ impl Key for Owner {
 }
 
 /// What a cache of histories can hold.
-pub(crate) trait Content: Send + Sync + Sized + PartialEq + 'static {
-    fn new(owner: Owner, number: Number) -> Self;
+pub(crate) trait Content: larder::Value + PartialEq {
+    /// What one is made as.
+    type Made: Source<Self> + Borrow<Self>;
+
+    fn made(owner: Owner, number: Number) -> Self::Made;
     fn number(&self) -> Number;
     fn is_of(&self, owner: Owner) -> bool;
 
     /// Adds to the number of a key, if its kind of content can be added to.
     fn increment(
-        place: Within<'_, Self>,
-        owner: Owner,
-        by: u32,
-        initial: Number,
-        options: WriteOptions,
-    ) -> Result<Number, String>;
+        _place: Within<'_, Self>,
+        _owner: Owner,
+        _by: u32,
+        _initial: Number,
+        _options: WriteOptions,
+    ) -> Result<Number, String> {
+        Err("nothing can be added to these values".to_owned())
+    }
+
+    /// Appends to the value of a key, likewise.
+    fn append(
+        _place: Within<'_, Self>,
+        _owner: Owner,
+        _more: Number,
+        _options: WriteOptions,
+    ) -> Result<Entry<Self>, String> {
+        Err("nothing can be appended to these values".to_owned())
+    }
 }
 
 /// The types that have the operations.
-pub(crate) enum Within<'a, V: Content> {
+pub(crate) enum Within<'a, V: Content + ?Sized> {
     Cache(&'a Cache<V>),
     Scope(&'a Scope<'a, V>),
     Owned(&'a OwnedScope<V>),
@@ -54,7 +72,9 @@ pub(crate) struct Value {
 }
 
 impl Content for Value {
-    fn new(owner: Owner, number: Number) -> Value {
+    type Made = Value;
+
+    fn made(owner: Owner, number: Number) -> Value {
         Value {
             history: owner.history,
             cell: owner.cell.index,
@@ -68,16 +88,6 @@ impl Content for Value {
 
     fn is_of(&self, owner: Owner) -> bool {
         (self.history, self.cell) == (owner.history, owner.cell.index)
-    }
-
-    fn increment(
-        _: Within<'_, Value>,
-        _: Owner,
-        _: u32,
-        _: Number,
-        _: WriteOptions,
-    ) -> Result<Number, String> {
-        Err("nothing can be added to these values".to_owned())
     }
 }
 
@@ -96,12 +106,16 @@ impl Drop for Value {
 
 /// A counter: the number, and above it whose it is.
 impl Content for i64 {
-    fn new(owner: Owner, number: Number) -> i64 {
-        tag(owner) | i64::from(number.0)
+    type Made = i64;
+
+    fn made(owner: Owner, number: Number) -> i64 {
+        tag(owner) | i64::from(number.write()) << INCREMENTS_MAX | i64::from(number.sum())
     }
 
     fn number(&self) -> Number {
-        Number(*self as u32)
+        let (number, sum_max) = (*self as u32, (1 << INCREMENTS_MAX) - 1);
+        let write = Number::of_write(number >> INCREMENTS_MAX);
+        write.plus(number & sum_max).unwrap_or(write)
     }
 
     fn is_of(&self, owner: Owner) -> bool {
@@ -115,7 +129,7 @@ impl Content for i64 {
         initial: Number,
         options: WriteOptions,
     ) -> Result<Number, String> {
-        let (by, initial) = (by.into(), i64::new(owner, initial));
+        let (by, initial) = (by.into(), i64::made(owner, initial));
         let sum = match place {
             Within::Cache(cache) => cache.increment(owner, by, initial, options),
             Within::Scope(scope) => scope.increment(owner, by, initial, options),
@@ -130,7 +144,7 @@ impl Content for i64 {
     }
 }
 
-/// Numbers have 32 bits.
+/// The write and what was added to it are in the low 32 bits.
 const TAG_SHIFT: u32 = 32;
 
 /// One more than the history, so that no two owners' sums are near each other.
@@ -138,3 +152,55 @@ fn tag(owner: Owner) -> i64 {
     let cell = i64::from(owner.cell.index);
     ((owner.history as i64 + 1) << 2 | cell) << TAG_SHIFT
 }
+
+/// Bytes that can be appended to: a part for each write that they were joined from, which says whose it is.
+impl Content for [u8] {
+    type Made = Vec<u8>;
+
+    fn made(owner: Owner, number: Number) -> Vec<u8> {
+        let parts = number.writes().map(|write| part(owner, write));
+        parts.flatten().collect()
+    }
+
+    fn number(&self) -> Number {
+        let mut writes = self
+            .chunks(PART_BYTES)
+            .map(|part| Number::of_write(part.last().copied().unwrap_or(0).into()));
+        let first = writes.next().unwrap_or(Number::of_write(0));
+        writes.fold(first, Number::joined)
+    }
+
+    fn is_of(&self, owner: Owner) -> bool {
+        let is_of = |bytes: &[u8]| {
+            bytes
+                .last()
+                .is_some_and(|write| bytes == part(owner, *write))
+        };
+        !self.is_empty() && self.chunks(PART_BYTES).all(is_of)
+    }
+
+    fn append(
+        place: Within<'_, [u8]>,
+        owner: Owner,
+        more: Number,
+        options: WriteOptions,
+    ) -> Result<Entry<[u8]>, String> {
+        let more = &*<[u8]>::made(owner, more);
+        let entry = match place {
+            Within::Cache(cache) => cache.append(owner, more, options),
+            Within::Scope(scope) => scope.append(owner, more, options),
+            Within::Owned(scope) => scope.append(owner, more, options),
+        };
+        entry.map_err(|error| error.to_string())
+    }
+}
+
+fn part(owner: Owner, write: u8) -> [u8; PART_BYTES] {
+    let mut part = [0; PART_BYTES];
+    part[..8].copy_from_slice(&owner.history.to_le_bytes());
+    part[8..].copy_from_slice(&[owner.cell.index, write]);
+    part
+}
+
+/// The history, the cell, and the write.
+const PART_BYTES: usize = 8 + 1 + 1;

@@ -18,18 +18,20 @@ pub(crate) enum Family {
     Atomic,
     /// Numbers that are added to.
     Counters,
+    /// Bytes that are appended to.
+    Appends,
     /// Loaders, and what is written while they run.
     Loads,
     /// Values that are loaded anew.
     Stale,
     /// Entries that end when they aren't used.
     Idle,
-    /// Everything but counters.
+    /// Everything but counters and appends.
     All,
 }
 
 impl Family {
-    /// Those whose values aren't counters.
+    /// Those whose values can't be added to.
     pub(crate) const OF_VALUES: [Family; 8] = [
         Family::Plain,
         Family::Time,
@@ -41,12 +43,13 @@ impl Family {
         Family::All,
     ];
 
-    pub(crate) const EACH: [Family; 9] = [
+    pub(crate) const EACH: [Family; 10] = [
         Family::Plain,
         Family::Time,
         Family::Scopes,
         Family::Atomic,
         Family::Counters,
+        Family::Appends,
         Family::Loads,
         Family::Stale,
         Family::Idle,
@@ -60,6 +63,7 @@ impl Family {
             Family::Scopes => "scopes",
             Family::Atomic => "atomic",
             Family::Counters => "counters",
+            Family::Appends => "appends",
             Family::Loads => "loads",
             Family::Stale => "stale",
             Family::Idle => "idle",
@@ -118,6 +122,16 @@ impl Family {
                 (Remove, 6),
                 (SetTtl, 3),
                 (Advance, 5),
+            ],
+            Family::Appends => &[
+                (Look, 15),
+                (Append, 45),
+                (Insert, 5),
+                (Remove, 6),
+                (PutIf, 3),
+                (Compute, 3),
+                (SetTtl, 3),
+                (Advance, 6),
             ],
             Family::Loads => &[
                 (Look, 12),
@@ -178,7 +192,7 @@ impl Family {
         match self {
             Family::Plain | Family::Time | Family::Idle => &[Root],
             Family::Scopes => &[Outer, Inner, Outer],
-            Family::Atomic | Family::Counters => &[Root, Root, Root, Outer],
+            Family::Atomic | Family::Counters | Family::Appends => &[Root, Root, Root, Outer],
             Family::Loads | Family::Stale => &[Root, Root, Outer],
             Family::All => &[Root, Outer, Inner],
         }
@@ -193,7 +207,7 @@ impl Family {
 
     /// Whether some of its values go stale.
     pub(crate) fn goes_stale(self) -> bool {
-        matches!(self, Family::Stale | Family::All)
+        matches!(self, Family::Appends | Family::Stale | Family::All)
     }
 
     /// Of how many writes one has a deadline.
@@ -219,6 +233,7 @@ pub(crate) enum Kind {
     PutIf,
     Compute,
     Increment,
+    Append,
     Load,
     Retain,
     Invalidate,

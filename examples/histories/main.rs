@@ -16,6 +16,7 @@ mod draw;
 mod family;
 mod history;
 mod model;
+mod number;
 mod pace;
 mod plan;
 mod plants;
@@ -51,8 +52,8 @@ struct Options {
     /// Plays the plan of this seed each time
     #[arg(long, conflicts_with = "from")]
     seed: Option<u64>,
-    /// Plays one family of plans only: plain, time, scopes, atomic, counters, loads, stale, idle, all; with a fault, if not given, the one where it
-    /// is likely to show
+    /// Plays one family of plans only: plain, time, scopes, atomic, counters, appends, loads, stale, idle, all; with a fault, if not given,
+    /// the one where it is likely to show
     #[arg(long, value_parser = family)]
     family: Option<Family>,
     /// Puts a fault before the cache; `--plant list` names them
@@ -124,7 +125,7 @@ fn family(name: &str) -> Result<Family, &'static str> {
         .into_iter()
         .find(|family| family.name() == name);
     found
-        .ok_or("the families are plain, time, scopes, atomic, counters, loads, stale, idle and all")
+        .ok_or("the families are plain, time, scopes, atomic, counters, appends, loads, stale, idle and all")
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@
 use std::collections::HashMap;
 
 use crate::atoms::{After, Atom, Before, Deed, Outcome};
-use crate::call::{CELLS_MAX, Left, Life, Number, Only};
+use crate::call::{CELLS_MAX, Left, Life, Only};
+use crate::number::Number;
 
 /// What all cells hold, and what the clock shows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -4,11 +4,10 @@
 //!   are likely; a history is short, so that a family should meet itself often
 //! # Not here     when threads pause (`pace`), the caches that plans run on (`subject`)
 
-use crate::call::{
-    ADDED_BITS, Asks, CELLS_MAX, Call, Cell, Form, Life, Loads, Makes, Number, Only, Place,
-};
+use crate::call::{Asks, CELLS_MAX, Call, Cell, Form, Life, Loads, Makes, Only, Place};
 use crate::draw::Draw;
 use crate::family::{Family, Kind};
+use crate::number::{APPENDS_MAX, INCREMENTS_MAX, Number};
 use crate::pace::Temper;
 
 /// See the module.
@@ -49,6 +48,7 @@ impl Plan {
             draw,
             n_writes: 0,
             n_increments: 0,
+            n_appends: 0,
         };
         let n_calls_max = 2 + maker.draw.below(4);
         let before = maker.before();
@@ -79,6 +79,7 @@ struct Maker<'a> {
     draw: Draw,
     n_writes: u32,
     n_increments: u32,
+    n_appends: usize,
 }
 
 impl Maker<'_> {
@@ -113,8 +114,9 @@ impl Maker<'_> {
             Kind::SetTtl => self.set_ttl(cell),
             Kind::PutIf => self.put_if(cell),
             Kind::Compute => self.compute(cell),
-            Kind::Increment if self.n_increments < ADDED_BITS => self.increment(cell),
-            Kind::Increment => Call::Remove(cell),
+            Kind::Increment if self.n_increments < INCREMENTS_MAX => self.increment(cell),
+            Kind::Append if self.n_appends < APPENDS_MAX => self.append(cell),
+            Kind::Increment | Kind::Append => Call::Remove(cell),
             Kind::Load => self.load(cell),
             Kind::Retain => Call::Retain(cell),
             Kind::Invalidate => Call::Invalidate(self.draw.of(&[Place::Outer, Place::Inner])),
@@ -210,6 +212,12 @@ impl Maker<'_> {
             initial,
             life,
         }
+    }
+
+    fn append(&mut self, cell: Cell) -> Call {
+        self.n_appends += 1;
+        let (more, life) = self.written();
+        Call::Append { cell, more, life }
     }
 
     fn load(&mut self, cell: Cell) -> Call {

@@ -23,6 +23,7 @@ pub(crate) enum Plant {
     ComputeInTwo,
     ConditionInTwo,
     IncrementInTwo,
+    AppendInTwo,
     InsertInTwo,
     LoadOver,
     LoadsInTwo,
@@ -43,10 +44,11 @@ pub(crate) enum Plant {
 }
 
 impl Plant {
-    pub(crate) const EACH: [Plant; 20] = [
+    pub(crate) const EACH: [Plant; 21] = [
         Plant::ComputeInTwo,
         Plant::ConditionInTwo,
         Plant::IncrementInTwo,
+        Plant::AppendInTwo,
         Plant::InsertInTwo,
         Plant::LoadOver,
         Plant::LoadsInTwo,
@@ -84,11 +86,12 @@ impl Plant {
     }
 
     fn description(self) -> (&'static str, &'static str, Family) {
-        use Family::{Atomic, Counters, Idle, Loads, Plain, Scopes, Stale, Time};
+        use Family::{Appends, Atomic, Counters, Idle, Loads, Plain, Scopes, Stale, Time};
         match self {
             Plant::ComputeInTwo => ("compute", "computes by a get and a write", Atomic),
             Plant::ConditionInTwo => ("put-if", "puts if absent by a look and an insert", Atomic),
             Plant::IncrementInTwo => ("increment", "adds by a get and an insert", Counters),
+            Plant::AppendInTwo => ("append", "appends by a get and an insert", Appends),
             Plant::InsertInTwo => ("insert", "removes the old value before the new one", Plain),
             Plant::LoadOver => ("load", "stores what it loaded over newer writes", Loads),
             Plant::LoadsInTwo => ("herd", "has several callers load one key at once", Loads),

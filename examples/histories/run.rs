@@ -103,14 +103,15 @@ fn batch(order: &Order, first: u64) -> Batch {
     });
     let line = Arc::new(Line::default());
     let seed = draw.next();
-    // So few that each tick which passes is worth an extension.
-    let may_idle = order.plant.is_none() && families != [Family::Counters];
+    // So few that each tick which passes is worth an extension. What adds to a value doesn't tell how often it looked.
+    let holds_values = !matches!(families, [Family::Counters | Family::Appends]);
+    let may_idle = order.plant.is_none() && holds_values;
     let is_idle = draw.below(4) == 0 && may_idle || families == [Family::Idle];
     let idle = is_idle.then(|| 2 + draw.below(3));
-    let real: Arc<dyn Subject> = if families == [Family::Counters] {
-        Arc::new(Real::<i64>::new(seed, idle, &line))
-    } else {
-        Arc::new(Real::<Value>::new(seed, idle, &line))
+    let real: Arc<dyn Subject> = match families {
+        [Family::Counters] => Arc::new(Real::<i64>::new(seed, idle, &line)),
+        [Family::Appends] => Arc::new(Real::<[u8]>::new(seed, idle, &line)),
+        _ => Arc::new(Real::<Value>::new(seed, idle, &line)),
     };
     let subject = match order.plant {
         Some(plant) => plant.before(real, &line),
@@ -119,15 +120,16 @@ fn batch(order: &Order, first: u64) -> Batch {
     Batch::new(n_threads, idle, line, subject, plans.collect())
 }
 
-/// What a batch's plans are drawn from: they share a cache, which has either counters or other values.
+/// What a batch's plans are drawn from: they share a cache, which has counters, bytes to append to, or other values.
 fn families(only: Option<Family>, draw: &mut Draw) -> &'static [Family] {
-    let [plain, counters] = [&Family::OF_VALUES[..], &[Family::Counters]];
-    let is_counting = draw.below(Family::EACH.len() as u64) == 0;
-    let Some(only) = only else {
-        return if is_counting { counters } else { plain };
+    let drawn = match draw.below(Family::EACH.len() as u64) {
+        0 => &[Family::Counters],
+        1 => &[Family::Appends],
+        _ => &Family::OF_VALUES[..],
     };
-    let each = Family::EACH.iter().position(|family| *family == only);
-    each.map_or(plain, |index| &Family::EACH[index..=index])
+    let is_it = |family: &Family| Some(*family) == only;
+    let each = Family::EACH.iter().position(is_it);
+    each.map_or(drawn, |index| &Family::EACH[index..=index])
 }
 
 const THREADS_MIN: usize = 2;

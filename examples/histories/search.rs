@@ -12,10 +12,11 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::atoms::{Atom, Claims, Deed};
-use crate::call::{Call, Cell, Number};
+use crate::call::{Call, Cell};
 use crate::claims::claims;
 use crate::history::History;
 use crate::model::{Known, State};
+use crate::number::Number;
 
 /// What is wrong with a history.
 #[derive(Debug, Clone)]

@@ -36,13 +36,13 @@ pub(crate) struct Seat {
 
 /// The cache itself.
 #[derive(Debug)]
-pub(crate) struct Real<V: Content> {
+pub(crate) struct Real<V: Content + ?Sized> {
     cache: Cache<V>,
     line: Arc<Line>,
     tick_ns: u64,
 }
 
-impl<V: Content> Real<V> {
+impl<V: Content + ?Sized> Real<V> {
     /// A cache that is large enough for all that it is given, whose entries end so many ticks after their last use, if they do, and that
     /// is otherwise drawn from a seed.
     pub(crate) fn new(seed: u64, idle: Option<u64>, line: &Arc<Line>) -> Real<V> {
@@ -81,7 +81,7 @@ impl<V: Content> Real<V> {
     }
 }
 
-impl<V: Content> Subject for Real<V> {
+impl<V: Content + ?Sized> Subject for Real<V> {
     fn guest<'s>(&'s self, seat: Seat) -> Box<dyn Guest + 's> {
         let held = || {
             let outer = self.outer();
@@ -96,14 +96,14 @@ impl<V: Content> Subject for Real<V> {
     }
 }
 
-struct Caller<'r, V: Content> {
+struct Caller<'r, V: Content + ?Sized> {
     real: &'r Real<V>,
     history: u64,
     /// The scopes, outer and inner, unless they are asked for anew.
     held: Option<[OwnedScope<V>; 2]>,
 }
 
-impl<V: Content> Caller<'_, V> {
+impl<V: Content + ?Sized> Caller<'_, V> {
     /// The operations are the same in each place, but the types that have them aren't.
     fn perform_at(&self, cell: Cell, call: &Call) -> Answer {
         let real = self.real;
@@ -145,7 +145,7 @@ impl<V: Content> Caller<'_, V> {
     }
 }
 
-impl<V: Content> Guest for Caller<'_, V> {
+impl<V: Content + ?Sized> Guest for Caller<'_, V> {
     fn perform(&self, call: &Call) -> Answer {
         match call {
             Call::Invalidate(place) => self.invalidate(*place),

@@ -8,8 +8,9 @@ mod planted;
 mod scopes;
 mod time;
 
-use crate::call::{Answer, Call, Cell, Left, Life, Number, Place, Seen};
+use crate::call::{Answer, Call, Cell, Left, Life, Place, Seen};
 use crate::history::{Event, History};
+use crate::number::Number;
 use crate::pace::Stamp;
 use crate::search::judge;
 

@@ -4,6 +4,7 @@
 //!   same for the cache and its scopes, which have the same methods and no common trait
 //! # Not here     calls that concern no single place: module `subject`
 
+use std::borrow::Borrow as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ impl Asked<'_> {
         })
     }
 
-    fn seen<V: Content>(self, entry: &Entry<V>) -> Result<Seen, Answer> {
+    fn seen<V: Content + ?Sized>(self, entry: &Entry<V>) -> Result<Seen, Answer> {
         if !entry.is_of(self.owner) {
             return Err(foreign());
         }
@@ -74,11 +75,14 @@ impl Asked<'_> {
         })
     }
 
-    fn maybe_seen<V: Content>(self, entry: Option<&Entry<V>>) -> Result<Option<Seen>, Answer> {
+    fn maybe_seen<V: Content + ?Sized>(
+        self,
+        entry: Option<&Entry<V>>,
+    ) -> Result<Option<Seen>, Answer> {
         entry.map(|entry| self.seen(entry)).transpose()
     }
 
-    fn entry<V: Content>(self, entry: Option<Entry<V>>) -> Result<Answer, Answer> {
+    fn entry<V: Content + ?Sized>(self, entry: Option<Entry<V>>) -> Result<Answer, Answer> {
         self.maybe_seen(entry.as_ref()).map(Answer::Entry)
     }
 }
@@ -138,7 +142,7 @@ macro_rules! perform {
                     Answer::Entries(seen.collect::<Result<_, _>>()?)
                 }
                 &Call::Insert { value, life, .. } => {
-                    let value = <$content>::new(owner, value);
+                    let value = <$content>::made(owner, value);
                     let replaced = match life {
                         Life::Endless => view.insert(owner, value),
                         Life::Ticks(ticks) => {
@@ -187,19 +191,21 @@ macro_rules! perform {
                 &Call::PutIf {
                     value, life, asks, ..
                 } => {
-                    let value = <$content>::new(owner, value);
                     let compared = match asks {
                         Asks::Equal(number) | Asks::NotEqual(number) => number,
-                        _ => value.number(),
+                        _ => value,
                     };
-                    let compared = <$content>::new(owner, compared);
+                    let (value, compared) = (
+                        <$content>::made(owner, value),
+                        <$content>::made(owner, compared),
+                    );
                     let condition = match asks {
                         Asks::Absent => Condition::ABSENT,
                         Asks::Present => Condition::PRESENT,
                         Asks::Version(version) => Condition::version(version),
                         Asks::LastSeen => Condition::version(0),
-                        Asks::Equal(_) => Condition::equal(&compared),
-                        Asks::NotEqual(_) => Condition::not_equal(&compared),
+                        Asks::Equal(_) => Condition::equal(compared.borrow()),
+                        Asks::NotEqual(_) => Condition::not_equal(compared.borrow()),
                     };
                     match view
                         .put_if(owner, value, asked.options(life), condition)
@@ -224,7 +230,7 @@ macro_rules! perform {
                             Made::Kept => Change::Keep,
                             Made::Removed => Change::Remove,
                             Made::Written(life) => Change::InsertWith(
-                                <$content>::new(owner, value),
+                                <$content>::made(owner, value),
                                 asked.options(life),
                             ),
                         }
@@ -245,11 +251,11 @@ macro_rules! perform {
                 } => {
                     // When the loader began, and when it ended; a task's may be dropped in between.
                     let ran = Moments::default();
-                    let loaded = || -> Result<Loaded<$content>, Failed> {
+                    let loaded = || -> Result<Loaded<<$content as Content>::Made>, Failed> {
                         ran.set(ran.get().map(|(from, _)| (from, asked.line.stamp())));
                         match loads {
                             Loads::Value | Loads::Dropped(_) => {
-                                Ok(Loaded::Value(<$content>::new(owner, value)))
+                                Ok(Loaded::Value(<$content>::made(owner, value)))
                             }
                             Loads::Absent(ticks) => Ok(Loaded::Absent(asked.ticks(ticks))),
                             Loads::Error => Err(Failed),
@@ -318,6 +324,7 @@ macro_rules! perform {
                     Answer::Counted(given.into_iter().collect::<Result<_, _>>()?, n_taken)
                 }
                 Call::Increment { .. }
+                | Call::Append { .. }
                 | Call::Invalidate(_)
                 | Call::Clear(_)
                 | Call::Advance(_)
@@ -327,21 +334,26 @@ macro_rules! perform {
     };
 }
 
-impl<V: Content> View for Within<'_, V> {
+impl<V: Content + ?Sized> View for Within<'_, V> {
     fn perform(self, asked: Asked<'_>, call: &Call) -> Answer {
-        if let Call::Increment {
-            by, initial, life, ..
-        } = call
-        {
-            let options = asked.options(*life);
-            let sum = V::increment(self, asked.owner, *by, *initial, options);
-            return sum.map_or_else(Answer::Broke, Answer::Sum);
-        }
         // Either is an answer; the errors are those that no operation may give.
-        let answer = match self {
-            Within::Cache(view) => perform!(view, asked, call, V),
-            Within::Scope(view) => perform!(view, asked, call, V),
-            Within::Owned(view) => perform!(view, asked, call, V),
+        let answer = match (self, call) {
+            (
+                place,
+                &Call::Increment {
+                    by, initial, life, ..
+                },
+            ) => V::increment(place, asked.owner, by, initial, asked.options(life))
+                .map(Answer::Sum)
+                .map_err(broke),
+            (place, &Call::Append { more, life, .. }) => {
+                V::append(place, asked.owner, more, asked.options(life))
+                    .map_err(broke)
+                    .and_then(|joined| asked.entry(Some(joined)))
+            }
+            (Within::Cache(view), call) => perform!(view, asked, call, V),
+            (Within::Scope(view), call) => perform!(view, asked, call, V),
+            (Within::Owned(view), call) => perform!(view, asked, call, V),
         };
         answer.unwrap_or_else(|broke| broke)
     }

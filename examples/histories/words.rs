@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::call::{
-    Answer, Asks, Call, Cell, Form, Got, Left, Life, Loads, Made, Makes, Number, Only, Place, Seen,
+    Answer, Asks, Call, Cell, Form, Got, Left, Life, Loads, Made, Makes, Only, Place, Seen,
 };
+use crate::number::Number;
 
 impl Call {
     /// What the counts are by.
@@ -28,6 +29,7 @@ impl Call {
             Call::PutIf { .. } => "put_if",
             Call::Compute { .. } => "compute",
             Call::Increment { .. } => "increment",
+            Call::Append { .. } => "append",
             Call::Load { form, .. } => match form {
                 Form::Insert => "load",
                 Form::Load => "get_or_load",
@@ -56,10 +58,11 @@ impl fmt::Display for Cell {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.write())?;
-        match self.added() {
-            0 => Ok(()),
-            added => write!(f, "+{added}"),
+        if self.sum() > 0 {
+            write!(f, "+{}", self.sum())?;
         }
+        let mut appended = self.writes().skip(1);
+        appended.try_for_each(|part| write!(f, ".{part}"))
     }
 }
 
@@ -115,6 +118,7 @@ impl fmt::Display for Call {
             Call::Increment {
                 by, initial, life, ..
             } => write!(f, "+{by} from {initial}{life}"),
+            Call::Append { more, life, .. } => write!(f, " {more}{life}"),
             Call::Load {
                 value, life, loads, ..
             } => match loads {

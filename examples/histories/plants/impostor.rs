@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Plant, Planted};
-use crate::call::{Answer, Asks, Call, Cell, Form, Got, Left, Life, Loads, Made, Number, Seen};
+use crate::call::{Answer, Asks, Call, Cell, Form, Got, Left, Life, Loads, Made, Seen};
+use crate::number::Number;
 use crate::pace::pause;
 use crate::subject::{Guest, Seat};
 
@@ -36,7 +37,26 @@ impl Guest for Impostor<'_> {
         match (self.planted.plant, call) {
             (Plant::ComputeInTwo, Call::Compute { .. }) => self.compute(call),
             (Plant::ConditionInTwo, Call::PutIf { .. }) => self.put_if(call),
-            (Plant::IncrementInTwo, Call::Increment { .. }) => self.increment(call),
+            (
+                Plant::IncrementInTwo,
+                &Call::Increment {
+                    cell,
+                    by,
+                    initial,
+                    life,
+                },
+            ) => match self.add(cell, life, |present| present.unwrap_or(initial).plus(by)) {
+                Some(sum) => Answer::Sum(sum),
+                None => Answer::Broke("the sum is too large".to_owned()),
+            },
+            (Plant::AppendInTwo, &Call::Append { cell, more, life }) => {
+                let join = |present: Option<Number>| match present {
+                    Some(value) => Some(value.joined(more)),
+                    None => Some(more),
+                };
+                let joined = self.add(cell, life, join);
+                Answer::Entry(joined.map(Seen::bare))
+            }
             (Plant::InsertInTwo, Call::Insert { cell, .. }) => {
                 let taken = self.entry(Call::Remove(*cell));
                 pause();
@@ -190,26 +210,19 @@ impl<'s> Impostor<'s> {
         Answer::Put(seen.is_none(), seen)
     }
 
-    fn increment(&self, call: &Call) -> Answer {
-        let &Call::Increment {
-            cell,
-            by,
-            initial,
-            life,
-        } = call
-        else {
-            return Answer::Done;
-        };
-        let (value, life) = match self.entry(Call::Get(cell)) {
-            Some(seen) => (seen.value, Life::Kept),
-            None => (initial, life),
-        };
+    /// Adds to what was there a moment ago.
+    fn add(
+        &self,
+        cell: Cell,
+        life: Life,
+        added: impl FnOnce(Option<Number>) -> Option<Number>,
+    ) -> Option<Number> {
+        let present = self.entry(Call::Get(cell));
         pause();
-        let Some(sum) = value.plus(by) else {
-            return Answer::Broke("the sum is too large".to_owned());
-        };
-        self.insert(cell, sum, life);
-        Answer::Sum(sum)
+        let value = added(present.map(|seen| seen.value))?;
+        let life = present.map_or(life, |_| Life::Kept);
+        self.insert(cell, value, life);
+        Some(value)
     }
 
     fn load(&self, call: &Call) -> Answer {

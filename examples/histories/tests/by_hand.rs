@@ -235,21 +235,45 @@ fn a_computation_changes_what_it_was_given() {
 
 #[test]
 fn no_increment_is_lost() {
-    let add = |script: Script, thread, by, sum: u32| {
+    let add = |script: Script, thread, by, sum: Option<Number>| {
         let call = Call::Increment {
             cell: A,
             by,
             initial: value(7),
             life: Life::Endless,
         };
-        script.call(thread, 3, 4, call, Answer::Sum(Number(sum)))
+        script.call(thread, 3, 4, call, Answer::Sum(sum.unwrap()))
     };
-    let start = value(1).0;
-    add(add(one(), 0, 1, start + 1), 1, 2, start + 3).accepted();
-    add(add(one(), 0, 1, start + 3), 1, 2, start + 2).accepted();
-    add(add(one(), 0, 1, start + 1), 1, 2, start + 2).refused();
-    add(Script::new(&[A]), 0, 1, value(7).0 + 1).accepted();
-    add(one(), 0, 1, value(7).0 + 1).refused();
+    let sum = |n, by| value(n).plus(by);
+    add(add(one(), 0, 1, sum(1, 1)), 1, 2, sum(1, 3)).accepted();
+    add(add(one(), 0, 1, sum(1, 3)), 1, 2, sum(1, 2)).accepted();
+    add(add(one(), 0, 1, sum(1, 1)), 1, 2, sum(1, 2)).refused();
+    add(Script::new(&[A]), 0, 1, sum(7, 1)).accepted();
+    add(one(), 0, 1, sum(7, 1)).refused();
+    add(one(), 0, 2, sum(1, 1)).refused_since("less than");
+}
+
+#[test]
+fn nothing_appended_is_lost_or_out_of_place() {
+    let append = |script: Script, thread, n, joined: &[u32]| {
+        let call = Call::Append {
+            cell: A,
+            more: value(n),
+            life: Life::Endless,
+        };
+        let joined = joined.iter().copied().map(value).reduce(Number::joined);
+        script.call(thread, 3, 4, call, Answer::Entry(joined.map(Seen::bare)))
+    };
+    let both = |first: &[u32], second: &[u32]| append(append(one(), 0, 2, first), 1, 3, second);
+    both(&[1, 2], &[1, 2, 3]).accepted();
+    both(&[1, 3, 2], &[1, 3]).accepted();
+    both(&[1, 2], &[1, 3]).refused();
+    both(&[1, 3, 2], &[1, 2, 3]).refused();
+    both(&[1, 2], &[1, 3, 2]).refused_since("at the end");
+    both(&[1, 2], &[3]).refused();
+    append(Script::new(&[A]), 0, 2, &[2]).accepted();
+    append(Script::new(&[A]), 0, 2, &[1, 2]).refused();
+    append(one(), 0, 2, &[]).refused_since("can't answer");
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn the_cache_without_faults_passes() {
         Family::Time,
         Family::Atomic,
         Family::Counters,
+        Family::Appends,
         Family::Loads,
         Family::Stale,
         Family::Idle,

@@ -148,3 +148,29 @@ fn a_kept_deadline_is_that_of_the_replaced() {
     get(kept(), 6, 7, timed(2, 3)).refused();
     get(kept().advance(6, 1), 7, 8, None).accepted();
 }
+
+#[test]
+fn what_is_appended_keeps_the_deadline_of_what_is_there() {
+    let more = value(2);
+    let appended = |script: Script, joined| {
+        let (cell, life) = (A, Life::Ticks(3));
+        let call = Call::Append { cell, more, life };
+        script.call(1, 4, 5, call, Answer::Entry(Some(Seen::bare(joined))))
+    };
+    let left = |value, ticks| {
+        let left = Left::Ticks(ticks);
+        Some(Seen {
+            left,
+            ..Seen::bare(value)
+        })
+    };
+    let joined = value(1).joined(more);
+    let kept = || appended(timed_one(3).advance(3, 2), joined);
+    get(kept(), 6, 7, left(joined, 1)).accepted();
+    get(kept(), 6, 7, left(joined, 3)).refused();
+    // What is over is not joined, and what is alone lives as long as the call says.
+    let alone = || appended(timed_one(2).advance(3, 2), more);
+    get(alone(), 6, 7, left(more, 3)).accepted();
+    get(alone(), 6, 7, None).refused();
+    appended(timed_one(2).advance(3, 2), joined).refused();
+}
