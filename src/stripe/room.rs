@@ -137,6 +137,12 @@ impl Stripe {
         if write.lifetime.is_timed() {
             needed += self.wheel.growth_bytes() as u64;
         }
+        if self.has_grown {
+            // Not claimed yet: what a stripe is born with, for instance.
+            needed += self
+                .structure_bytes()
+                .saturating_sub(self.bytes.structure());
+        }
         self.has_grown |= needed > entry;
         if !self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
             return Err(self.lack());

@@ -164,3 +164,28 @@ fn keys_that_come_once_take_little_room() {
     let hit_ratio = f64::from(n_hits) / (n_requests / 2) as f64;
     assert!(hit_ratio > 0.95, "{hit_ratio}");
 }
+
+#[test]
+fn the_first_entry_of_a_stripe_comes_within_the_bound() {
+    const BOUND: u64 = 64 << 10;
+    for spare in (4600..5200).step_by(48) {
+        let cache: Cache<[u8]> = Cache::builder()
+            .max_bytes(BOUND)
+            .stripes(16)
+            .hash_seeds([1, 2, 3, 4])
+            .build()
+            .unwrap();
+        let scope = cache.scope("scope").unwrap();
+        // Nearly all is taken before most stripes have seen an entry.
+        let large = vec![0; 63_000 - spare];
+        if cache.insert("large", &large[..]).is_err() {
+            continue;
+        }
+        for key in 0..100u64 {
+            let _ = cache.insert(key, &[1; 8][..]);
+            assert!(cache.weight() <= BOUND, "{spare}: {}", cache.weight());
+            let _ = scope.insert(key, &[1; 8][..]);
+            assert!(cache.weight() <= BOUND, "{spare}: {}", cache.weight());
+        }
+    }
+}
