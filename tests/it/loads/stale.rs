@@ -296,10 +296,7 @@ fn e46_a_reload_that_finds_another_load_at_it_is_no_failure() {
         gate.open();
         assert_eq!(loader.join().unwrap(), 1);
         clock.advance(SECOND - NANOSECOND);
-        assert!(
-            !fails(&cache, SECOND),
-            "who met another comes after a pause"
-        );
+        assert!(!fails(&cache, SECOND), "a pause after who was met");
         clock.advance(NANOSECOND);
         assert!(fails(&cache, SECOND), "nobody has failed yet");
         clock.advance(SECOND - NANOSECOND);
