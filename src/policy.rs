@@ -64,7 +64,6 @@ struct Known {
     /// Residents observed, and inserts, in this pass.
     n_observed: u32,
     n_inserts: u32,
-    /// Inserts in the pass before.
     /// What the sums of this pass are multiplied with.
     fade: f32,
 }

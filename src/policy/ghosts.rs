@@ -86,11 +86,11 @@ impl Ghosts {
     pub(super) fn memory_bytes(&self) -> usize {
         self.sets.capacity() * size_of::<[u32; WAYS]>()
     }
-    /// The place of a key in this table.
     /// Asks the processor for the set of a place.
     pub(super) fn prefetch(&self, place: Place) {
         prefetch(self.sets.as_ptr().wrapping_add(place.set));
     }
+    /// The place of a key in this table.
     pub(super) fn place(&self, key: Key) -> Place {
         // The high bits choose the set by multiplication, the low ones are the print.
         let high = key.bits() >> PRINT_BITS << 10;
