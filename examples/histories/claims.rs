@@ -30,16 +30,14 @@ impl Maker<'_> {
     fn claim(&mut self) -> Result<(), String> {
         match (&self.event.call, &self.event.answer) {
             (_, Answer::Broke(how)) => Err(how.clone()),
-            (Call::Get(cell) | Call::Read(cell), Answer::Entry(seen)) => {
-                self.step(*cell, Before::of(*seen), After::Used)
-            }
+            (Call::Get(cell) | Call::Read(cell), Answer::Entry(seen)) => self.used(*cell, *seen),
             (Call::Peek(cell), Answer::Entry(seen)) => {
                 self.step(*cell, Before::of(*seen), After::Same)
             }
             (Call::Lookup(cell), answer) => self.lookup(*cell, answer),
             (Call::GetMany(cells), Answer::Entries(entries)) if cells.len() == entries.len() => {
                 let mut found = cells.iter().zip(entries);
-                found.try_for_each(|(cell, seen)| self.step(*cell, Before::of(*seen), After::Used))
+                found.try_for_each(|(cell, seen)| self.used(*cell, *seen))
             }
             (Call::Contains(cell), Answer::Flag(is_there)) => {
                 let there = is_there.then_some(Before::Something(Left::Untold));
@@ -107,6 +105,17 @@ impl Maker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A look that counts as a use. The hard deadline and the idle one are words of their own: beside a call that moves the hard one, what
+    /// is left may be told by it as it stood before, and the idle one moved after.
+    fn used(&mut self, cell: Cell, seen: Option<Seen>) -> Result<(), String> {
+        let mut others = self.history.writes_during(self.event, cell);
+        if others.any(|call| matches!(call, Call::SetTtl { .. })) {
+            self.step(cell, Before::of(seen), After::MaybeUsed)?;
+            return self.may_use(cell);
+        }
+        self.step(cell, Before::of(seen), After::Used)
     }
 
     /// What the second look finds is no use.
@@ -209,7 +218,7 @@ impl Maker<'_> {
             return Ok(());
         };
         for seen in given {
-            self.step(cell, Before::of(*seen), After::Used)?;
+            self.used(cell, *seen)?;
         }
         if given.last() != Some(&was) {
             return Err("what it says was there isn't what the closure was given".to_owned());

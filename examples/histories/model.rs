@@ -7,7 +7,8 @@
 //! # Time
 //! At its deadline an entry is absent, for every operation, by the clock at the moment of the atom. But a deadline is counted, and
 //! what is left of it told, by any reading of the clock between the call's beginning and its end: an operation reads the clock at one
-//! moment and acts at another. So it is with the end of the fresh time, and with the idle deadline, which each use moves.
+//! moment and acts at another. So it is with the end of the fresh time, and with the idle deadline, which each use moves; and a use
+//! beside a change of the hard deadline moves the idle one at one moment and tells what is left at another.
 //!
 //! # Versions
 //! Writes of a key take effect in the order of their versions, where those are known.

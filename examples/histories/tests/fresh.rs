@@ -1,7 +1,7 @@
 //! Values that go stale, entries that say that there is none, tasks that load.
 
 use super::*;
-use crate::call::{Form, Got, Loads};
+use crate::call::{Form, Got, Loads, Only};
 
 /// Value 1 that is fresh for two ticks and stale for three.
 fn one() -> Script {
@@ -191,4 +191,34 @@ fn a_use_moves_the_idle_deadline_and_a_look_does_not() {
     get(looked(Call::Peek(A)).advance(6, 1), 7, None).accepted();
     get(looked(Call::Peek(A)).advance(6, 1), 7, timed(1, 2)).refused();
     get(looked(Call::Lookup(A)).advance(6, 1), 7, None).accepted();
+}
+
+#[test]
+fn a_use_beside_a_change_of_the_hard_deadline_moves_the_idle_one_at_a_moment_of_its_own() {
+    let script = || {
+        let script = Script::new(&[A]).idle(3);
+        script.call(0, 1, 2, insert_for(A, 1, 2), Answer::Entry(None))
+    };
+    let endless = Call::SetTtl {
+        cell: A,
+        life: Life::Endless,
+        only: Only::Always,
+    };
+    let left = |ticks| Answer::Left(Some(Left::Ticks(ticks)));
+    // The use tells of the time before the change; who looks after that, of the idle time before the use.
+    let within = |(begun, ended)| {
+        script()
+            .advance(3, 1)
+            .call(1, begun, ended, Call::Get(A), Answer::Entry(timed(1, 1)))
+            .call(2, 5, 6, endless.clone(), Answer::Ttl(Some(true)))
+            .call(2, 7, 8, Call::Ttl(A), left(2))
+            .call(1, 12, 13, Call::Ttl(A), left(3))
+    };
+    within((4, 9)).accepted();
+    within((9, 10)).refused();
+    // With nothing beside it, it moved the idle deadline.
+    let alone = script().advance(3, 1);
+    let alone = alone.call(1, 4, 5, Call::Get(A), Answer::Entry(timed(1, 1)));
+    let alone = alone.call(2, 6, 7, endless.clone(), Answer::Ttl(Some(true)));
+    alone.call(1, 8, 9, Call::Ttl(A), left(2)).refused();
 }
