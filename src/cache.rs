@@ -4,6 +4,7 @@
 //! # Costs        stated at each operation
 //! # Not here     locks, tables, bytes
 
+mod again;
 mod apart;
 mod atomic;
 mod changes;
@@ -34,6 +35,7 @@ use crate::sync::{Arc, Weak};
 
 pub use crate::store::Maintained;
 pub use crate::stripe::TtlChange;
+pub(crate) use again::{Again, CameBack};
 pub(crate) use apart::Terms;
 pub use atomic::{Change, Computed};
 pub(crate) use changes::changes;

@@ -11,6 +11,8 @@ mod cache;
 mod charter;
 mod clock;
 #[cfg(not(engine_loom))]
+mod codec;
+#[cfg(not(engine_loom))]
 mod curve;
 #[allow(unsafe_code)]
 mod entry;
@@ -59,6 +61,8 @@ mod scope;
 mod scope_parts;
 mod shares;
 #[cfg(not(engine_loom))]
+mod snapshot;
+#[cfg(not(engine_loom))]
 mod stats;
 #[cfg(not(engine_loom))]
 mod store;
@@ -85,6 +89,10 @@ pub use cache::{
 pub use charter::{AdmitError, Limits, LongTtl, TenantError, Whose};
 #[cfg(not(engine_loom))]
 pub use clock::{Clock, ManualClock, Nanos, SystemClock};
+#[cfg(all(feature = "serde", not(engine_loom)))]
+pub use codec::Serde;
+#[cfg(not(engine_loom))]
+pub use codec::{Codec, CodecError};
 #[cfg(not(engine_loom))]
 pub use curve::{Curve, CurvePoint};
 #[cfg(not(engine_loom))]
@@ -123,6 +131,8 @@ pub use scope::{OwnedScope, Scope};
 pub use scope_parts::*;
 #[cfg(not(engine_loom))]
 pub use shares::ShareError;
+#[cfg(not(engine_loom))]
+pub use snapshot::{RestoreError, Restored, Snapshot, SnapshotError};
 #[cfg(not(engine_loom))]
 pub use stats::{RemovalCause, Stats};
 #[cfg(not(engine_loom))]

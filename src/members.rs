@@ -171,6 +171,11 @@ impl<G> Members<G> {
         }
     }
 
+    /// What was given when the first entry of a scope joined.
+    pub(crate) fn generation(&self, scope: ScopeIdx) -> &G {
+        &self.entries.owners().get(scope.0).generation
+    }
+
     /// Follows an entry that was replaced by a larger or smaller one in its place.
     pub(crate) fn resize(&mut self, scope: ScopeIdx, bytes_before: u64, bytes: u64) {
         let scope = self.entries.owners_mut().get_mut(scope.0);

@@ -13,6 +13,7 @@ mod ghosts;
 mod learn;
 mod meta;
 mod newcomers;
+mod past;
 mod sketch;
 mod tuning;
 
@@ -21,6 +22,8 @@ use learn::{BY_AGE, BinOfTick, Learner, Progress, Ranks};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
 pub(crate) use newcomers::Newcomers;
+use past::Expected;
+pub(crate) use past::{Learned, Past};
 use sketch::Sketch;
 use tuning::{
     GHOSTS_FLOOR, GHOSTS_PER_ENTRY, GROWING_TICKS, LONG_FLOOR, LONG_HORIZON, LONG_PER_ENTRY,
@@ -45,6 +48,8 @@ pub(crate) struct Policy {
     /// For the running tick.
     bins: BinOfTick,
     known: Option<Box<Known>>,
+    /// What `known` is to begin with, if something was learned elsewhere.
+    expected: Option<Box<Expected>>,
 }
 
 /// What exists from the first eviction on.
@@ -82,6 +87,7 @@ impl Policy {
             random: seed | 1,
             bins: BinOfTick::at(Tick::of_count(0)),
             known: None,
+            expected: None,
         }
     }
 
@@ -99,10 +105,11 @@ impl Policy {
         let n_long = part(LONG_PER_ENTRY) + LONG_FLOOR;
         let wanted = entries as f32 * (LONG_HORIZON - GHOSTS_PER_ENTRY);
         let long_rate_bits = (wanted / n_long as f32).max(1.0).log2().ceil() as u32;
-        let learner = self
-            .known
-            .take()
-            .map_or_else(Learner::new, |known| known.learner);
+        let learner = match (self.known.take(), self.expected.take()) {
+            (Some(known), _) => known.learner,
+            (None, Some(expected)) => expected.learner(),
+            (None, None) => Learner::new(),
+        };
         let ghosts = Ghosts::with_records(part(GHOSTS_PER_ENTRY) + GHOSTS_FLOOR);
         let long = Ghosts::with_records(n_long);
         self.known = Some(Box::new(Known {
@@ -259,7 +266,8 @@ impl Policy {
             self.running = Tick::of_count(self.ticks);
             if self.capacity == 0 {
                 // Not full yet: ticks as for the capacity seen so far, so that ages are right when it is.
-                self.period = (self.inserts / GROWING_TICKS).max(1);
+                let least = self.expected.as_ref().map_or(1, |expected| expected.period);
+                self.period = (self.inserts / GROWING_TICKS).max(least);
             }
             self.until_tick = self.period;
             self.bins = BinOfTick::at(self.tick());

@@ -8,6 +8,7 @@
 //! # Not here     value types, keys as users write them
 
 mod free;
+mod keep;
 mod members;
 mod read;
 mod reservation;
@@ -17,6 +18,7 @@ mod tell;
 mod typed;
 mod works;
 
+pub(crate) use self::keep::KeptEntry;
 use crate::budget::Budget;
 use crate::clock::TimeSource;
 use crate::entry::{Block, BlockRef, Husks, Left, Probe, Releaser};
@@ -325,9 +327,16 @@ const CHUNK_ENTRIES_MAX: u64 = 64;
 pub(crate) struct Place(usize, Cursor);
 
 /// A count that ends when this is dropped, whatever happens before.
-struct Held<'s> {
+pub(crate) struct Held<'s> {
     store: &'s Store,
     block: Option<Block>,
+}
+
+impl Held<'_> {
+    /// What it is of.
+    pub(crate) fn block(&self) -> Option<BlockRef<'_>> {
+        self.block.as_ref().map(Block::as_ref)
+    }
 }
 
 impl Drop for Held<'_> {

@@ -13,6 +13,7 @@ mod change;
 mod condition;
 mod evict;
 mod exchange;
+mod keep;
 mod pools;
 mod room;
 mod scopes;
@@ -246,7 +247,7 @@ impl Stripe {
         let replaced = match present {
             Some(loc) => self.replace(env, loc, hash, block),
             None => {
-                self.link(env, hash, block, home, growth_bytes);
+                self.link(env, hash, block, home, write.past, growth_bytes);
                 None
             }
         };
@@ -315,7 +316,9 @@ impl Stripe {
     ) -> Option<Cursor> {
         self.table
             .writer(env.shared)
-            .collect(cursor, &|block| env.hash_of(block), out)
+            .collect(cursor, &|block| env.hash_of(block), |block, _| {
+                out.push(block)
+            })
     }
 
     /// Whether something can be freed, or enough waits for a look at the hazards.

@@ -9,17 +9,19 @@
 //! # Not here     how memory shares and rates work: modules `shares`, `limits`
 
 mod named;
+mod names;
 mod watched;
 
 use std::fmt;
 
 pub use self::named::NamedCache;
+pub(crate) use self::names::step_below;
+use self::names::{DEFAULT_CACHE, cache_name, check_name, known, tenant_name, view_of};
 use crate::cache::{Cache, Inner};
 use crate::charter::{AdmitError, Charter, Limits, TenantError};
 use crate::entry::Value;
-use crate::error::MAX_KEY_BYTES;
 use crate::limiter::Cost;
-use crate::lineage::{Kind, Local, Name, Owner, ScopeError};
+use crate::lineage::{Local, Name, Owner};
 use crate::scope::Scope;
 use crate::shares::PoolId;
 use crate::stats::{Counts, Stats};
@@ -137,14 +139,8 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     /// [`TenantError::NoSuchTenant`] if the tenant was deleted meanwhile.
     pub fn default_cache(&self) -> Result<NamedCache<'c, V>, TenantError> {
         self.made()?;
-        // The names that users give are strings; this is the number zero.
-        let name = Name {
-            kind: Kind::Cache,
-            shape: 1,
-            bytes: &[0; 8],
-        };
         let registry = self.inner.store.registry();
-        let local = registry.local(Some(&self.local), name, None)?;
+        let local = registry.local(Some(&self.local), DEFAULT_CACHE, None)?;
         let inner = self.inner;
         Ok(NamedCache { inner, local })
     }
@@ -318,54 +314,6 @@ impl<V: Value + ?Sized> Inner<V> {
         let removed = self.store.shares().remove(PoolId::from_bits(owner.pool()));
         debug_assert!(removed.is_ok(), "T2: {removed:?}");
     }
-}
-
-fn tenant_name(name: &str) -> Name<'_> {
-    Name {
-        kind: Kind::Tenant,
-        shape: 0,
-        bytes: name.as_bytes(),
-    }
-}
-
-fn cache_name(name: &str) -> Name<'_> {
-    Name {
-        kind: Kind::Cache,
-        ..tenant_name(name)
-    }
-}
-
-fn check_name(name: &str) -> Result<(), TenantError> {
-    if name.trim().is_empty() {
-        return Err(TenantError::Name(ScopeError::Empty));
-    }
-    if name.len() > MAX_KEY_BYTES {
-        return Err(TenantError::Name(ScopeError::TooLong {
-            len_bytes: name.len(),
-            max_bytes: MAX_KEY_BYTES,
-        }));
-    }
-    Ok(())
-}
-
-/// A view that this thread has made before, unless it is of what was deleted since.
-fn known<V: Value + ?Sized>(
-    inner: &Inner<V>,
-    above: Option<&Local>,
-    name: Name<'_>,
-) -> Option<Arc<Local>> {
-    let local = inner.store.registry().known(above, name)?;
-    let is_open = local.owner().is_some_and(|owner| !owner.is_closed());
-    is_open.then_some(local)
-}
-
-fn view_of<V: Value + ?Sized>(
-    inner: &Inner<V>,
-    above: Option<&Local>,
-    name: Name<'_>,
-    owner: &Arc<Owner>,
-) -> Result<Arc<Local>, TenantError> {
-    Ok(inner.store.registry().local(above, name, Some(owner))?)
 }
 
 fn charter_of(local: &Local) -> Option<&Charter> {

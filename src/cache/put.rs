@@ -70,6 +70,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             condition: Condition::Always,
             is_alone: false,
             is_last: false,
+            past: None,
         };
         Ok(How {
             write,
@@ -236,8 +237,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
     }
 
-    /// Stores under a key that there is no value.
-    pub(super) fn write_absent(self, key: KeyRef<'_>, how: &How<'_>) -> Result<(), Refusal> {
+    /// Stores under a key that there is no value; false if the condition doesn't hold, or the life of the scope has ended.
+    pub(super) fn write_absent(self, key: KeyRef<'_>, how: &How<'_>) -> Result<bool, Refusal> {
         let store = &self.inner.store;
         let Ready { parts, hash } = self.ready(key, 0, how)?;
         let too_large = store.too_large(u64::MAX);
@@ -254,13 +255,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             Placed::Done(replaced) => {
                 // What was there is the caller's now, who doesn't ask for it.
                 drop(replaced.map(|block| self.untimed(block)));
-                Ok(())
+                Ok(true)
             }
             Placed::Unmet { present, .. } => {
                 drop(present.map(|block| self.untimed(block)));
-                Ok(())
+                Ok(false)
             }
-            Placed::Ended { .. } => Ok(()),
+            Placed::Ended { .. } => Ok(false),
             Placed::Refused { refusal, .. } => Err(self.or_closed(refusal)),
         }
     }

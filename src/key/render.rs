@@ -17,7 +17,7 @@
 use std::fmt::{self, Write};
 
 use super::encode::{self, Key, KeyWriter};
-use super::{KeyRef, Shape};
+use super::{KeyRef, MAX_KEY_BYTES, Shape};
 
 /// One part of a key.
 ///
@@ -153,6 +153,39 @@ impl fmt::Debug for KeyParts<'_> {
             };
         }
         list.finish()
+    }
+}
+
+/// A key of parts that were read.
+struct Read<'a>(Vec<Part<'a>>);
+
+impl Key for Read<'_> {
+    fn write_parts(&self, out: &mut KeyWriter<'_>) {
+        self.0.iter().for_each(|part| part.write_parts(out));
+    }
+}
+
+impl<'a> KeyRef<'a> {
+    /// A key that was stored outside; `None` if no key is encoded like that.
+    pub(crate) fn from_outside(shape: Shape, bytes: &'a [u8]) -> Option<KeyRef<'a>> {
+        let key = KeyRef { shape, bytes };
+        if shape == Shape::BYTES {
+            return (1..=MAX_KEY_BYTES).contains(&bytes.len()).then_some(key);
+        }
+        let mut parts = Vec::new();
+        if shape == Shape::TUPLE {
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                let (part, after) = read_listed(rest)?;
+                parts.push(part);
+                rest = after;
+            }
+        } else {
+            parts.push(read_lone(shape, bytes)?);
+        }
+        // Each list of parts is encoded in one way (K1).
+        let is_it = encode::with_key(&Read(parts), |written| written == key);
+        is_it.is_ok_and(|is_it| is_it).then_some(key)
     }
 }
 

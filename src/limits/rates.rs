@@ -90,6 +90,16 @@ impl Rate {
         }
     }
 
+    /// How many come in each period.
+    pub const fn tokens(self) -> u64 {
+        self.n_tokens
+    }
+
+    /// The period, at most 584 years.
+    pub const fn period(self) -> Duration {
+        Duration::from_nanos(self.period_ns.get())
+    }
+
     /// How many may come at once.
     pub const fn burst_tokens(self) -> u64 {
         self.burst

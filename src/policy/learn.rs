@@ -11,6 +11,8 @@
 use super::meta::{Class, Tick};
 use super::tuning::{FREQ_MAX, OCTAVE_MAX, PRIOR_CLASS, PRIOR_FREQUENCY, PRIOR_GLOBAL};
 
+/// The sums there are of a learner.
+pub(super) const N_SUMS: usize = 2 * CLASSES * BINS;
 const STEPS: usize = FREQ_MAX as usize + 1;
 const OCTAVES: usize = OCTAVE_MAX as usize + 1;
 const CLASSES: usize = STEPS * OCTAVES;
@@ -145,6 +147,21 @@ impl Learner {
         };
         while learner.step(1.0) == Progress::More {}
         learner
+    }
+    /// A learner that goes on from sums, reuses before waits, each by class and bin.
+    pub(super) fn from_sums(sums: &[f32]) -> Learner {
+        let mut learner = Learner::new();
+        let rows = learner.reuses.iter_mut().chain(&mut learner.waits);
+        // What is damaged counts for nothing (L1).
+        for (sum, from) in rows.flatten().zip(sums) {
+            *sum = if from.is_finite() { from.max(0.0) } else { 0.0 };
+        }
+        while learner.step(1.0) == Progress::More {}
+        learner
+    }
+    /// The sums, in that order.
+    pub(super) fn sums(&self) -> impl Iterator<Item = f32> {
+        self.reuses.iter().chain(&self.waits).flatten().copied()
     }
     pub(super) fn memory_bytes(&self) -> usize {
         (self.reuses.capacity() + self.waits.capacity()) * size_of::<Row>() + size_of::<Ranks>()

@@ -33,6 +33,12 @@ impl Tick {
         Tick((count % u64::from(TICK_CYCLE)) as u8 + 1)
     }
 
+    /// The tick that ran so many ticks before this one, less than `PIN_AGE`.
+    pub(super) fn before(self, age: u32) -> Tick {
+        debug_assert!(self != Tick::OLDEST && age < PIN_AGE);
+        Tick(((u32::from(self.0) - 1 + TICK_CYCLE - age) % TICK_CYCLE) as u8 + 1)
+    }
+
     /// Ticks from this one to `now`, at most `PIN_AGE`.
     pub(super) fn age(self, now: Tick) -> u32 {
         debug_assert!(now != Tick::OLDEST, "the running tick is never OLDEST");

@@ -4,7 +4,7 @@ use super::scopes::Admitted;
 use super::{Env, Home, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
-use crate::policy::{self, Meta, Note};
+use crate::policy::{self, Meta, Note, Past};
 use crate::stats::RemovalCause;
 use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc};
@@ -16,12 +16,16 @@ impl Stripe {
         hash: KeyHash,
         block: Block,
         home: Option<(Home<'_>, Admitted)>,
+        past: Option<Past>,
         growth_bytes: u64,
     ) {
         self.inserts = self.inserts.wrapping_add(1);
         self.spare_entries -= 1;
         let size = policy::size_class(block.as_ref().charge_bytes());
-        let meta = self.policy.admit(hash.bits(), size);
+        let meta = match past {
+            None => self.policy.admit(hash.bits(), size),
+            Some(past) => self.policy.admit_again(past, size),
+        };
         if growth_bytes > 0 {
             let mut writer = self.table.writer(env.shared);
             let before = self.pending.segments.len();

@@ -8,6 +8,7 @@ use crate::flight::Ticket;
 use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::{Generation, Registry};
 use crate::notes::Notes;
+use crate::policy::Past;
 use crate::shares::{PoolId, Shares};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU32;
@@ -82,6 +83,8 @@ pub(crate) struct Write<'a> {
     pub(crate) is_alone: bool,
     /// Whether it lands even in a life that has ended, and leaves with it at once.
     pub(crate) is_last: bool,
+    /// Of an entry that comes back: what a policy knew of it.
+    pub(crate) past: Option<Past>,
 }
 
 impl Write<'_> {

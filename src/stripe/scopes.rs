@@ -232,7 +232,7 @@ pub(super) type Admitted = Result<Option<Arc<Generation>>, ScopeEnded>;
 #[derive(Debug)]
 pub(super) struct ScopeEnded;
 
-fn membership(block: BlockRef<'_>) -> Option<(Token, ScopeIdx)> {
+pub(super) fn membership(block: BlockRef<'_>) -> Option<(Token, ScopeIdx)> {
     let (token, scope) = block.member()?.at();
     Some((Token::from_bits(token)?, ScopeIdx::from_bits(scope)?))
 }

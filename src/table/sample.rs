@@ -136,12 +136,12 @@ impl Writer<'_> {
         (segment, index)
     }
 
-    /// Takes counts of all entries of one segment from `cursor` on; where to go on, or `None` after the last.
+    /// Takes counts of all entries of one segment from `cursor` on, with their metadata; where to go on, or `None` after the last.
     pub(crate) fn collect(
         &self,
         cursor: Cursor,
         hash_of: &dyn Fn(BlockRef<'_>) -> KeyHash,
-        out: &mut Vec<Block>,
+        mut see: impl FnMut(Block, u32),
     ) -> Option<Cursor> {
         let directory = self.shared.directory();
         let (segment, mask) = split_root(
@@ -150,12 +150,12 @@ impl Writer<'_> {
                 .load(Ordering::Relaxed),
         );
         for index in 0..=mask {
-            self.visit(segment, index, |loc, _| {
+            self.visit(segment, index, |loc, meta| {
                 let block = self.block(loc).expect("visited slots are taken");
                 let position: Position = self.shared.position(hash_of(block));
                 // After a merge, the segment holds entries that an earlier call has yielded.
                 if position.bits() >= cursor.0 {
-                    out.push(block.acquire());
+                    see(block.acquire(), meta);
                 }
             });
         }

@@ -49,7 +49,7 @@ pub(crate) const ROOT: &str = "lib";
 /// The one door to locks, atomics, barriers and the system's time.
 pub(crate) const DOOR: &str = "sync";
 
-const FLOORS: [(u8, &[&str]); 9] = [
+const FLOORS: [(u8, &[&str]); 10] = [
     (0, &["sync", "clock", "error", "hash", "terms", "tally"]),
     (
         1,
@@ -69,15 +69,16 @@ const FLOORS: [(u8, &[&str]); 9] = [
         2,
         &[
             "lanes", "table", "wheel", "policy", "budget", "limits", "stats", "members", "shares",
-            "flight",
+            "flight", "codec",
         ],
     ),
     (3, &["publish", "stripe", "curve", "hot_keys"]),
     (4, &["store", "charter"]),
     (5, &["cache", "limiter"]),
-    (6, &["scope", "builder", "janitor", "snapshot", "model"]),
+    (6, &["scope", "builder", "janitor", "model"]),
     (7, &["tenant", "level"]),
-    (8, &[ROOT]),
+    (8, &["snapshot"]),
+    (9, &[ROOT]),
 ];
 
 // `model` is what the model checker drives the others through; it exists under its cfg alone.
