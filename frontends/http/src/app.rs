@@ -1,0 +1,364 @@
+//! The state of a server: the engine, and what of the settings a request looks at.
+//!
+//! # Idea
+//! The engine holds accounts as tenants and caches as their named caches, with all limits, so a request finds what it needs by name.
+//! What a reload changes is one value that is swapped; the engine's limits are changed in place, so that items and counters stay.
+//!
+//! # Costs        a request: a load of the settings, and the engine's look-ups by name
+//! # Invariants   AP1 nothing blocks a thread of the runtime: where a further level may be asked, the operation runs elsewhere
+//! # Not here     parsing, answers
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use axum::http::{HeaderMap, HeaderValue};
+use larder::{
+    Cache, Clock, Cost, LevelMode, LevelOptions, LevelView, Levels, Limits, NamedCache, Nanos,
+    OnLevelError, RateLimiter, SystemClock, Tenant,
+};
+use larder_serve::Deadlines;
+
+use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
+use crate::counts::Counts;
+use crate::error::{ApiError, rate_limit};
+use crate::profile::CacheSettings;
+use crate::query::Query;
+use crate::settings::{Settings, SettingsError};
+
+/// What the frontend stands on; other frontends may stand on the same.
+#[derive(Clone)]
+pub struct Engine {
+    /// The cache; accounts are its tenants.
+    pub cache: Cache<[u8]>,
+    /// The further level, or none.
+    pub levels: Levels,
+    /// How it is used. Writes that it fails are answered as failures, whatever is said here.
+    pub level_options: LevelOptions,
+    /// The clock of the cache, for rates of administration.
+    pub clock: Arc<dyn Clock>,
+    /// The calendar, for the ends of tokens.
+    pub calendar: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+}
+
+impl Engine {
+    /// A cache of so many bytes in memory alone, by the system's clocks.
+    ///
+    /// # Errors
+    /// The engine doesn't take the bound.
+    pub fn new(max_bytes: u64) -> Result<Self, SettingsError> {
+        let cache = Cache::builder().max_bytes(max_bytes).build();
+        Ok(Self {
+            cache: cache.map_err(|error| SettingsError(format!("max_bytes: {error}")))?,
+            levels: Levels::none(),
+            level_options: LevelOptions::default(),
+            clock: Arc::new(SystemClock::new()),
+            calendar: Arc::new(SystemTime::now),
+        })
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("cache", &self.cache)
+            .field("levels", &self.levels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server's state. Cheap to clone; clones are the same.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    live: ArcSwap<Live>,
+    counts: Counts,
+}
+
+/// What a reload swaps.
+pub(crate) struct Live {
+    keyring: Keyring,
+    accounts: BTreeMap<String, Account>,
+    region: Option<String>,
+    takes_basic: bool,
+    pub(crate) cors: Option<HeaderValue>,
+    pub(crate) metrics_public: bool,
+    pub(crate) permissions_max: Option<u64>,
+    pub(crate) body_bytes_max: u64,
+    pub(crate) deadlines: Deadlines,
+}
+
+struct Account {
+    /// The limits of a cache that is made by a request.
+    cache_limits: Limits,
+    control: Arc<RateLimiter>,
+}
+
+/// A clock that several limiters read.
+#[derive(Debug)]
+struct SharedClock(Arc<dyn Clock>);
+
+impl Clock for SharedClock {
+    fn now(&self) -> Nanos {
+        self.0.now()
+    }
+}
+
+impl App {
+    /// Sets accounts and caches up in the engine.
+    ///
+    /// # Errors
+    /// What of the settings can't be used.
+    pub fn new(settings: &Settings, mut engine: Engine) -> Result<Self, SettingsError> {
+        engine.level_options = engine.level_options.on_error(OnLevelError::Fail);
+        let live = Live::new(settings, &engine, None)?;
+        apply(settings, &engine)?;
+        let inner = Inner {
+            engine,
+            live: ArcSwap::from_pointee(live),
+            counts: Counts::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Takes up other keys and limits; items and counters stay. What is no longer listed stays as well, with its old limits.
+    ///
+    /// # Errors
+    /// What of the settings can't be used; keys and most limits are as before then.
+    pub fn reload(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let live = Live::new(settings, self.engine(), Some(&self.live()))?;
+        apply(settings, self.engine())?;
+        self.inner.live.store(Arc::new(live));
+        Ok(())
+    }
+
+    /// What it stands on.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.inner.live.load_full()
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.inner.counts
+    }
+
+    /// The accounts by name.
+    pub(crate) fn accounts(&self) -> Vec<String> {
+        self.live().accounts.keys().cloned().collect()
+    }
+
+    /// The second that it is, since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        let now = (self.engine().calendar)().duration_since(UNIX_EPOCH);
+        now.map_or(0, |since| since.as_secs())
+    }
+
+    /// Who asks.
+    pub(crate) fn caller(
+        &self,
+        query: &Query<'_>,
+        headers: &HeaderMap,
+    ) -> Result<Caller, ApiError> {
+        let live = self.live();
+        let token = credential(query, headers, live.takes_basic)?;
+        let token = token.ok_or(ApiError::unauthenticated("a token is needed"))?;
+        let caller = live
+            .keyring
+            .authenticate(&token, self.now(), live.region.as_deref())
+            .and_then(
+                |caller| match live.accounts.contains_key(&*caller.account) {
+                    true => Ok(caller),
+                    false => Err(RefusedToken::Invalid),
+                },
+            );
+        caller.map_err(|refused| {
+            ApiError::unauthenticated(match refused {
+                RefusedToken::Invalid => "the token is invalid",
+                RefusedToken::Expired => "the token has expired",
+                RefusedToken::Region => "the token is for another region",
+            })
+        })
+    }
+
+    /// A caller's account.
+    pub(crate) fn tenant(&self, caller: &Caller) -> Result<Tenant<'_, [u8]>, ApiError> {
+        Ok(self.engine().cache.tenant(&caller.account)?)
+    }
+
+    /// A cache of a caller's. That there is none costs the account what the operation would have.
+    pub(crate) fn cache(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<NamedCache<'_, [u8]>, ApiError> {
+        let tenant = self.tenant(caller)?;
+        tenant.cache(name).map_err(|error| {
+            let refused = tenant.admit(Cost::calls(1)).err();
+            refused.map_or_else(|| error.into(), ApiError::from)
+        })
+    }
+
+    /// A cache through its levels.
+    pub(crate) fn view<'a>(&'a self, cache: &NamedCache<'a, [u8]>) -> LevelView<'a> {
+        let engine = self.engine();
+        engine.levels.view(cache.scope(), engine.level_options)
+    }
+
+    /// Admits an operation on a cache, and does it: here, or where it may block.
+    pub(crate) async fn run<R: Send + 'static>(
+        &self,
+        caller: Caller,
+        name: String,
+        cost: Cost,
+        operation: impl FnOnce(&NamedCache<'_, [u8]>, &LevelView<'_>) -> Result<R, ApiError>
+        + Send
+        + 'static,
+    ) -> Result<R, ApiError> {
+        let app = self.clone();
+        self.anywhere(move || {
+            let cache = app.cache(&caller, &name)?;
+            cache.admit(cost)?;
+            operation(&cache, &app.view(&cache))
+        })
+        .await
+    }
+
+    /// Runs what may ask a further level (AP1).
+    pub(crate) async fn anywhere<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
+    ) -> Result<R, ApiError> {
+        if self.engine().level_options.mode == LevelMode::L1 {
+            return work();
+        }
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|_| Err(ApiError::internal()))
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("engine", self.engine())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    fn new(
+        settings: &Settings,
+        engine: &Engine,
+        before: Option<&Self>,
+    ) -> Result<Self, SettingsError> {
+        let permissions_max = settings.profile.permissions_max(settings.permissions_max);
+        let keyring = Keyring::new(&settings.keys, &settings.signing_keys, permissions_max);
+        let unknown = |key: &&StaticKey| !settings.accounts.contains_key(&key.account);
+        if let Some(key) = settings.keys.iter().find(unknown) {
+            let reason = format!("keys: there is no account {}", key.account);
+            return Err(SettingsError(reason));
+        }
+        let cors = settings.cors.as_ref().map(|origin| origin.parse());
+        let mut accounts = BTreeMap::new();
+        for (name, account) in &settings.accounts {
+            let rates = settings.profile.control(account);
+            let known = before.and_then(|before| before.accounts.get(name));
+            let control = known.map(|known| Arc::clone(&known.control));
+            let control = control.unwrap_or_else(|| {
+                let clock = SharedClock(Arc::clone(&engine.clock));
+                Arc::new(RateLimiter::with_clock(rates, clock))
+            });
+            control.set_rates(rates);
+            let said = CacheSettings::default();
+            let cache_limits = settings.profile.cache(&said, &account.each_cache);
+            let account = Account {
+                cache_limits,
+                control,
+            };
+            accounts.insert(name.clone(), account);
+        }
+        Ok(Self {
+            keyring: keyring.map_err(|error| SettingsError(error.to_string()))?,
+            accounts,
+            region: settings.region.clone(),
+            takes_basic: settings.basic_auth,
+            cors: cors
+                .transpose()
+                .map_err(|_| SettingsError("cors: not an origin".into()))?,
+            metrics_public: settings.metrics_public,
+            permissions_max,
+            body_bytes_max: settings.body_bytes_max,
+            deadlines: settings.deadlines(),
+        })
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// The limits of a cache that a caller makes.
+    pub(crate) fn cache_limits(&self, caller: &Caller) -> Limits {
+        let account = self.accounts.get(&*caller.account);
+        account.map_or(Limits::default(), |account| account.cache_limits)
+    }
+
+    /// Admits a call that administers caches.
+    pub(crate) fn admit_control(&self, caller: &Caller) -> Result<(), ApiError> {
+        match self.accounts.get(&*caller.account) {
+            Some(account) => account.control.check(1, 0),
+            None => Ok(()),
+        }
+        .map_err(|limit| rate_limit("control", limit))
+    }
+}
+
+/// Makes the accounts and caches of the settings, or gives them their limits.
+fn apply(settings: &Settings, engine: &Engine) -> Result<(), SettingsError> {
+    for (name, account) in &settings.accounts {
+        let limits = settings.profile.account(account);
+        let refused =
+            |error: larder::TenantError| SettingsError(format!("account {name}: {error}"));
+        let tenant = match engine.cache.tenant(name) {
+            Ok(tenant) => {
+                tenant.set_limits(limits).map_err(refused)?;
+                tenant
+            }
+            Err(_) => engine.cache.create_tenant(name, limits).map_err(refused)?,
+        };
+        let unsaid = CacheSettings::default();
+        let of = |cache: &str| {
+            let said = account.caches.get(cache).unwrap_or(&unsaid);
+            settings.profile.cache(said, &account.each_cache)
+        };
+        for (cache, _) in tenant.caches() {
+            if let Ok(made) = tenant.cache(&cache) {
+                made.set_limits(of(&cache)).map_err(refused)?;
+            }
+        }
+        for cache in account.caches.keys() {
+            if tenant.cache(cache).is_err() {
+                tenant.create_cache(cache, of(cache)).map_err(refused)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How long a look-up may wait for a further level.
+pub(crate) fn patience(app: &App) -> Duration {
+    app.engine().level_options.timeout
+}

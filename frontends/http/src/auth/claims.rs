@@ -1,0 +1,136 @@
+//! What a signed token says, and the rules by which one is minted.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Grant, Permission};
+
+/// The longest life of a minted token: 25 hours.
+const LIFETIME_MAX_SECONDS: i64 = 25 * 3600;
+/// The longest name of a token.
+const ID_CHARS_MAX: usize = 64;
+
+/// The claims of a signed token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Whose caches it is for.
+    pub account: String,
+    /// The second from which on it is no longer good, since 1970.
+    pub exp: u64,
+    /// The second before which it is not yet good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The region that it is for; `None`: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Whether it allows everything in its account.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub super_user: bool,
+    /// What it allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<Permission>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Claims {
+    pub(super) fn grant(self) -> Grant {
+        if self.super_user {
+            Grant::SuperUser
+        } else {
+            Grant::Permissions(self.permissions)
+        }
+    }
+}
+
+/// Why a token is not minted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MintError {
+    /// It would allow nothing.
+    NoPermissions,
+    /// Two of its permissions are for the same items of the same caches.
+    SameItems,
+    /// It has more permissions than a token may have.
+    TooManyPermissions {
+        /// How many it may have.
+        n_max: u64,
+    },
+    /// It would live not at all, for ever, or too long.
+    Lifetime,
+    /// Its name is too long.
+    Id,
+    /// There is no key to sign with.
+    NoKey,
+}
+
+impl fmt::Display for MintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPermissions => f.write_str("permissions has to name at least one permission"),
+            Self::SameItems => {
+                f.write_str("permissions has two entries for the same cache and items")
+            }
+            Self::TooManyPermissions { n_max } => {
+                write!(f, "permissions may have {n_max} entries")
+            }
+            Self::Lifetime => write!(
+                f,
+                "ttl_seconds has to be a whole number from 1 to {LIFETIME_MAX_SECONDS}"
+            ),
+            Self::Id => write!(f, "id may have {ID_CHARS_MAX} characters"),
+            Self::NoKey => f.write_str("no key is configured that tokens could be signed with"),
+        }
+    }
+}
+
+impl std::error::Error for MintError {}
+
+/// Checks what a token is to be minted from; its lifetime in seconds.
+///
+/// # Errors
+/// [`MintError`].
+pub fn check_claims(
+    grant: &Grant,
+    id: Option<&str>,
+    ttl_seconds: Option<i64>,
+    permissions_max: Option<u64>,
+) -> Result<u64, MintError> {
+    if let Grant::Permissions(permissions) = grant {
+        check_permissions(permissions, permissions_max)?;
+    }
+    if id.is_some_and(|id| id.chars().count() > ID_CHARS_MAX) {
+        return Err(MintError::Id);
+    }
+    let ttl = ttl_seconds.filter(|ttl| (1..=LIFETIME_MAX_SECONDS).contains(ttl));
+    ttl.and_then(|ttl| ttl.try_into().ok())
+        .ok_or(MintError::Lifetime)
+}
+
+/// The rules for what a token allows, signed or not.
+pub(super) fn check_permissions(
+    permissions: &[Permission],
+    n_max: Option<u64>,
+) -> Result<(), MintError> {
+    if permissions.is_empty() {
+        return Err(MintError::NoPermissions);
+    }
+    if let Some(n_max) = n_max.filter(|&n_max| permissions.len() as u64 > n_max) {
+        return Err(MintError::TooManyPermissions { n_max });
+    }
+    let selects = |one: &Permission| (one.cache.clone(), one.items.clone());
+    let same = |at: usize| {
+        let one = selects(&permissions[at]);
+        permissions[..at].iter().any(|other| selects(other) == one)
+    };
+    if (1..permissions.len()).any(same) {
+        return Err(MintError::SameItems);
+    }
+    Ok(())
+}

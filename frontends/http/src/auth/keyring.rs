@@ -1,0 +1,341 @@
+//! The tokens that are known: static ones by their hashes, signed ones by the keys that sign them.
+//!
+//! # Idea
+//! Keys rotate by being several: tokens are signed with the first key that can sign, and good by any key of the list. A token names
+//! its key and its algorithm, but is only ever checked by the algorithm that the configuration gives to the key.
+//!
+//! # Costs        see the module above
+//! # Invariants   KR1 a static token is compared with all static keys, whichever fits
+//! # Not here     what a token allows
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::Deserialize;
+
+use super::claims::{Claims, MintError, check_permissions};
+use super::{Caller, Grant, Permission};
+use crate::query::from_base64;
+
+/// A token that is listed in the configuration, by its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaticKey {
+    /// The SHA-256 of the token, in hexadecimal digits: what `larder-http token --static` prints.
+    pub sha256: String,
+    /// Whose caches it is for.
+    pub account: String,
+    /// The second from which on it is no longer good, since 1970; `None`: never.
+    pub expires_at: Option<u64>,
+    /// Whether it allows everything in its account.
+    #[serde(default)]
+    pub super_user: bool,
+    /// What it allows otherwise.
+    #[serde(default)]
+    pub permissions: Vec<Permission>,
+}
+
+/// A key that tokens are signed with, or were.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKey {
+    /// Its name, which tokens carry.
+    pub id: String,
+    /// `HS256`, `EdDSA` or `ES256`.
+    pub algorithm: String,
+    /// HS256: at least 32 bytes, in base64.
+    pub secret: Option<String>,
+    /// HS256: the file that holds the secret, instead.
+    pub secret_file: Option<PathBuf>,
+    /// Else: the file of the public key, in PEM.
+    pub public_key_file: Option<PathBuf>,
+    /// Else: the file of the private key, in PEM; without one, the key only checks.
+    pub private_key_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why keys can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A static key's hash isn't 64 hexadecimal digits.
+    Hash {
+        /// The account of the key.
+        account: String,
+    },
+    /// What a static key allows breaks the rules of tokens.
+    Permissions {
+        /// The account of the key.
+        account: String,
+        /// Which rule.
+        error: MintError,
+    },
+    /// A signing key can't be read.
+    Signing {
+        /// Its name.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hash { account } => {
+                write!(f, "a key of {account}: sha256 is not 64 hexadecimal digits")
+            }
+            Self::Permissions { account, error } => write!(f, "a key of {account}: {error}"),
+            Self::Signing { id, reason } => write!(f, "the signing key {id}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// Why a token isn't good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedToken {
+    /// It is unknown, malformed, or wrongly signed.
+    Invalid,
+    /// Its time is over, or not yet there.
+    Expired,
+    /// It is for another region.
+    Region,
+}
+
+/// All keys.
+#[derive(Default)]
+pub struct Keyring {
+    statics: Vec<Known>,
+    signing: Vec<Signing>,
+}
+
+struct Known {
+    hash: [u8; 32],
+    expires_at: Option<u64>,
+    caller: Caller,
+}
+
+struct Signing {
+    id: String,
+    algorithm: Algorithm,
+    check: DecodingKey,
+    sign: Option<EncodingKey>,
+}
+
+/// The hash by which a static token is known.
+pub fn hash_of(token: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token).as_ref());
+    hash
+}
+
+impl Keyring {
+    /// Reads the keys of a configuration, and the files that they name.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn new(
+        statics: &[StaticKey],
+        signing: &[SigningKey],
+        permissions_max: Option<u64>,
+    ) -> Result<Self, KeyError> {
+        let known = |key: &StaticKey| Known::new(key, permissions_max);
+        Ok(Self {
+            statics: statics.iter().map(known).collect::<Result<_, _>>()?,
+            signing: signing.iter().map(Signing::new).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whose a token is, and what it allows, at a second since 1970.
+    ///
+    /// # Errors
+    /// [`RefusedToken`].
+    pub fn authenticate(
+        &self,
+        token: &[u8],
+        now: u64,
+        region: Option<&str>,
+    ) -> Result<Caller, RefusedToken> {
+        let hash = hash_of(token);
+        let mut found = None;
+        for known in &self.statics {
+            if verify_slices_are_equal(&known.hash, &hash).is_ok() {
+                found = Some(known);
+            }
+        }
+        let Some(known) = found else {
+            return self.authenticate_signed(token, now, region);
+        };
+        if known.expires_at.is_some_and(|end| now >= end) {
+            return Err(RefusedToken::Expired);
+        }
+        Ok(known.caller.clone())
+    }
+
+    fn authenticate_signed(
+        &self,
+        token: &[u8],
+        now: u64,
+        region: Option<&str>,
+    ) -> Result<Caller, RefusedToken> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| RefusedToken::Invalid)?;
+        if header.crit.is_some() {
+            return Err(RefusedToken::Invalid);
+        }
+        let may_be = |key: &&Signing| header.kid.as_ref().is_none_or(|id| *id == key.id);
+        let claims = self
+            .signing
+            .iter()
+            .filter(may_be)
+            .find_map(|key| key.claims(token));
+        let claims = claims.ok_or(RefusedToken::Invalid)?;
+        if now >= claims.exp || claims.nbf.is_some_and(|begin| now < begin) {
+            return Err(RefusedToken::Expired);
+        }
+        if let (Some(here), Some(there)) = (region, &claims.region)
+            && here != there
+        {
+            return Err(RefusedToken::Region);
+        }
+        Ok(Caller {
+            account: claims.account.as_str().into(),
+            grant: claims.grant(),
+        })
+    }
+
+    /// Signs a token.
+    ///
+    /// # Errors
+    /// [`MintError::NoKey`].
+    pub fn mint(&self, claims: &Claims) -> Result<String, MintError> {
+        let mut keys = self.signing.iter();
+        let (key, sign) = keys
+            .find_map(|key| Some((key, key.sign.as_ref()?)))
+            .ok_or(MintError::NoKey)?;
+        let mut header = Header::new(key.algorithm);
+        header.kid = Some(key.id.clone());
+        jsonwebtoken::encode(&header, claims, sign).map_err(|_| MintError::NoKey)
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring")
+            .field("n_static", &self.statics.len())
+            .field("n_signing", &self.signing.len())
+            .finish()
+    }
+}
+
+impl Known {
+    fn new(key: &StaticKey, permissions_max: Option<u64>) -> Result<Self, KeyError> {
+        let account = || key.account.clone();
+        let digits = key.sha256.as_bytes();
+        let mut hash = [0; 32];
+        if digits.len() != 64 {
+            return Err(KeyError::Hash { account: account() });
+        }
+        for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
+            let text = str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'));
+            let read = text.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            *byte = read.ok_or_else(|| KeyError::Hash { account: account() })?;
+        }
+        let grant = if key.super_user {
+            Grant::SuperUser
+        } else {
+            check_permissions(&key.permissions, permissions_max).map_err(|error| {
+                let account = account();
+                KeyError::Permissions { account, error }
+            })?;
+            Grant::Permissions(key.permissions.clone())
+        };
+        Ok(Self {
+            hash,
+            expires_at: key.expires_at,
+            caller: Caller {
+                account: Arc::from(key.account.as_str()),
+                grant,
+            },
+        })
+    }
+}
+
+impl Signing {
+    fn new(key: &SigningKey) -> Result<Self, KeyError> {
+        Self::read(key).map_err(|reason| KeyError::Signing {
+            id: key.id.clone(),
+            reason,
+        })
+    }
+
+    fn read(key: &SigningKey) -> Result<Self, String> {
+        let file = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let public = || {
+            let path = key.public_key_file.as_ref();
+            file(path.ok_or("public_key_file is needed")?)
+        };
+        let private = || key.private_key_file.as_ref().map(file).transpose();
+        let text = |error: jsonwebtoken::errors::Error| error.to_string();
+        let (algorithm, check, sign) = match key.algorithm.as_str() {
+            "HS256" => {
+                let secret = match (&key.secret, &key.secret_file) {
+                    (Some(secret), None) => secret.clone().into_bytes(),
+                    (None, Some(path)) => file(path)?,
+                    _ => return Err("secret or secret_file is needed, not both".into()),
+                };
+                let secret = from_base64(secret.trim_ascii()).ok_or("the secret is not base64")?;
+                if secret.len() < 32 {
+                    return Err("the secret has less than 32 bytes".into());
+                }
+                let sign = EncodingKey::from_secret(&secret);
+                (
+                    Algorithm::HS256,
+                    DecodingKey::from_secret(&secret),
+                    Some(sign),
+                )
+            }
+            "EdDSA" => {
+                let check = DecodingKey::from_ed_pem(&public()?).map_err(text)?;
+                let sign = private()?.map(|pem| EncodingKey::from_ed_pem(&pem));
+                (Algorithm::EdDSA, check, sign.transpose().map_err(text)?)
+            }
+            "ES256" => {
+                let check = DecodingKey::from_ec_pem(&public()?).map_err(text)?;
+                let sign = private()?.map(|pem| EncodingKey::from_ec_pem(&pem));
+                (Algorithm::ES256, check, sign.transpose().map_err(text)?)
+            }
+            _ => return Err("algorithm is none of HS256, EdDSA, ES256".into()),
+        };
+        Ok(Self {
+            id: key.id.clone(),
+            algorithm,
+            check,
+            sign,
+        })
+    }
+
+    /// The claims of a token, if this key signed it. When it ends is judged by the caller, whose clock decides.
+    fn claims(&self, token: &[u8]) -> Option<Claims> {
+        let mut rules = Validation::new(self.algorithm);
+        rules.validate_exp = false;
+        rules.validate_aud = false;
+        let data = jsonwebtoken::decode(token, &self.check, &rules);
+        data.ok().map(|data| data.claims)
+    }
+}

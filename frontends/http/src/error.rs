@@ -1,0 +1,281 @@
+//! Refusals and failures, as clients see them.
+//!
+//! # Idea         a handler returns an [`ApiError`]; what it looks like on the wire is decided once, on the way out, by what the client accepts
+//! # Costs        plain values
+//! # Invariants   ER1 no message holds what the client sent, but names of parameters and figures of limits
+//! # Not here     the way out: module `respond`
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use larder::{
+    AdmitError, IncrementError, LevelError, LevelPutError, LevelRefusal, LimitExceeded, MissReason,
+    NotAcrossLevels, Refusal, TenantError, TtlError, Whose,
+};
+use larder_serve::body::BodyError;
+
+/// What a request is answered that doesn't get what it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The status.
+    pub status: StatusCode,
+    /// The word for programs.
+    pub code: &'static str,
+    /// The sentence for people.
+    pub message: Cow<'static, str>,
+    /// After how many seconds the same request may pass.
+    pub retry_after: Option<u64>,
+    /// The methods that there are instead.
+    pub allow: Option<&'static str>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after: None,
+            allow: None,
+        }
+    }
+
+    /// 400: a parameter can't be used.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidArgument", message)
+    }
+
+    /// 400: what is there is not what the operation needs.
+    pub fn precondition(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "FailedPrecondition", message)
+    }
+
+    /// 401.
+    pub fn unauthenticated(message: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "Unauthenticated", message)
+    }
+
+    /// 403.
+    pub fn denied(message: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "PermissionDenied", message)
+    }
+
+    /// 404: no such route.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", "Not Found")
+    }
+
+    /// 404: a miss.
+    pub fn key_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "KeyNotFound", "Key Not Found")
+    }
+
+    /// 404: no such cache.
+    pub fn cache_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "CacheNotFound", "Cache Not Found")
+    }
+
+    /// 405.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let message = "Method Not Allowed";
+        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
+        Self {
+            allow: Some(allow),
+            ..error
+        }
+    }
+
+    /// 429. Without a time, trying again doesn't help.
+    pub fn limit(message: impl Into<Cow<'static, str>>, retry_after: Option<Duration>) -> Self {
+        // Whole seconds, and never so few that the next try would come too early.
+        let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        Self {
+            retry_after: retry_after.map(|time| seconds(time).max(1)),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "LimitExceeded", message)
+        }
+    }
+
+    /// 500, and nothing of why.
+    pub fn internal() -> Self {
+        let message = "Internal Server Error";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", message)
+    }
+
+    /// A value that is too large, by a limit on key and value together.
+    pub fn item_size(item_bytes_max: u64) -> Self {
+        let message = format!(
+            "item size limit exceeded: key and value may have {item_bytes_max} bytes together"
+        );
+        Self::limit(message, None)
+    }
+
+    /// A time to live that is too long.
+    pub fn ttl_too_long(ttl_max: Duration) -> Self {
+        let seconds = ttl_max.as_secs();
+        Self::invalid(format!("ttl_seconds is above the maximum of {seconds}"))
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The head; the body is written on the way out, where it is known what the client accepts.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<AdmitError> for ApiError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Exceeded { whose, limit } => {
+                let whose = match whose {
+                    Whose::Tenant => "account",
+                    Whose::Cache => "cache",
+                };
+                rate_limit(whose, limit)
+            }
+            AdmitError::Closed => Self::cache_not_found(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+/// A refusal by a rate; whose it is.
+pub(crate) fn rate_limit(whose: &str, limit: LimitExceeded) -> ApiError {
+    let which = limit.which;
+    let message = format!("{whose} limit exceeded: {which} a second");
+    ApiError::limit(message, limit.retry_after)
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Key(error) => Self::invalid(error.to_string()),
+            Refusal::ZeroTtl => TtlError::Zero.into(),
+            Refusal::TtlTooLong { ttl_max } => Self::ttl_too_long(ttl_max),
+            Refusal::ItemTooLarge { item_bytes_max, .. } => Self::item_size(item_bytes_max),
+            Refusal::KeyTooLong { key_bytes_max, .. } => Self::limit(
+                format!("key size limit exceeded: a key may have {key_bytes_max} bytes"),
+                None,
+            ),
+            Refusal::TooLarge { bytes_max, .. } => Self::item_size(bytes_max),
+            Refusal::NoCapacity => Self::item_size(0),
+            Refusal::NoRoom => {
+                let second = Duration::from_secs(1);
+                Self::limit(
+                    "storage limit exceeded: no room at the moment",
+                    Some(second),
+                )
+            }
+            Refusal::Closed => Self::cache_not_found(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<TtlError> for ApiError {
+    fn from(error: TtlError) -> Self {
+        match error {
+            TtlError::TooLong { ttl_max } => Self::ttl_too_long(ttl_max),
+            _ => Self::invalid("ttl_seconds has to be above zero"),
+        }
+    }
+}
+
+impl<S> From<LevelPutError<S>> for ApiError {
+    fn from(error: LevelPutError<S>) -> Self {
+        match error.refusal {
+            LevelRefusal::Refused(refusal) => refusal.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<LevelError> for ApiError {
+    fn from(_: LevelError) -> Self {
+        Self::internal()
+    }
+}
+
+impl From<MissReason> for ApiError {
+    /// An outage is no absence: the client must not take the key for gone.
+    fn from(reason: MissReason) -> Self {
+        match reason {
+            MissReason::Unavailable | MissReason::Timeout => Self::internal(),
+            _ => Self::key_not_found(),
+        }
+    }
+}
+
+impl From<NotAcrossLevels> for ApiError {
+    fn from(_: NotAcrossLevels) -> Self {
+        Self::precondition("the operation needs a cache that is kept in memory alone")
+    }
+}
+
+impl From<IncrementError> for ApiError {
+    fn from(error: IncrementError) -> Self {
+        match error {
+            IncrementError::Refused(refusal) => refusal.into(),
+            IncrementError::NotANumber => {
+                Self::precondition("the value is no decimal number of 64 bits with a sign")
+            }
+            IncrementError::Overflow => Self::precondition("the sum is beyond 64 bits with a sign"),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<TenantError> for ApiError {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::NoSuchCache => Self::cache_not_found(),
+            TenantError::AlreadyExists => Self::new(
+                StatusCode::CONFLICT,
+                "AlreadyExists",
+                "a cache of this name exists",
+            ),
+            TenantError::Name(_) => Self::invalid("the cache name is blank or too long"),
+            TenantError::TooManyCaches { n_max } => Self::limit(
+                format!("cache count limit exceeded: an account may have {n_max} caches"),
+                None,
+            ),
+            TenantError::Share(_) => Self::limit(
+                "memory limit exceeded: no share is left for the cache",
+                None,
+            ),
+            _ => Self::internal(),
+        }
+    }
+}
+
+/// What became of a body that could not be read; on routes that store items its size is a limit like the others.
+pub(crate) fn body_error(error: BodyError, too_large: ApiError) -> ApiError {
+    match error {
+        BodyError::TooLarge => too_large,
+        BodyError::TooSlow => ApiError::invalid("the body took too long"),
+        BodyError::Broken => ApiError::invalid("the body ended early or is not well-formed"),
+    }
+}
+
+/// 413: a body that is too large where none of an item is expected.
+pub(crate) fn body_too_large(bytes_max: u64) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "InvalidArgument",
+        format!("the body may have {bytes_max} bytes"),
+    )
+}

@@ -1,0 +1,53 @@
+//! A cache server with a Momento-style HTTP interface, over the Larder engine.
+//!
+//! # Idea
+//! The engine keeps items, limits and time; this crate parses requests, maps them to the engine's operations and renders what they
+//! answer. It holds no map of entries and does no arithmetic with deadlines of items.
+//!
+//! # Modules
+//! | module | its one job |
+//! |---|---|
+//! | `settings`, `profile` | what is configured: file and environment; limits and what they come to |
+//! | `auth` | tokens: where a request has its own, which are known, what they allow, how they are minted |
+//! | `app` | the state: the engine, and what of the settings a request looks at; reload |
+//! | `query`, `error` | parameters and names; refusals |
+//! | `data` | items: GET, HEAD, PUT, DELETE on `/cache/{name}` |
+//! | `items` | the other operations on items: POST on `/caches/{name}/items/{op}` |
+//! | `control` | caches and tokens: `/caches`, `/tokens` |
+//! | `operations` | for those who run it: `/health`, `/metrics`; `openapi`: `/openapi.json` |
+//! | `routes`, `respond`, `counts` | which handler a path has; what all answers have in common |
+//! | `program` | the commands of `larder-http` |
+//!
+//! Connections, their deadlines and draining are those of `larder-serve`.
+//!
+//! # Examples
+//! ```no_run
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! use larder_http::{App, Engine, Settings, router};
+//!
+//! let settings = Settings::read(None)?;
+//! let app = App::new(&settings, Engine::new(settings.max_bytes)?)?;
+//! let listener = tokio::net::TcpListener::bind(settings.listen).await?;
+//! larder_serve::serve(listener, settings.serving()?, router(app), std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+pub mod auth;
+mod counts;
+mod data;
+mod error;
+mod profile;
+mod program;
+mod query;
+mod respond;
+mod routes;
+mod settings;
+
+pub use self::app::{App, Engine};
+pub use self::error::ApiError;
+pub use self::profile::{AccountSettings, Bound, CacheSettings, Profile, Unlimited};
+pub use self::program::Program;
+pub use self::routes::router;
+pub use self::settings::{Connections, Log, Settings, SettingsError, Tls};

@@ -1,0 +1,13 @@
+//! What a scraper is answered.
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+/// Renders what `publish` tells the recorder of the `metrics` crate, as text for Prometheus.
+///
+/// Counters are kept where they are counted and told as they stand, so each answer has a recorder of its own, and what no longer exists
+/// isn't in it.
+pub fn scrape(publish: impl FnOnce()) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, publish);
+    recorder.handle().render()
+}
