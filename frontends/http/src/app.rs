@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -79,6 +80,7 @@ struct Inner {
     engine: Engine,
     live: ArcSwap<Live>,
     counts: Counts,
+    is_stopping: AtomicBool,
 }
 
 /// What a reload swaps.
@@ -123,6 +125,7 @@ impl App {
             engine,
             live: ArcSwap::from_pointee(live),
             counts: Counts::default(),
+            is_stopping: AtomicBool::new(false),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -138,6 +141,15 @@ impl App {
         apply(settings, self.engine())?;
         self.inner.live.store(Arc::new(live));
         Ok(())
+    }
+
+    /// Says from now on that no more requests should be sent here.
+    pub fn stop(&self) {
+        self.inner.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.is_stopping.load(Ordering::Relaxed)
     }
 
     /// What it stands on.
@@ -207,6 +219,20 @@ impl App {
             let refused = tenant.admit(Cost::calls(1)).err();
             refused.map_or_else(|| error.into(), ApiError::from)
         })
+    }
+
+    /// The limits of a cache, for an item that is to live so long.
+    pub(crate) fn limits(
+        &self,
+        caller: &Caller,
+        name: &str,
+        ttl: Duration,
+    ) -> Result<Limits, ApiError> {
+        let limits = self.cache(caller, name)?.limits()?;
+        match limits.ttl_max {
+            Some(ttl_max) if ttl > ttl_max => Err(ApiError::ttl_too_long(ttl_max)),
+            _ => Ok(limits),
+        }
     }
 
     /// A cache through its levels.

@@ -22,6 +22,7 @@ use crate::app::{App, patience};
 use crate::auth::{Access, Caller};
 use crate::error::{ApiError, body_error};
 use crate::query::{Query, cache_name};
+use crate::routes::gate;
 
 const ALLOW: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
 
@@ -35,11 +36,12 @@ struct Item {
 /// Serves `/cache/{name}` and `/cache/{name}/{key}`.
 pub(crate) async fn item(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
+    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+        return answer;
+    }
     let access = match head.method {
         Method::GET | Method::HEAD => Access::Read,
-        Method::PUT | Method::DELETE => Access::Write,
-        Method::OPTIONS => return Ok(crate::routes::options(&app, ALLOW)),
-        _ => return Err(ApiError::method_not_allowed(ALLOW)),
+        _ => Access::Write,
     };
     let query = Query::parse(head.uri.query().unwrap_or(""));
     let caller = app.caller(&query, &head.headers)?;
@@ -94,7 +96,8 @@ async fn get(app: &App, item: Item, has_body: bool) -> Result<Response, ApiError
 }
 
 async fn put(app: &App, item: Item, ttl: Duration, body: Body) -> Result<Response, ApiError> {
-    let item_bytes_max = before_put(app, &item, ttl)?;
+    let limits = app.limits(&item.caller, &item.cache, ttl)?;
+    let item_bytes_max = limits.item_bytes_max.unwrap_or(u64::MAX);
     let live = app.live();
     let key_bytes = item.key.len() as u64;
     let value_bytes_max = item_bytes_max
@@ -110,16 +113,6 @@ async fn put(app: &App, item: Item, ttl: Duration, body: Body) -> Result<Respons
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
-}
-
-/// What can be said before the body is read; the most bytes that the item may have.
-fn before_put(app: &App, item: &Item, ttl: Duration) -> Result<u64, ApiError> {
-    let cache = app.cache(&item.caller, &item.cache)?;
-    let limits = cache.limits()?;
-    match limits.ttl_max {
-        Some(ttl_max) if ttl > ttl_max => Err(ApiError::ttl_too_long(ttl_max)),
-        _ => Ok(limits.item_bytes_max.unwrap_or(u64::MAX)),
-    }
 }
 
 async fn delete(app: &App, item: Item) -> Result<Response, ApiError> {

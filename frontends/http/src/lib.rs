@@ -35,9 +35,13 @@
 
 mod app;
 pub mod auth;
+mod control;
 mod counts;
 mod data;
 mod error;
+mod items;
+mod openapi;
+mod operations;
 mod profile;
 mod program;
 mod query;

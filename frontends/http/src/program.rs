@@ -130,6 +130,11 @@ impl Program {
             if is_developing {
                 say(&format!("export TOKEN={}", development.token))?;
             }
+            let of = app.clone();
+            let stop = async move {
+                stop.await;
+                of.stop();
+            };
             let drained = larder_serve::serve(listener, listen, router(app), stop).await;
             reloads.abort();
             drop(janitor);

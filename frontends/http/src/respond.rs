@@ -99,7 +99,7 @@ fn operation(method: &Method, route: &str) -> Operation {
 }
 
 /// An answer in JSON.
-pub(crate) fn json(value: serde_json::Value) -> Response {
+pub(crate) fn json(body: String) -> Response {
     let json = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, json)], value.to_string()).into_response()
+    ([(header::CONTENT_TYPE, json)], body).into_response()
 }

@@ -6,29 +6,60 @@
 //! # Not here     handlers
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::{data, respond};
+use crate::items::Op;
+use crate::{control, data, items, openapi, operations, respond};
 
 /// All routes of a server.
 pub fn router(app: App) -> Router {
-    Router::new()
+    let mut router = Router::new();
+    for (name, op) in Op::ALL {
+        let serve = move |state: State<App>, request: Request| items::serve(state, op, request);
+        router = router.route(&format!("/caches/{{name}}/items/{name}"), any(serve));
+    }
+    router
         .route("/cache/{name}", any(data::item))
         .route("/cache/{name}/{*key}", any(data::item))
+        .route("/caches", any(control::caches))
+        .route("/caches/{name}", any(control::cache))
+        .route("/caches/{name}/flush", any(control::flush))
+        .route("/tokens", any(control::tokens))
+        .route("/openapi.json", any(openapi::document))
+        .route("/metrics", any(operations::metrics))
+        .route("/health/live", get(operations::live))
+        .route("/health/ready", get(operations::ready))
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed("GET, HEAD") })
         .fallback(|| async { ApiError::not_found() })
         .with_state(app.clone())
         .layer(CatchPanicLayer::custom(respond::panicked))
         .layer(from_fn_with_state(app, respond::respond))
 }
 
+/// Lets a request pass whose method is one of `allow`; else what it is answered, which for OPTIONS is no error.
+pub(crate) fn gate(
+    app: &App,
+    method: &Method,
+    allow: &'static str,
+) -> Result<(), Result<Response, ApiError>> {
+    if *method == Method::OPTIONS {
+        return Err(Ok(options(app, allow)));
+    }
+    match allow.split(", ").any(|one| one == method.as_str()) {
+        true => Ok(()),
+        false => Err(Err(ApiError::method_not_allowed(allow))),
+    }
+}
+
 /// The answer to OPTIONS on a path that exists: asked without a token, told to other origins if they may ask.
-pub(crate) fn options(app: &App, allow: &'static str) -> Response {
+fn options(app: &App, allow: &'static str) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -1,0 +1,158 @@
+//! Caches and tokens: what super users administer.
+//!
+//! # Idea         named caches of the account's tenant are made, ended and listed; the engine keeps their limits
+//! # Costs        a lock that other administration takes too
+//! # Invariants   CO1 nobody but a super user learns which caches there are, and only those of the account
+//! # Not here     limits that are configured: module `profile`
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use larder::{Limits, Rate};
+use larder_serve::body::collect;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::auth::{Caller, Claims, Grant, MintError, Permission, check_claims};
+use crate::error::{ApiError, body_error, body_too_large};
+use crate::query::{Query, cache_name};
+use crate::respond;
+use crate::routes::gate;
+
+/// No list of permissions is longer.
+const BODY_BYTES_MAX: u64 = 1 << 20;
+
+/// Serves `/caches`.
+pub(crate) async fn caches(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    const ALLOW: &str = "GET, HEAD, OPTIONS";
+    let (head, _) = request.into_parts();
+    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+        return answer;
+    }
+    let caller = administrator(&app, &head, || Ok(()))?.0;
+    let caches = app.tenant(&caller)?.caches();
+    let described = |(name, limits): &(String, Limits)| {
+        let per_second = |rate: Option<Rate>| rate.map(|rate| rate.burst_tokens());
+        let kib = |bytes: u64| bytes / 1024;
+        json!({ "name": name, "limits": {
+            "max_traffic_rate": per_second(limits.rates.operations),
+            "max_throughput_kbps": per_second(limits.rates.bytes).map(kib),
+            "max_item_size_kb": limits.item_bytes_max.map(kib),
+            "max_ttl_seconds": limits.ttl_max.map(|ttl| ttl.as_secs()),
+        } })
+    };
+    let caches: Vec<Value> = caches.iter().map(described).collect();
+    let body = json!({ "caches": caches, "next_token": "" });
+    Ok(respond::json(body.to_string()))
+}
+
+/// Serves `/caches/{name}`.
+pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    const ALLOW: &str = "PUT, DELETE, OPTIONS";
+    let (head, _) = request.into_parts();
+    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+        return answer;
+    }
+    let (caller, name) = administrator(&app, &head, || named(&head))?;
+    if head.method == Method::PUT {
+        let limits = app.live().cache_limits(&caller);
+        app.tenant(&caller)?.create_cache(&name, limits)?;
+        return Ok(StatusCode::CREATED.into_response());
+    }
+    let of = app.clone();
+    app.anywhere(move || {
+        let tenant = of.tenant(&caller)?;
+        let view_before = of.view(&tenant.cache(&name)?);
+        if !tenant.delete_cache(&name) {
+            return Err(ApiError::cache_not_found());
+        }
+        // Or a cache of the same name would find what the further level still holds.
+        view_before.purge()?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// Serves `/caches/{name}/flush`.
+pub(crate) async fn flush(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    const ALLOW: &str = "POST, OPTIONS";
+    let (head, _) = request.into_parts();
+    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+        return answer;
+    }
+    let (caller, name) = administrator(&app, &head, || named(&head))?;
+    let of = app.clone();
+    app.anywhere(move || {
+        of.view(&of.tenant(&caller)?.cache(&name)?).purge()?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    permissions: Vec<Permission>,
+    ttl_seconds: Option<Value>,
+    id: Option<String>,
+}
+
+/// Serves `/tokens`.
+pub(crate) async fn tokens(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    const ALLOW: &str = "POST, OPTIONS";
+    let (head, body) = request.into_parts();
+    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+        return answer;
+    }
+    let query = Query::parse(head.uri.query().unwrap_or(""));
+    let caller = app.caller(&query, &head.headers)?;
+    let live = app.live();
+    let body = collect(body, BODY_BYTES_MAX, &live.deadlines)
+        .await
+        .map_err(|error| body_error(error, body_too_large(BODY_BYTES_MAX)))?;
+    let wanted: Wanted = crate::items::read(&body)?;
+    caller.administers()?;
+    let refused = |error: MintError| match error {
+        MintError::NoKey => ApiError::precondition(error.to_string()),
+        _ => ApiError::invalid(error.to_string()),
+    };
+    let grant = Grant::Permissions(wanted.permissions.clone());
+    let ttl = wanted.ttl_seconds.as_ref().and_then(Value::as_i64);
+    let ttl = check_claims(&grant, wanted.id.as_deref(), ttl, live.permissions_max);
+    let ttl = ttl.map_err(refused)?;
+    live.admit_control(&caller)?;
+    let claims = Claims {
+        account: caller.account.to_string(),
+        exp: app.now() + ttl,
+        nbf: None,
+        jti: wanted.id,
+        region: live.region().map(str::to_owned),
+        super_user: false,
+        permissions: wanted.permissions,
+    };
+    let token = live.keyring().mint(&claims).map_err(refused)?;
+    let body = json!({ "token": token, "expires_at": claims.exp });
+    let mut response = respond::json(body.to_string());
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
+/// The super user who asks, and what else of the request is read once it is known who asks.
+fn administrator<T>(
+    app: &App,
+    head: &Parts,
+    read: impl FnOnce() -> Result<T, ApiError>,
+) -> Result<(Caller, T), ApiError> {
+    let query = Query::parse(head.uri.query().unwrap_or(""));
+    let caller = app.caller(&query, &head.headers)?;
+    let read = read()?;
+    caller.administers()?;
+    app.live().admit_control(&caller)?;
+    Ok((caller, read))
+}
+
+fn named(head: &Parts) -> Result<String, ApiError> {
+    cache_name(head.uri.path().split('/').nth(2).unwrap_or(""))
+}

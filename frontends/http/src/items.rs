@@ -1,0 +1,260 @@
+//! The other operations on items: POST on `/caches/{name}/items/{operation}`, in JSON, bytes as base64.
+//!
+//! # Idea         each operation is a form that the body has to have, the keys that it is about, and one call of the engine
+//! # Costs        the body is read whole, and parsed; a batch is one admission, of as many calls as it has items
+//! # Invariants   IT1 times to live are looked at before anything is done
+//! # Not here     GET, PUT and DELETE: module `data`
+
+mod forms;
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use larder::{Cost, LevelView, Lookup, MissReason, TtlChange};
+use larder_serve::body::collect;
+use serde_json::{Value, json};
+
+pub(crate) use self::forms::read;
+use self::forms::{Batch, Exists, Increment, Keys, SetIf, TtlCall, TtlMode};
+use crate::app::{App, patience};
+use crate::auth::{Access, Caller};
+use crate::error::{ApiError, body_error};
+use crate::query::{Query, cache_name, to_base64};
+use crate::respond;
+use crate::routes::gate;
+
+const ALLOW: &str = "POST, OPTIONS";
+
+/// Which operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    SetIf,
+    Increment,
+    Ttl,
+    Exists,
+    GetBatch,
+    SetBatch,
+}
+
+impl Op {
+    /// Each with its name in the path.
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("set-if", Self::SetIf),
+        ("increment", Self::Increment),
+        ("ttl", Self::Ttl),
+        ("exists", Self::Exists),
+        ("get-batch", Self::GetBatch),
+        ("set-batch", Self::SetBatch),
+    ];
+}
+
+/// A request whose body has been read.
+struct Asked {
+    app: App,
+    caller: Caller,
+    cache: String,
+    body_bytes: u64,
+}
+
+/// Serves one of the operations.
+pub(crate) async fn serve(
+    State(app): State<App>,
+    op: Op,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (head, body) = request.into_parts();
+    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+        return answer;
+    }
+    let query = Query::parse(head.uri.query().unwrap_or(""));
+    let caller = app.caller(&query, &head.headers)?;
+    let cache = cache_name(head.uri.path().split('/').nth(2).unwrap_or(""))?;
+    let live = app.live();
+    let body = collect(body, live.body_bytes_max, &live.deadlines)
+        .await
+        .map_err(|error| body_error(error, ApiError::item_size(live.body_bytes_max)))?;
+    let asked = Asked {
+        app,
+        caller,
+        cache,
+        body_bytes: body.len() as u64,
+    };
+    match op {
+        Op::SetIf => asked.set_if(read(&body)?).await,
+        Op::Increment => asked.increment(read(&body)?).await,
+        Op::Ttl => asked.ttl(read(&body)?).await,
+        Op::Exists => asked.exists(read(&body)?).await,
+        Op::GetBatch => asked.get_batch(read(&body)?).await,
+        Op::SetBatch => asked.set_batch(read(&body)?).await,
+    }
+}
+
+impl Asked {
+    async fn set_if(self, form: SetIf) -> Result<Response, ApiError> {
+        let ttl = form.ttl()?;
+        form.check()?;
+        self.may(Access::ReadWrite, [&form.key.0])?;
+        self.bound(ttl)?;
+        self.run(1, move |view| {
+            let (key, value) = (form.key.0.as_slice(), form.value.0.as_slice());
+            let done = view.atomic()?.put_if(key, value, ttl, form.condition());
+            let done = done.map_err(|error| ApiError::from(error.refusal))?;
+            let result = match done.is_stored() {
+                true => "Stored",
+                false => "NotStored",
+            };
+            Ok(json!({ "result": result }))
+        })
+        .await
+    }
+
+    async fn increment(self, form: Increment) -> Result<Response, ApiError> {
+        let ttl = form.ttl()?;
+        self.may(Access::ReadWrite, [&form.key.0])?;
+        self.bound(ttl)?;
+        self.run(1, move |view| {
+            let scope = view.atomic()?;
+            let sum = scope.increment(form.key.0.as_slice(), form.amount, 0, ttl)?;
+            Ok(json!({ "result": "Incremented", "value": sum }))
+        })
+        .await
+    }
+
+    async fn ttl(self, form: TtlCall) -> Result<Response, ApiError> {
+        let ttl = form.ttl()?;
+        let access = match form.mode {
+            TtlMode::Get => Access::Read,
+            _ => Access::ReadWrite,
+        };
+        self.may(access, [&form.key.0])?;
+        if let Some(ttl) = ttl {
+            self.bound(ttl)?;
+        }
+        self.run(1, move |view| {
+            let key = form.key.0.as_slice();
+            let Some(ttl) = ttl else {
+                return Ok(match live(view, key)? {
+                    None => json!({ "result": "Miss" }),
+                    Some(left) => {
+                        let ms = left.map(|left| u64::try_from(left.as_millis()));
+                        let ms = ms.map(|ms| ms.unwrap_or(u64::MAX));
+                        json!({ "result": "Hit", "ttl_ms": ms })
+                    }
+                });
+            };
+            let scope = view.atomic()?;
+            let change = match form.mode {
+                TtlMode::Increase => scope.increase_ttl(key, ttl)?,
+                TtlMode::Decrease => scope.decrease_ttl(key, ttl)?,
+                TtlMode::Get | TtlMode::Update => match scope.set_ttl(key, Some(ttl))? {
+                    true => TtlChange::Set,
+                    false => TtlChange::Absent,
+                },
+            };
+            Ok(json!({ "result": match change {
+                TtlChange::Set => "Set",
+                TtlChange::NotSet => "NotSet",
+                TtlChange::Absent => "Miss",
+            } }))
+        })
+        .await
+    }
+
+    async fn exists(self, form: Exists) -> Result<Response, ApiError> {
+        let (keys, is_one) = form.keys()?;
+        self.may(Access::Read, keys.iter().map(|key| &key.0))?;
+        self.run(keys.len().div_ceil(2) as u64, move |view| {
+            let found = keys.iter().map(|key| Ok(live(view, &key.0)?.is_some()));
+            let found = found.collect::<Result<Vec<bool>, ApiError>>()?;
+            Ok(match is_one {
+                true => json!({ "result": found.first() }),
+                false => json!({ "result": found }),
+            })
+        })
+        .await
+    }
+
+    async fn get_batch(self, form: Keys) -> Result<Response, ApiError> {
+        self.may(Access::Read, form.keys.iter().map(|key| &key.0))?;
+        let within = patience(&self.app);
+        self.run(form.keys.len() as u64, move |view| {
+            let get = |key: &[u8]| match view.lookup(key, within) {
+                Lookup::Hit(entry) | Lookup::Stale(entry) => {
+                    Ok(json!({ "result": "Hit", "value": to_base64(&entry) }))
+                }
+                Lookup::Miss(MissReason::Unavailable | MissReason::Timeout) => {
+                    Err(ApiError::internal())
+                }
+                Lookup::Negative | Lookup::Miss(_) => Ok(json!({ "result": "Miss" })),
+            };
+            let found = form.keys.iter().map(|key| get(&key.0));
+            let found = found.collect::<Result<Vec<Value>, ApiError>>()?;
+            Ok(json!({ "result": found }))
+        })
+        .await
+    }
+
+    async fn set_batch(self, form: Batch) -> Result<Response, ApiError> {
+        let ttls = form.ttls()?;
+        self.may(Access::Write, form.items.iter().map(|item| &item.key.0))?;
+        for ttl in &ttls {
+            self.bound(*ttl)?;
+        }
+        self.run(form.items.len() as u64, move |view| {
+            let put = |(item, ttl): (&forms::Item, &Duration)| match view.put(
+                item.key.0.as_slice(),
+                item.value.0.as_slice(),
+                *ttl,
+            ) {
+                Ok(_) => json!({ "result": "Stored" }),
+                Err(error) => {
+                    let error = ApiError::from(error);
+                    json!({ "result": "Error", "code": error.code, "message": error.message })
+                }
+            };
+            let done: Vec<Value> = form.items.iter().zip(&ttls).map(put).collect();
+            Ok(json!({ "result": done }))
+        })
+        .await
+    }
+
+    fn may<'a>(
+        &self,
+        access: Access,
+        keys: impl IntoIterator<Item = &'a Vec<u8>>,
+    ) -> Result<(), ApiError> {
+        let mut keys = keys.into_iter();
+        keys.try_for_each(|key| self.caller.may(access, &self.cache, key))
+    }
+
+    /// Refuses a time to live that the cache doesn't allow.
+    fn bound(&self, ttl: Duration) -> Result<(), ApiError> {
+        self.app.limits(&self.caller, &self.cache, ttl).map(|_| ())
+    }
+
+    /// Admits and does it; the answer is charged as well.
+    async fn run(
+        self,
+        calls: u64,
+        operation: impl FnOnce(&LevelView<'_>) -> Result<Value, ApiError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let cost = Cost::calls(calls).and_bytes(self.body_bytes);
+        let app = self.app;
+        app.run(self.caller, self.cache, cost, move |cache, view| {
+            let body = operation(view)?.to_string();
+            cache.charge(body.len() as u64);
+            Ok(respond::json(body))
+        })
+        .await
+    }
+}
+
+/// How long an item has to live, if it is there. No use of it.
+fn live(view: &LevelView<'_>, key: &[u8]) -> Result<Option<Option<Duration>>, ApiError> {
+    match view.ttl(key) {
+        Ok(left) => Ok(Some(left)),
+        Err(MissReason::Unavailable | MissReason::Timeout) => Err(ApiError::internal()),
+        Err(_) => Ok(None),
+    }
+}

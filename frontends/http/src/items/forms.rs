@@ -1,0 +1,199 @@
+//! The forms that bodies have to have.
+
+use std::time::Duration;
+
+use larder::Condition;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::query::{from_base64, ttl_of};
+
+/// Reads a body. The message says where it is wrong, and nothing of what stands there.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        ApiError::invalid(format!(
+            "the body is not the JSON object that is expected, at line {line}, column {column}"
+        ))
+    })
+}
+
+/// Bytes, in base64.
+pub(crate) struct Base64(pub(crate) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = from_base64(text.as_bytes());
+        bytes
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("not base64"))
+    }
+}
+
+/// The bytes of a key, of which there is at least one.
+pub(crate) struct Key(pub(crate) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Base64(bytes) = Base64::deserialize(from)?;
+        if bytes.is_empty() {
+            return Err(D::Error::custom("the key is empty"));
+        }
+        Ok(Self(bytes))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetIf {
+    pub(crate) key: Key,
+    pub(crate) value: Base64,
+    ttl_seconds: Value,
+    condition: Word,
+    compare: Option<Base64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    #[serde(alias = "if-not-exists")]
+    Absent,
+    Present,
+    Equal,
+    NotEqual,
+    PresentAndNotEqual,
+    AbsentOrEqual,
+}
+
+impl SetIf {
+    pub(crate) fn ttl(&self) -> Result<Duration, ApiError> {
+        ttl_of(self.ttl_seconds.as_u64())
+    }
+
+    /// What is compared is given where something is.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        let compares = !matches!(self.condition, Word::Absent | Word::Present);
+        if compares != self.compare.is_some() {
+            return Err(ApiError::invalid(
+                "compare goes with the conditions that compare, and only with them",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn condition(&self) -> Condition<'_, [u8]> {
+        let compare = self.compare.as_ref().map_or(&[][..], |value| &value.0);
+        match self.condition {
+            Word::Absent => Condition::ABSENT,
+            Word::Present => Condition::PRESENT,
+            Word::Equal => Condition::equal(compare),
+            Word::NotEqual => Condition::not_equal(compare),
+            Word::PresentAndNotEqual => Condition::present_and_not_equal(compare),
+            Word::AbsentOrEqual => Condition::absent_or_equal(compare),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Increment {
+    pub(crate) key: Key,
+    pub(crate) amount: i64,
+    ttl_seconds: Value,
+}
+
+impl Increment {
+    pub(crate) fn ttl(&self) -> Result<Duration, ApiError> {
+        ttl_of(self.ttl_seconds.as_u64())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TtlCall {
+    pub(crate) key: Key,
+    #[serde(default)]
+    pub(crate) mode: TtlMode,
+    ttl_seconds: Option<Value>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TtlMode {
+    #[default]
+    Get,
+    Update,
+    Increase,
+    Decrease,
+}
+
+impl TtlCall {
+    /// The new time to live; none where it is only asked for.
+    pub(crate) fn ttl(&self) -> Result<Option<Duration>, ApiError> {
+        match (self.mode, &self.ttl_seconds) {
+            (TtlMode::Get, None) => Ok(None),
+            (TtlMode::Get, Some(_)) => Err(ApiError::invalid(
+                "ttl_seconds goes with another mode than get",
+            )),
+            (_, ttl) => ttl_of(ttl.as_ref().and_then(Value::as_u64)).map(Some),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exists {
+    key: Option<Key>,
+    keys: Option<Vec<Key>>,
+}
+
+impl Exists {
+    /// The keys, and whether it was one outside of a list.
+    pub(crate) fn keys(self) -> Result<(Vec<Key>, bool), ApiError> {
+        match (self.key, self.keys) {
+            (Some(key), None) => Ok((vec![key], true)),
+            (None, Some(keys)) => Ok((keys, false)),
+            _ => Err(ApiError::invalid("key or keys is needed, not both")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keys {
+    pub(crate) keys: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Batch {
+    pub(crate) items: Vec<Item>,
+    ttl_seconds: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Item {
+    pub(crate) key: Key,
+    pub(crate) value: Base64,
+    ttl_seconds: Option<Value>,
+}
+
+impl Batch {
+    /// The time to live of each item: that of all, or its own.
+    pub(crate) fn ttls(&self) -> Result<Vec<Duration>, ApiError> {
+        let of = |item: &Item| match (&self.ttl_seconds, &item.ttl_seconds) {
+            (Some(ttl), None) | (None, Some(ttl)) => ttl_of(ttl.as_u64()),
+            _ => Err(ApiError::invalid(
+                "ttl_seconds is needed, either of all items or of each",
+            )),
+        };
+        let ttls: Result<Vec<_>, _> = self.items.iter().map(of).collect();
+        let of_all = self.ttl_seconds.as_ref();
+        of_all.map_or(Ok(Duration::ZERO), |ttl| ttl_of(ttl.as_u64()))?;
+        ttls
+    }
+}

@@ -1,0 +1,175 @@
+//! The OpenAPI document: every route with its parameters and the statuses that it answers.
+//!
+//! # Idea         a table, from which the document is built when it is asked for; a test asks the routes and compares
+//! # Costs        some microseconds a request
+//! # Not here     routing
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, Info, OpenApiBuilder, Paths, Required, ResponseBuilder,
+};
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::respond;
+use crate::routes::gate;
+
+/// A method of a route.
+struct Row {
+    path: &'static str,
+    method: HttpMethod,
+    summary: &'static str,
+    /// Parameters in the query.
+    query: &'static [&'static str],
+    /// The type of the body that is asked for.
+    body: &'static str,
+    statuses: &'static [u16],
+}
+
+const BYTES: &str = "application/octet-stream";
+const JSON: &str = "application/json";
+const KEY: &[&str] = &["key", "key_base64", "token"];
+const PUT: &[&str] = &["key", "key_base64", "ttl_seconds", "token"];
+const PATH_PUT: &[&str] = &["ttl_seconds", "token"];
+const TOKEN: &[&str] = &["token"];
+const ITEM: &[u16] = &[200, 400, 401, 403, 404, 429, 500];
+const WRITE: &[u16] = &[204, 400, 401, 403, 404, 429, 500];
+const CONTROL: &[u16] = &[204, 400, 401, 403, 404, 429, 500];
+
+/// Shortens the table.
+const fn row(
+    path: &'static str,
+    method: HttpMethod,
+    summary: &'static str,
+    query: &'static [&'static str],
+    body: &'static str,
+    statuses: &'static [u16],
+) -> Row {
+    Row {
+        path,
+        method,
+        summary,
+        query,
+        body,
+        statuses,
+    }
+}
+
+#[rustfmt::skip]
+fn rows() -> Vec<Row> {
+    use HttpMethod::{Delete, Get, Head, Post, Put};
+    let item = "/cache/{cacheName}";
+    let by_path = "/cache/{cacheName}/{key}";
+    let mut rows = vec![
+        row(item, Get, "Gives the value of a key", KEY, "", ITEM),
+        row(item, Head, "As GET, without the value", KEY, "", ITEM),
+        row(item, Put, "Stores a value under a key", PUT, BYTES, WRITE),
+        row(item, Delete, "Removes a key", KEY, "", WRITE),
+        row(by_path, Get, "The same; the rest of the path is the key", TOKEN, "", ITEM),
+        row(by_path, Head, "The same; the rest of the path is the key", TOKEN, "", ITEM),
+        row(by_path, Put, "The same; the rest of the path is the key", PATH_PUT, BYTES, WRITE),
+        row(by_path, Delete, "The same; the rest of the path is the key", TOKEN, "", WRITE),
+        row("/caches", Get, "Lists the caches of the account", TOKEN, "", &[200, 400, 401, 403, 429]),
+        row("/caches/{cacheName}", Put, "Makes a cache", TOKEN, "", &[201, 400, 401, 403, 409, 429]),
+        row("/caches/{cacheName}", Delete, "Deletes a cache with its items", TOKEN, "", CONTROL),
+        row("/caches/{cacheName}/flush", Post, "Removes all items of a cache", TOKEN, "", CONTROL),
+        row("/tokens", Post, "Mints a token", TOKEN, JSON, &[201, 400, 401, 403, 413, 429]),
+    ];
+    for (path, summary) in [
+        ("/caches/{cacheName}/items/set-if", "Stores a value if the present one is as asked"),
+        ("/caches/{cacheName}/items/increment", "Adds to a number"),
+        ("/caches/{cacheName}/items/ttl", "Tells or changes how long an item has to live"),
+        ("/caches/{cacheName}/items/exists", "Whether keys are there"),
+        ("/caches/{cacheName}/items/get-batch", "Gives the values of keys"),
+        ("/caches/{cacheName}/items/set-batch", "Stores values under keys"),
+    ] {
+        rows.push(row(path, Post, summary, TOKEN, JSON, ITEM));
+    }
+    rows
+}
+
+/// The document.
+pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+    let mut paths = Paths::new();
+    for row in rows() {
+        let mut operation = OperationBuilder::new().summary(Some(row.summary));
+        let in_path = row.path.split('/').filter_map(|part| {
+            part.strip_prefix('{')
+                .and_then(|part| part.strip_suffix('}'))
+        });
+        for name in in_path {
+            operation = operation.parameter(parameter(name, ParameterIn::Path, Required::True));
+        }
+        for name in row.query {
+            operation = operation.parameter(parameter(name, ParameterIn::Query, Required::False));
+        }
+        if !row.body.is_empty() {
+            let content = ContentBuilder::new().build();
+            let body = RequestBodyBuilder::new().content(row.body, content);
+            operation = operation.request_body(Some(body.build()));
+        }
+        for status in row.statuses {
+            operation = operation.response(status.to_string(), response(*status, &row));
+        }
+        paths.add_path_operation(row.path, vec![row.method], operation);
+    }
+    let none: [&str; 0] = [];
+    let by_header = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let by_query = ApiKey::Query(ApiKeyValue::new("token"));
+    let components = ComponentsBuilder::new()
+        .security_scheme("bearer", SecurityScheme::Http(by_header))
+        .security_scheme("token", SecurityScheme::ApiKey(by_query))
+        .build();
+    OpenApiBuilder::new()
+        .info(Info::new("Larder", env!("CARGO_PKG_VERSION")))
+        .paths(paths)
+        .components(Some(components))
+        .security(Some([
+            SecurityRequirement::new("bearer", none),
+            SecurityRequirement::new("token", none),
+        ]))
+        .build()
+}
+
+fn parameter(name: &str, within: ParameterIn, required: Required) -> Parameter {
+    let mut parameter = Parameter::new(name);
+    parameter.parameter_in = within;
+    parameter.required = required;
+    parameter
+}
+
+fn response(status: u16, row: &Row) -> utoipa::openapi::Response {
+    let meaning = axum::http::StatusCode::from_u16(status);
+    let meaning = meaning.ok().and_then(|status| status.canonical_reason());
+    let response = ResponseBuilder::new().description(meaning.unwrap_or(""));
+    let is_value = row.path.starts_with("/cache/");
+    let content = match (status, &row.method) {
+        (_, HttpMethod::Head) | (204, _) => return response.build(),
+        (200 | 201, _) if is_value => &[BYTES][..],
+        (200 | 201, _) => &[JSON],
+        _ => &[JSON, "text/plain"],
+    };
+    let with = |response: ResponseBuilder, kind: &&str| {
+        response.content(*kind, ContentBuilder::new().build())
+    };
+    content.iter().fold(response, with).build()
+}
+
+/// Serves `/openapi.json`.
+pub(crate) async fn document(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    const ALLOW: &str = "GET, HEAD, OPTIONS";
+    if let Err(answer) = gate(&app, request.method(), ALLOW) {
+        return answer;
+    }
+    let document = serde_json::to_string(&openapi()).map_err(|_| ApiError::internal())?;
+    Ok(respond::json(document))
+}

@@ -1,0 +1,83 @@
+//! For those who run the server: whether it lives, whether it takes requests, what it counts.
+//!
+//! # Idea         health is asked without a token and tells nothing else; metrics name accounts and caches, so they need a super user's token, of
+//!   whose account they are then, unless the settings open them
+//! # Costs        metrics: a snapshot of each cache
+//! # Not here     the page for people
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics::counter;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::query::Query;
+use crate::routes::gate;
+
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+/// Serves `/health/live`.
+pub(crate) async fn live() -> &'static str {
+    "live\n"
+}
+
+/// Serves `/health/ready`.
+pub(crate) async fn ready(State(app): State<App>) -> Response {
+    match app.is_stopping() {
+        false => "ready\n".into_response(),
+        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+    }
+}
+
+/// Serves `/metrics`.
+pub(crate) async fn metrics(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (head, _) = request.into_parts();
+    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+        return answer;
+    }
+    let is_public = app.live().metrics_public;
+    let accounts = if is_public {
+        app.accounts()
+    } else {
+        let query = Query::parse(head.uri.query().unwrap_or(""));
+        let caller = app.caller(&query, &head.headers)?;
+        caller.administers()?;
+        vec![caller.account.to_string()]
+    };
+    let text = larder_serve::scrape(|| publish(&app, &accounts, is_public));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+fn publish(app: &App, accounts: &[String], is_public: bool) {
+    let cache = &app.engine().cache;
+    for account in accounts {
+        let Ok(tenant) = cache.tenant(account) else {
+            continue;
+        };
+        for (name, _) in tenant.caches() {
+            if let Ok(cache) = tenant.cache(&name) {
+                let labels = [("of", "cache"), ("account", account), ("cache", &name)];
+                cache.stats().publish(&labels);
+            }
+        }
+        let labels = [("of", "account"), ("account", account)];
+        tenant.stats().publish(&labels);
+    }
+    if !is_public {
+        return;
+    }
+    cache.stats().publish(&[("of", "engine")]);
+    for (operation, status, count) in app.counts().all() {
+        let status = match status {
+            0 => "other".to_owned(),
+            status => status.to_string(),
+        };
+        let labels = [("operation", operation.to_owned()), ("status", status)];
+        counter!("larder_http_requests_total", &labels).absolute(count);
+    }
+}

@@ -1,0 +1,244 @@
+//! The program itself: start, signals, commands.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder-http"));
+    command.kill_on_drop(true).stdin(Stdio::null());
+    command
+}
+
+async fn run(args: &[&str]) -> Output {
+    program().args(args).output().await.unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn file(name: &str, content: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(format!("program-{}-{name}", std::process::id()));
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+/// A server that has been started, where it listens, and the lines of its log.
+struct Started {
+    child: Child,
+    address: String,
+    log: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>,
+}
+
+impl Started {
+    async fn with(args: &[&str]) -> Self {
+        let mut child = program()
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = log.next_line().await.unwrap().unwrap();
+        let address = line.split("address=").nth(1).unwrap();
+        let address = address.split(' ').next().unwrap().to_owned();
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    async fn first_line(&mut self) -> String {
+        let out = self.child.stdout.take().unwrap();
+        let mut lines = BufReader::new(out).lines();
+        lines.next_line().await.unwrap().unwrap()
+    }
+
+    async fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap().to_string();
+        let done = Command::new("kill").args([name, &id]).status().await;
+        assert!(done.unwrap().success());
+    }
+
+    /// curl, by a shell in which the token is exported as the program says.
+    async fn shell(&self, export: &str, line: &str) -> String {
+        let line = line.replace("localhost:8080", &self.address);
+        let script = format!("{export}\n{line}");
+        let done = Command::new("sh").args(["-c", &script]).output().await;
+        text(&done.unwrap().stdout)
+    }
+
+    async fn ends(mut self) -> (Option<i32>, Vec<String>) {
+        self.signal("-TERM").await;
+        let status = self.child.wait().await.unwrap();
+        let mut lines = Vec::new();
+        while let Some(line) = self.log.next_line().await.unwrap() {
+            lines.push(line);
+        }
+        (status.code(), lines)
+    }
+}
+
+#[tokio::test]
+async fn v_1_v_3_f46_it_starts_without_settings_and_ends_with_zero() {
+    let mut server = Started::with(&[]).await;
+    let export = server.first_line().await;
+    let token = export.strip_prefix("export TOKEN=").unwrap().to_owned();
+    assert!(token.len() >= 40);
+    let put = r#"curl -s -w '%{http_code}' -X PUT -d 'example value' "http://localhost:8080/cache/default-cache?key=example_key&ttl_seconds=300&token=$TOKEN""#;
+    assert_eq!(server.shell(&export, put).await, "204");
+    let get = r#"curl -s -H "Authorization: $TOKEN" "http://localhost:8080/cache/default-cache?key=example_key""#;
+    assert_eq!(server.shell(&export, get).await, "example value");
+    // Its own super user makes caches and tokens; those of another start are strangers.
+    let make =
+        r#"curl -s -w '%{http_code}' -X PUT "http://localhost:8080/caches/new?token=$TOKEN""#;
+    assert_eq!(server.shell(&export, make).await, "201");
+    let (code, log) = server.ends().await;
+    assert_eq!(code, Some(0));
+    assert!(log.iter().all(|line| !line.contains(&token)), "{log:?}");
+}
+
+#[tokio::test]
+async fn m_065_beyond_the_machine_nobody_is_listened_to_without_keys() {
+    let output = run(&["--listen", "0.0.0.0:0"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("keys"));
+    assert!(output.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn m_119_a_hang_up_reads_keys_and_limits_anew() {
+    let minted = run(&["token", "--static", "--account", "acme", "--super-user"]).await;
+    let minted = text(&minted.stdout);
+    let (token, key) = minted.split_once('\n').unwrap();
+    let settings = |limit: &str| {
+        format!(
+            "[accounts.acme]\noperations_per_second = {limit}\n[accounts.acme.caches.default-cache]\n{key}"
+        )
+    };
+    let path = file("reload.toml", &settings("0"));
+    let mut server = Started::with(&["--config", path.to_str().unwrap()]).await;
+    let export = format!("TOKEN={token}");
+    let get = r#"curl -s -o /dev/null -w '%{http_code}' "http://localhost:8080/cache/default-cache?key=a&token=$TOKEN""#;
+    assert_eq!(server.shell(&export, get).await, "429");
+    file("reload.toml", &settings("\"unlimited\""));
+    server.signal("-HUP").await;
+    assert!(
+        server
+            .log
+            .next_line()
+            .await
+            .unwrap()
+            .unwrap()
+            .contains("anew")
+    );
+    assert_eq!(server.shell(&export, get).await, "404");
+    file("reload.toml", "nonsense = 1");
+    server.signal("-HUP").await;
+    assert!(
+        server
+            .log
+            .next_line()
+            .await
+            .unwrap()
+            .unwrap()
+            .contains("stay")
+    );
+    assert_eq!(server.shell(&export, get).await, "404");
+    assert_eq!(server.ends().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn m_060_m_061_m_065_the_command_mints_what_the_server_takes() {
+    let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA";
+    let settings = format!(
+        "[accounts.acme.caches.default-cache]\n[[signing_keys]]\nid = \"k\"\nalgorithm = \"HS256\"\nsecret = {secret:?}\n"
+    );
+    let path = file("mint.toml", &settings);
+    let path = path.to_str().unwrap();
+    let mint = async |args: &[&str]| {
+        let all = [&["token", "--config", path, "--account", "acme"], args].concat();
+        run(&all).await
+    };
+    let allow = r#"[{"role":"readonly","cache":"default-cache"}]"#;
+    for args in [
+        &["--ttl-seconds", "60"][..],
+        &["--permissions", allow],
+        &["--permissions", allow, "--ttl-seconds", "90001"],
+        &["--permissions", "[{}]", "--ttl-seconds", "60"],
+        &["--super-user"],
+    ] {
+        let output = mint(args).await;
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(2), 0),
+            "{args:?}"
+        );
+    }
+    let output = mint(&["--permissions", allow, "--ttl-seconds", "60"]).await;
+    let token = text(&output.stdout);
+    let server = Started::with(&["--config", path]).await;
+    let export = format!("TOKEN={}", token.trim());
+    let get = r#"curl -s -o /dev/null -w '%{http_code}' "http://localhost:8080/cache/default-cache?key=a&token=$TOKEN""#;
+    assert_eq!(server.shell(&export, get).await, "404");
+    let put = r#"curl -s -o /dev/null -w '%{http_code}' -X PUT "http://localhost:8080/cache/default-cache?key=a&ttl_seconds=5&token=$TOKEN""#;
+    assert_eq!(server.shell(&export, put).await, "403");
+    server.ends().await;
+}
+
+#[tokio::test]
+async fn m_065_settings_are_checked_and_the_example_holds() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("larder-http.example.toml");
+    let output = run(&["check-config", "--config", example.to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    // What the example has commented out are the defaults.
+    let shown = std::fs::read_to_string(&example).unwrap();
+    let defaults: String = shown
+        .lines()
+        .map(|line| line.strip_prefix("#= ").unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let path = file("defaults.toml", &defaults);
+    let read = |path: &Path| larder_http::Settings::read(Some(path)).unwrap();
+    assert_eq!(read(&path), read(&example));
+    assert!(defaults.len() + 100 < shown.len());
+    for broken in [
+        "unknown = 1",
+        "profile = \"closed\"",
+        "[[keys]]\naccount = \"nobody\"\nsha256 = \"00\"",
+        "max_bytes = -1",
+        "[accounts.a.caches.\" \"]",
+        "[[signing_keys]]\nid = \"k\"\nalgorithm = \"none\"",
+        "[[signing_keys]]\nid = \"k\"\nalgorithm = \"HS256\"\nsecret = \"c2hvcnQ\"",
+        "[tls]\ncertificates = \"/nowhere\"\nkey = \"/nowhere\"",
+    ] {
+        let path = file("broken.toml", broken);
+        let output = run(&["check-config", "--config", path.to_str().unwrap()]).await;
+        assert_eq!(output.status.code(), Some(2), "{broken}");
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn m_086_the_environment_goes_before_the_file() {
+    let path = file(
+        "over.toml",
+        "profile = \"open\"\n[accounts.\"A.b\".caches.\"C.d\"]\n",
+    );
+    let check = async |value: &str| {
+        let mut command = program();
+        command.args(["check-config", "--config"]).arg(&path);
+        command.env("LARDER_PROFILE", value);
+        command.env("LARDER_CONNECTIONS__MAX", "5");
+        command.output().await.unwrap().status.code()
+    };
+    assert_eq!(check("vendor").await, Some(0));
+    assert_eq!(check("closed").await, Some(2));
+    let settings = larder_http::Settings::read(Some(&path)).unwrap();
+    assert!(settings.accounts["A.b"].caches.contains_key("C.d"));
+}
