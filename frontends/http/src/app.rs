@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderValue};
 use larder::{
-    Cache, Clock, Cost, LevelMode, LevelOptions, LevelView, Levels, Limits, NamedCache, Nanos,
-    OnLevelError, RateLimiter, SystemClock, Tenant,
+    AdmitError, Cache, Clock, Cost, LevelMode, LevelOptions, LevelView, Levels, Limits, NamedCache,
+    Nanos, OnLevelError, RateLimiter, Rates, SystemClock, Tenant, Whose,
 };
 use larder_serve::Deadlines;
 
@@ -100,6 +100,7 @@ struct Account {
     /// The limits of a cache that is made by a request.
     cache_limits: Limits,
     control: Arc<RateLimiter>,
+    control_rates: Rates,
 }
 
 /// A clock that several limiters read.
@@ -215,10 +216,13 @@ impl App {
         name: &str,
     ) -> Result<NamedCache<'_, [u8]>, ApiError> {
         let tenant = self.tenant(caller)?;
-        tenant.cache(name).map_err(|error| {
-            let refused = tenant.admit(Cost::calls(1)).err();
-            refused.map_or_else(|| error.into(), ApiError::from)
-        })
+        let missing = match tenant.cache(name) {
+            Ok(cache) => return Ok(cache),
+            Err(error) => error.into(),
+        };
+        let cache = tenant.default_cache()?;
+        admit(&tenant, &cache, Cost::calls(1))?;
+        Err(missing)
     }
 
     /// The limits of a cache, for an item that is to live so long.
@@ -254,7 +258,7 @@ impl App {
         let app = self.clone();
         self.anywhere(move || {
             let cache = app.cache(&caller, &name)?;
-            cache.admit(cost)?;
+            admit(&app.tenant(&caller)?, &cache, cost)?;
             operation(&cache, &app.view(&cache))
         })
         .await
@@ -310,6 +314,7 @@ impl Live {
             let account = Account {
                 cache_limits,
                 control,
+                control_rates: rates,
             };
             accounts.insert(name.clone(), account);
         }
@@ -344,11 +349,11 @@ impl Live {
 
     /// Admits a call that administers caches.
     pub(crate) fn admit_control(&self, caller: &Caller) -> Result<(), ApiError> {
-        match self.accounts.get(&*caller.account) {
-            Some(account) => account.control.check(1, 0),
-            None => Ok(()),
-        }
-        .map_err(|limit| rate_limit("control", limit))
+        let Some(account) = self.accounts.get(&*caller.account) else {
+            return Ok(());
+        };
+        let admitted = account.control.check(1, 0);
+        admitted.map_err(|limit| rate_limit("control", account.control_rates, limit))
     }
 }
 
@@ -382,6 +387,23 @@ fn apply(settings: &Settings, engine: &Engine) -> Result<(), SettingsError> {
         }
     }
     Ok(())
+}
+
+/// Admits an operation by the rates of the cache and of its account, or says which refuses it.
+fn admit(
+    tenant: &Tenant<'_, [u8]>,
+    cache: &NamedCache<'_, [u8]>,
+    cost: Cost,
+) -> Result<(), ApiError> {
+    let (whose, limits, limit) = match cache.admit(cost) {
+        Ok(_) => return Ok(()),
+        Err(AdmitError::Exceeded { whose, limit }) => match whose {
+            Whose::Tenant => ("account", tenant.limits()?, limit),
+            Whose::Cache => ("cache", cache.limits()?, limit),
+        },
+        Err(_) => return Err(ApiError::cache_not_found()),
+    };
+    Err(rate_limit(whose, limits.rates, limit))
 }
 
 /// How long a look-up may wait for a further level.

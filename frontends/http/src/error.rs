@@ -11,8 +11,8 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use larder::{
-    AdmitError, IncrementError, LevelError, LevelPutError, LevelRefusal, LimitExceeded, MissReason,
-    NotAcrossLevels, Refusal, TenantError, TtlError, Whose,
+    IncrementError, LevelError, LevelPutError, LevelRefusal, LimitExceeded, Metered, MissReason,
+    NotAcrossLevels, Rate, Rates, Refusal, TenantError, TtlError,
 };
 use larder_serve::body::BodyError;
 
@@ -137,26 +137,14 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<AdmitError> for ApiError {
-    fn from(error: AdmitError) -> Self {
-        match error {
-            AdmitError::Exceeded { whose, limit } => {
-                let whose = match whose {
-                    Whose::Tenant => "account",
-                    Whose::Cache => "cache",
-                };
-                rate_limit(whose, limit)
-            }
-            AdmitError::Closed => Self::cache_not_found(),
-            _ => Self::internal(),
-        }
-    }
-}
-
-/// A refusal by a rate; whose it is.
-pub(crate) fn rate_limit(whose: &str, limit: LimitExceeded) -> ApiError {
-    let which = limit.which;
-    let message = format!("{whose} limit exceeded: {which} a second");
+/// A refusal by a rate: whose it is, and how many a second there are.
+pub(crate) fn rate_limit(whose: &str, rates: Rates, limit: LimitExceeded) -> ApiError {
+    let rate = match limit.which {
+        Metered::Operations => rates.operations,
+        _ => rates.bytes,
+    };
+    let (which, rate) = (limit.which, rate.map_or(0, Rate::burst_tokens));
+    let message = format!("{whose} limit exceeded: {rate} {which} a second");
     ApiError::limit(message, limit.retry_after)
 }
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
@@ -68,25 +69,26 @@ const PHASES: u64 = 3;
 
 /// In which phase a connection is: the number of its request, and one of the three words above.
 #[derive(Debug, Default)]
-pub(crate) struct Phase(AtomicU64);
+pub(crate) struct Phase {
+    word: AtomicU64,
+    /// The connection, which waits for its client while the answer is still being made: its idleness begins afterwards.
+    reader: AtomicWaker,
+}
 
 impl Phase {
     /// A request has come, and is being answered until what is returned is dropped.
     pub(crate) fn begin(this: &Arc<Self>) -> Busy {
-        let count = (this.0.load(Ordering::Relaxed) | PHASES) + 1;
-        this.0.store(count | BUSY, Ordering::Relaxed);
+        this.set((this.load() | PHASES) + 1 | BUSY);
         Busy(Arc::clone(this))
     }
 
-    // Relaxed throughout: one task reads and writes it, but for bodies that are dropped elsewhere, and then a deadline is
-    // armed a moment later.
+    // Relaxed throughout: one task reads and writes it; a body that is dropped elsewhere wakes that task afterwards.
     fn load(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.word.load(Ordering::Relaxed)
     }
 
-    fn head(&self) {
-        self.0
-            .store(self.load() & !PHASES | HEAD, Ordering::Relaxed);
+    fn set(&self, word: u64) {
+        self.word.store(word, Ordering::Relaxed);
     }
 }
 
@@ -96,10 +98,8 @@ pub(crate) struct Busy(Arc<Phase>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let phase = &self.0;
-        phase
-            .0
-            .store(phase.load() & !PHASES | IDLE, Ordering::Relaxed);
+        self.0.set(self.0.load() & !PHASES | IDLE);
+        self.0.reader.wake();
     }
 }
 
@@ -174,7 +174,14 @@ impl<S> Paced<S> {
             IDLE => self.deadlines.idle,
             HEAD => self.deadlines.header,
             // The body has a deadline of its own, and a client may well wait for the answer in silence.
-            _ => return Poll::Pending,
+            _ => {
+                self.phase.reader.register(cx.waker());
+                // It may have ended before the waker was there.
+                if self.phase.load() != phase {
+                    cx.waker().wake_by_ref();
+                }
+                return Poll::Pending;
+            }
         };
         let timer = self
             .reading
@@ -218,7 +225,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         };
         if buf.filled().len() > n_before && this.phase.load() & PHASES == IDLE {
-            this.phase.head();
+            this.phase.set(this.phase.load() & !PHASES | HEAD);
         }
         if this.phase.load() & PHASES == HEAD {
             // Who sends a byte now and then never has it wait, so the time is looked at here as well.

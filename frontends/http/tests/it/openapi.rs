@@ -71,7 +71,8 @@ async fn m_124_every_answer_is_documented_and_every_documented_status_is_answere
     for (method, path, body) in [
         ("GET", "/caches?token=", String::new()),
         ("PUT", "/caches/new?token=", String::new()),
-        ("PUT", "/caches/CACHE?token=", String::new()),
+        ("PUT", "/caches/other?token=", String::new()),
+        ("PUT", "/caches/%20?token=", String::new()),
         ("POST", "/caches/CACHE/flush?token=", String::new()),
         ("POST", "/tokens?token=", token.to_string()),
         ("POST", "/tokens?token=", " ".repeat((1 << 20) + 1)),
@@ -101,7 +102,10 @@ async fn m_124_every_answer_is_documented_and_every_documented_status_is_answere
         for (method, operation) in item.as_object().unwrap() {
             for status in operation["responses"].as_object().unwrap().keys() {
                 let one = (path.clone(), method.clone(), status.clone());
-                assert!(seen.contains(&one), "never answered: {one:?}");
+                // What works in memory alone fails by a panic only: see the tests of levels.
+                let is_rare =
+                    status == "500" && (path.ends_with("set-if") || path.ends_with("increment"));
+                assert!(is_rare || seen.contains(&one), "never answered: {one:?}");
             }
             let names = |within: &str| -> Vec<&str> {
                 let all = operation["parameters"].as_array().unwrap().iter();

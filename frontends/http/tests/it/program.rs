@@ -206,7 +206,7 @@ async fn m_065_settings_are_checked_and_the_example_holds() {
     let path = file("defaults.toml", &defaults);
     let read = |path: &Path| larder_http::Settings::read(Some(path)).unwrap();
     assert_eq!(read(&path), read(&example));
-    assert!(defaults.len() + 100 < shown.len());
+    assert!(defaults.contains("\nprofile = "));
     for broken in [
         "unknown = 1",
         "profile = \"closed\"",
