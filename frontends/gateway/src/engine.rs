@@ -1,0 +1,145 @@
+//! The engine as both halves of the gateway see it: one cache, its further level, and time.
+//!
+//! # Idea         handles that are cheap to clone; whoever runs a request asks for a tenant, a scope and a view of it anew
+//! # Costs        nothing of its own; a call that may wait for a further level is made known to the runtime
+//! # Invariants   G1 time comes from here: the engine's clock, limiters and calendar agree
+//! # Not here     what is cached
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use larder::{
+    Cache, Clock, LevelMode, LevelOptions, LevelView, Levels, Limits, ManualClock, Nanos, Scope,
+    SystemClock, Tenant, TenantError,
+};
+
+/// The clock of engine and limiters, and the calendar.
+#[derive(Debug, Clone)]
+pub struct Time(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System(SystemClock),
+    Manual {
+        clock: ManualClock,
+        birth: SystemTime,
+    },
+}
+
+impl Time {
+    /// The system's.
+    pub fn system() -> Self {
+        Self(Source::System(SystemClock::new()))
+    }
+
+    /// A clock that is moved by hand, and what the calendar says at its birth.
+    pub fn manual(clock: ManualClock, birth: SystemTime) -> Self {
+        Self(Source::Manual { clock, birth })
+    }
+
+    /// What the calendar says.
+    pub fn wall(&self) -> SystemTime {
+        match &self.0 {
+            Source::System(_) => SystemTime::now(),
+            Source::Manual { clock, birth } => *birth + Duration::from_nanos(clock.now().0),
+        }
+    }
+}
+
+impl Clock for Time {
+    fn now(&self) -> Nanos {
+        match &self.0 {
+            Source::System(clock) => clock.now(),
+            Source::Manual { clock, .. } => clock.now(),
+        }
+    }
+}
+
+/// One cache with its further level, if there is one. Clones are the same.
+#[derive(Clone)]
+pub struct Engine {
+    cache: Cache<[u8]>,
+    levels: Levels,
+    has_level: bool,
+    time: Time,
+}
+
+impl Engine {
+    /// A cache alone. The cache should have been built with a clone of `time`.
+    pub fn new(cache: Cache<[u8]>, time: Time) -> Self {
+        Self {
+            cache,
+            levels: Levels::none(),
+            has_level: false,
+            time,
+        }
+    }
+
+    /// The same with a further level.
+    #[must_use]
+    pub fn with_levels(self, levels: Levels) -> Self {
+        Self {
+            levels,
+            has_level: true,
+            ..self
+        }
+    }
+
+    /// The cache.
+    pub fn cache(&self) -> &Cache<[u8]> {
+        &self.cache
+    }
+
+    /// Whether there is a further level.
+    pub fn has_level(&self) -> bool {
+        self.has_level
+    }
+
+    /// The clock and the calendar.
+    pub fn time(&self) -> &Time {
+        &self.time
+    }
+
+    /// A tenant, which is made if there is none of the name.
+    ///
+    /// # Errors
+    /// [`TenantError`]: a name that can't be one.
+    pub fn tenant(&self, name: &str) -> Result<Tenant<'_, [u8]>, TenantError> {
+        self.cache.tenant(name).or_else(|_| {
+            let made = self.cache.create_tenant(name, Limits::default());
+            // Somebody else may have made it meanwhile.
+            made.or_else(|error| self.cache.tenant(name).map_err(|_| error))
+        })
+    }
+
+    /// A scope through the levels.
+    pub fn view<'c>(
+        &'c self,
+        scope: Scope<'c, [u8]>,
+        options: impl Into<LevelOptions>,
+    ) -> LevelView<'c> {
+        self.levels.view(scope, options)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("cache", &self.cache)
+            .field("levels", &self.levels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a call that may wait for a further level: the runtime's other tasks go on meanwhile, where it has threads for that.
+pub fn may_wait<R>(mode: LevelMode, call: impl FnOnce() -> R) -> R {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let may = mode != LevelMode::L1
+        && Handle::try_current()
+            .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if may {
+        tokio::task::block_in_place(call)
+    } else {
+        call()
+    }
+}

@@ -1,0 +1,136 @@
+//! Who is asked over the network: behind a trait, so that tests need none; and who may be asked at all.
+//!
+//! # Idea         every call of a gateway goes through `Reach`, which holds the list of hosts and the client
+//! # Costs        a boxed future a call
+//! # Invariants   U1 nobody is asked who isn't on the list: host and port of the parsed URL are compared, nothing of its text
+//! # Not here     sockets
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::http::{Call, Response};
+
+/// A future on the heap, as trait objects return them.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Sends calls.
+pub trait Upstream: Send + Sync + 'static {
+    /// Sends a call and waits for the whole answer, for [`Call::within`] at most.
+    fn send(&self, call: Call) -> Boxed<'_, Result<Response, SendError>>;
+}
+
+/// Why there is no answer. An answer of whatever status is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// It took too long.
+    TimedOut,
+    /// The host isn't on the list of those that may be asked.
+    NotAllowed {
+        /// The host, and its port where that isn't the scheme's.
+        host: String,
+    },
+    /// The answer is larger than may be kept.
+    TooLarge,
+    /// No connection, or one that broke.
+    Failed(String),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::NotAllowed { host } => write!(f, "the host {host} is not on the allow list"),
+            Self::TooLarge => f.write_str("the answer is too large"),
+            Self::Failed(why) => write!(f, "no answer: {why}"),
+        }
+    }
+}
+
+impl Error for SendError {}
+
+/// Whom a gateway can reach: the client, and the hosts on the list.
+#[derive(Clone)]
+pub struct Reach {
+    upstream: Arc<dyn Upstream>,
+    hosts: Arc<HashSet<String>>,
+}
+
+impl Reach {
+    /// A client that asks only these hosts, each `name` or `name:port`. A name alone allows the ports of http and https; nobody
+    /// else is ever asked.
+    pub fn new<H: AsRef<str>>(upstream: impl Upstream, hosts: impl IntoIterator<Item = H>) -> Self {
+        let lower = |host: H| host.as_ref().to_ascii_lowercase();
+        Self {
+            upstream: Arc::new(upstream),
+            hosts: Arc::new(hosts.into_iter().map(lower).collect()),
+        }
+    }
+
+    /// Whether a URL may be asked.
+    ///
+    /// # Errors
+    /// [`SendError::NotAllowed`].
+    pub fn check(&self, url: &Url) -> Result<(), SendError> {
+        let name = url.host_str().unwrap_or_default();
+        let host = match url.port() {
+            Some(port) => format!("{name}:{port}"),
+            None => name.to_owned(),
+        };
+        let is_web = matches!(url.scheme(), "http" | "https");
+        if is_web && !name.is_empty() && self.hosts.contains(&host) {
+            return Ok(());
+        }
+        Err(SendError::NotAllowed { host })
+    }
+
+    /// Sends a call, if its host is on the list.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send(&self, call: Call) -> Result<Response, SendError> {
+        self.check(&call.url)?;
+        self.upstream.send(call).await
+    }
+}
+
+impl fmt::Debug for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reach")
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Upstream for Nobody {
+        fn send(&self, _: Call) -> Boxed<'_, Result<Response, SendError>> {
+            Box::pin(async { Err(SendError::TimedOut) })
+        }
+    }
+
+    #[test]
+    fn z_149_only_hosts_on_the_list_are_asked() {
+        let reach = Reach::new(Nobody, ["good.example", "127.0.0.1:8080"]);
+        let check = |url: &str| reach.check(&Url::parse(url).unwrap()).is_ok();
+        assert!(check("https://GOOD.example/x"));
+        assert!(check("http://127.0.0.1:8080/"));
+        assert!(!check("http://127.0.0.1/"));
+        assert!(!check("https://good.example:444/"));
+        assert!(!check("https://good.example@evil.example/"));
+        assert!(!check("https://good.example.evil.example/"));
+        assert!(!check("file://good.example/etc/passwd"));
+    }
+}
