@@ -19,7 +19,10 @@ pub struct Time(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    System(SystemClock),
+    System {
+        clock: SystemClock,
+        birth: SystemTime,
+    },
     Manual {
         clock: ManualClock,
         birth: SystemTime,
@@ -29,7 +32,10 @@ enum Source {
 impl Time {
     /// The system's.
     pub fn system() -> Self {
-        Self(Source::System(SystemClock::new()))
+        Self(Source::System {
+            clock: SystemClock::new(),
+            birth: SystemTime::now(),
+        })
     }
 
     /// A clock that is moved by hand, and what the calendar says at its birth.
@@ -37,10 +43,17 @@ impl Time {
         Self(Source::Manual { clock, birth })
     }
 
+    /// What the calendar said when the clock stood at zero.
+    pub fn birth(&self) -> SystemTime {
+        match &self.0 {
+            Source::System { birth, .. } | Source::Manual { birth, .. } => *birth,
+        }
+    }
+
     /// What the calendar says.
     pub fn wall(&self) -> SystemTime {
         match &self.0 {
-            Source::System(_) => SystemTime::now(),
+            Source::System { .. } => SystemTime::now(),
             Source::Manual { clock, birth } => *birth + Duration::from_nanos(clock.now().0),
         }
     }
@@ -49,7 +62,7 @@ impl Time {
 impl Clock for Time {
     fn now(&self) -> Nanos {
         match &self.0 {
-            Source::System(clock) => clock.now(),
+            Source::System { clock, .. } => clock.now(),
             Source::Manual { clock, .. } => clock.now(),
         }
     }

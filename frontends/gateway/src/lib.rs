@@ -29,6 +29,7 @@
 //! # Not here
 //! The listener: it is the program's, and shared with the other frontends.
 
+pub mod azure;
 pub mod engine;
 pub mod finding;
 pub mod http;

@@ -229,8 +229,8 @@ pub fn read(
         return Err(Finding::error(Position::START, message));
     }
     let at = |byte: usize| lines.position(names.origin(byte));
-    let scanned = scan::scan(&text, dialect, bounds, &at)?;
-    tree::build(&scanned, bounds, &at, |expression| Code {
+    let scanned = scan::scan(&text, dialect, bounds, at)?;
+    tree::build(&scanned, bounds, at, |expression| Code {
         source: expression.source.clone(),
         offsets: expression.offsets.then(&names),
         lines: Arc::clone(&lines),

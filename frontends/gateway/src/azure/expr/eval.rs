@@ -1,0 +1,376 @@
+//! Evaluation of code for one request.
+//!
+//! # Idea         a walk over checked code; what C# throws an exception for is an error, with the byte of the node
+//! # Costs        a step a node
+//! # Invariants   P2, P3 of the module above; V1 a reference never leaves the authority of its base, nor its path unless that is allowed
+//! # Not here     what an error does to the request
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::check::{Act, Code};
+use super::facts::Facts;
+use super::members::{Member, Method, Type};
+use super::reference::{parse_url, stays};
+use super::syntax::Operator;
+use super::value::{Claims, Part, Value};
+use super::{FUEL, Wrong};
+use crate::http;
+
+/// Texts are no longer than this.
+const TEXT_BYTES_MAX: usize = 4 << 20;
+
+struct Eval<'r> {
+    facts: &'r Facts<'r>,
+    /// Whether null may not be joined.
+    is_strict: bool,
+    fuel: u64,
+}
+
+type Evaluated = Result<Value, Wrong>;
+
+pub(super) fn evaluate(code: &Code, facts: &Facts<'_>, is_strict: bool) -> Evaluated {
+    let mut eval = Eval {
+        facts,
+        is_strict,
+        fuel: FUEL,
+    };
+    eval.code(code)
+}
+
+impl Eval<'_> {
+    fn burn(&mut self, at: usize, steps: u64) -> Result<(), Wrong> {
+        match self.fuel.checked_sub(steps) {
+            Some(left) => {
+                self.fuel = left;
+                Ok(())
+            }
+            None => Err(Wrong::new(at, "the evaluation takes too many steps")),
+        }
+    }
+
+    fn code(&mut self, code: &Code) -> Evaluated {
+        let at = code.at;
+        self.burn(at, 1)?;
+        match &code.act {
+            Act::Constant(value) => Ok(value.clone()),
+            Act::Join(pieces) => {
+                let mut text = String::new();
+                for piece in pieces {
+                    let value = self.code(piece)?;
+                    self.push(piece.at, &mut text, &value)?;
+                }
+                Ok(text.into())
+            }
+            Act::Member {
+                target,
+                member,
+                is_safe,
+            } => match self.code(target)? {
+                Value::Null if *is_safe => Ok(Value::Null),
+                target => self.member(at, &target, *member),
+            },
+            Act::Call {
+                target,
+                method,
+                arguments,
+                is_safe,
+            } => {
+                let target = self.code(target)?;
+                if *is_safe && target.is_null() {
+                    return Ok(Value::Null);
+                }
+                let arguments = arguments.iter().map(|argument| self.code(argument));
+                let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+                self.call(at, &target, *method, &arguments)
+            }
+            Act::Index { target, index } => {
+                let (target, index) = (self.code(target)?, self.code(index)?);
+                self.index(at, &target, &index)
+            }
+            Act::Cast { to, value } => {
+                let value = self.code(value)?;
+                cast(at, *to, value)
+            }
+            Act::NewUri(arguments) => {
+                let arguments = arguments.iter().map(|argument| self.code(argument));
+                let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+                self.new_uri(at, &arguments)
+            }
+            Act::Not(value) => match self.code(value)? {
+                Value::Bool(boolean) => Ok((!boolean).into()),
+                _ => Err(null(at, "!")),
+            },
+            Act::Binary {
+                operator,
+                left,
+                right,
+            } => self.binary(at, *operator, left, right),
+            Act::Choice { condition, yes, no } => match self.code(condition)? {
+                Value::Bool(true) => self.code(yes),
+                Value::Bool(false) => self.code(no),
+                _ => Err(null(at, "?:")),
+            },
+        }
+    }
+
+    /// Appends the text of a value; null is empty, unless it may not be.
+    fn push(&mut self, at: usize, text: &mut String, value: &Value) -> Result<(), Wrong> {
+        if self.is_strict && value.is_null() {
+            let message = "a part of the key is null: all without it would share one entry";
+            return Err(Wrong::new(at, message));
+        }
+        let Some(piece) = value.to_text() else {
+            return Err(Wrong::new(at, "this has no text"));
+        };
+        if text.len() + piece.len() > TEXT_BYTES_MAX {
+            return Err(Wrong::new(at, "the text becomes too long"));
+        }
+        self.burn(at, piece.len() as u64 / 64)?;
+        text.push_str(&piece);
+        Ok(())
+    }
+
+    fn member(&mut self, at: usize, target: &Value, member: Member) -> Evaluated {
+        let facts = self.facts;
+        let text = |text: &str| Ok(Value::text(text));
+        Ok(match (target, member) {
+            (Value::Part(_), Member::Request) => Value::Part(Part::Request),
+            (Value::Part(_), Member::Variables) => Value::Part(Part::Variables),
+            (Value::Part(_), Member::Api) => Value::Part(Part::Api),
+            (Value::Part(_), Member::Headers) => Value::Part(Part::Headers),
+            (Value::Part(_), Member::Url) => Value::Part(Part::Url),
+            (Value::Part(_), Member::Query) => Value::Part(Part::Query),
+            (Value::Part(_), Member::Response) => match facts.response {
+                Some(response) => Value::Response(Arc::clone(response)),
+                None => Value::Null,
+            },
+            (Value::Part(_), Member::Subscription) => match facts.subscription {
+                Some(_) => Value::Part(Part::Subscription),
+                None => Value::Null,
+            },
+            (Value::Part(_), Member::Product) => {
+                match facts.subscription.and_then(|known| known.product.as_ref()) {
+                    Some(_) => Value::Part(Part::Product),
+                    None => Value::Null,
+                }
+            }
+            (Value::Part(_), Member::Key) => {
+                return text(facts.subscription.map_or("", |known| &known.key));
+            }
+            (Value::Part(_), Member::Id) => {
+                let product = facts
+                    .subscription
+                    .and_then(|known| known.product.as_deref());
+                return text(product.unwrap_or_default());
+            }
+            (Value::Part(_), Member::IpAddress) => match facts.request.client {
+                Some(client) => client.to_string().into(),
+                None => Value::Null,
+            },
+            (Value::Part(_), Member::Method) => return text(facts.request.method.as_str()),
+            (Value::Part(_), Member::Path) => return text(&facts.request.path),
+            (Value::Part(_), Member::ServiceUrl) => match &facts.api.service_url {
+                Some(url) => Value::Uri(Arc::new(url.clone())),
+                None => Value::Null,
+            },
+            (Value::Uri(url), Member::AbsoluteUri) => return text(url.as_str()),
+            (Value::Jwt(claims), Member::Subject) => {
+                claims.subject.clone().map_or(Value::Null, Value::Text)
+            }
+            (Value::Response(response), Member::Body) => {
+                Value::Part(Part::Body(Arc::clone(response)))
+            }
+            (Value::Response(response), Member::StatusCode) => {
+                i64::from(response.status.as_u16()).into()
+            }
+            _ => return Err(null(at, &format!("{member:?}"))),
+        })
+    }
+
+    fn call(
+        &mut self,
+        at: usize,
+        target: &Value,
+        method: Method,
+        arguments: &[Value],
+    ) -> Evaluated {
+        let argument = |idx: usize| arguments.get(idx).and_then(Value::to_text);
+        let default = || arguments.get(1).cloned().unwrap_or_default();
+        Ok(match (target, method) {
+            (Value::Part(part), Method::Get) => {
+                let Some(name) = argument(0) else {
+                    return Err(null(at, "GetValueOrDefault"));
+                };
+                let found = match part {
+                    Part::Query => self.facts.request.query_parameter(&name).map(Value::from),
+                    _ => http::header(&self.facts.request.headers, &name).map(Value::text),
+                };
+                found.unwrap_or_else(default)
+            }
+            (Value::Part(_), Method::ContainsKey) => {
+                let name = argument(0).unwrap_or_default();
+                self.facts.variables.contains_key(&*name).into()
+            }
+            (Value::Part(_), Method::GetVariable(ty)) => {
+                let name = argument(0).unwrap_or_default();
+                match (self.facts.variables.get(&*name), arguments.len()) {
+                    (Some(value), _) => cast(at, ty, value.clone())?,
+                    (None, 2) => default(),
+                    (None, _) => match ty {
+                        Type::Bool => false.into(),
+                        Type::Int => 0.into(),
+                        _ => Value::Null,
+                    },
+                }
+            }
+            (Value::Part(Part::Body(response)), Method::BodyText) => {
+                self.burn(at, response.body.len() as u64 / 1024)?;
+                response.body_text().into()
+            }
+            (Value::Part(Part::Body(response)), Method::BodyJson) => {
+                self.burn(at, response.body.len() as u64 / 1024)?;
+                let json: Result<Json, _> = serde_json::from_slice(&response.body);
+                match json {
+                    Ok(json) if json.is_object() => Value::Json(Arc::new(json)),
+                    Ok(_) => return Err(Wrong::new(at, "the body is no JSON object")),
+                    Err(error) => {
+                        return Err(Wrong::new(at, format!("the body is no JSON: {error}")));
+                    }
+                }
+            }
+            (Value::Text(text), Method::Split) => {
+                let by = argument(0).unwrap_or_default();
+                self.burn(at, text.len() as u64 / 16)?;
+                Value::Texts(text.split(&*by).map(Arc::from).collect())
+            }
+            (Value::Text(text), Method::AsJwt) => {
+                self.burn(at, text.len() as u64 / 64)?;
+                match Claims::of_token(text) {
+                    Some(claims) => Value::Jwt(Arc::new(claims)),
+                    None => Value::Null,
+                }
+            }
+            (Value::Text(text), Method::ToLower) => {
+                self.burn(at, text.len() as u64 / 64)?;
+                text.to_lowercase().into()
+            }
+            (Value::Uri(url), Method::ToText) => Value::text(url.as_str()),
+            _ => return Err(null(at, &format!("{method:?}"))),
+        })
+    }
+
+    fn index(&mut self, at: usize, target: &Value, index: &Value) -> Evaluated {
+        match (target, index) {
+            (Value::Part(_), Value::Text(name)) => match self.facts.variables.get(&**name) {
+                Some(value) => Ok(value.clone()),
+                None => Err(Wrong::new(at, format!("there is no variable {name:?}"))),
+            },
+            (Value::Texts(texts), Value::Int(index)) => {
+                let text = usize::try_from(*index)
+                    .ok()
+                    .and_then(|index| texts.get(index));
+                match text {
+                    Some(text) => Ok(Value::Text(Arc::clone(text))),
+                    None => {
+                        let message =
+                            format!("the index {index} is out of range: {} parts", texts.len());
+                        Err(Wrong::new(at, message))
+                    }
+                }
+            }
+            (Value::Json(json), Value::Text(name)) => match json.get(&**name) {
+                None | Some(Json::Null) => Ok(Value::Null),
+                Some(member) => {
+                    self.burn(at, 16)?;
+                    Ok(Value::Json(Arc::new(member.clone())))
+                }
+            },
+            _ => Err(null(at, "[]")),
+        }
+    }
+
+    fn binary(&mut self, at: usize, operator: Operator, left: &Code, right: &Code) -> Evaluated {
+        let (left_at, right_at) = (left.at, right.at);
+        let left = self.code(left)?;
+        match (operator, &left) {
+            (Operator::And, Value::Bool(false)) | (Operator::Or, Value::Bool(true)) => {
+                return Ok(left);
+            }
+            _ => {}
+        }
+        let right = self.code(right)?;
+        Ok(match operator {
+            Operator::And | Operator::Or => right,
+            Operator::Add => {
+                let mut text = String::new();
+                self.push(left_at, &mut text, &left)?;
+                self.push(right_at, &mut text, &right)?;
+                text.into()
+            }
+            Operator::Equal => equal(&left, &right).into(),
+            Operator::NotEqual => (!equal(&left, &right)).into(),
+            Operator::Less | Operator::AtMost | Operator::More | Operator::AtLeast => {
+                let (Value::Int(left), Value::Int(right)) = (&left, &right) else {
+                    // A number that is null is neither above nor below.
+                    return Ok(false.into());
+                };
+                match operator {
+                    Operator::Less => left < right,
+                    Operator::AtMost => left <= right,
+                    Operator::More => left > right,
+                    _ => left >= right,
+                }
+                .into()
+            }
+        })
+        .map_err(|wrong: Wrong| Wrong::new(at, wrong.message))
+    }
+
+    fn new_uri(&mut self, at: usize, arguments: &[Value]) -> Evaluated {
+        let url = match arguments {
+            [Value::Text(text)] => parse_url(text, None),
+            [Value::Uri(base), Value::Text(text)] => {
+                let url = parse_url(text, Some(base)).map_err(|message| Wrong::new(at, message))?;
+                stays(base, &url, self.facts.allow_path_climb).map(|()| url)
+            }
+            _ => return Err(null(at, "new Uri")),
+        };
+        match url {
+            Ok(url) => Ok(Value::Uri(Arc::new(url))),
+            Err(message) => Err(Wrong::new(at, message)),
+        }
+    }
+}
+
+fn null(at: usize, what: &str) -> Wrong {
+    Wrong::new(at, format!("`{what}` of null"))
+}
+
+fn equal(left: &Value, right: &Value) -> bool {
+    left.is_null() && right.is_null() || left == right
+}
+
+fn cast(at: usize, to: Type, value: Value) -> Evaluated {
+    let cast = match (to, &value) {
+        (Type::Text | Type::Response, value) if value.is_null() => Some(Value::Null),
+        (Type::Text, Value::Text(_)) | (Type::Bool, Value::Bool(_)) => Some(value.clone()),
+        (Type::Response, Value::Response(_)) => Some(value.clone()),
+        (Type::Text, Value::Json(json)) if !json.is_object() && !json.is_array() => {
+            value.to_text().map(Value::Text)
+        }
+        (Type::Int, value) => value.to_integer().map(Value::Int),
+        (Type::Bool, Value::Json(json)) => match &**json {
+            Json::Bool(boolean) => Some((*boolean).into()),
+            Json::String(text) => match text.to_ascii_lowercase().as_str() {
+                "true" => Some(true.into()),
+                "false" => Some(false.into()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    };
+    cast.ok_or_else(|| Wrong::new(at, format!("{value} is not {to}")))
+}

@@ -1,0 +1,17 @@
+//! The gateway through its public interface, number by number of the specification.
+
+// Clippy doesn't see that functions beside the tests are tests' as well.
+#![allow(clippy::unwrap_used)]
+
+mod azure_caches;
+mod azure_documents;
+mod azure_limits;
+mod azure_limits_by_key;
+mod azure_messages;
+mod azure_scenarios;
+mod azure_scenarios_tenants;
+mod azure_subscriptions;
+mod azure_tokens;
+mod azure_value;
+mod azure_values;
+mod world;
