@@ -11,64 +11,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderValue};
 use larder::{
-    AdmitError, Cache, Clock, Cost, LevelMode, LevelOptions, LevelView, Levels, Limits, NamedCache,
-    Nanos, OnLevelError, RateLimiter, Rates, SystemClock, Tenant, Whose,
+    AdmitError, Clock, Cost, LevelMode, LevelView, Limits, NamedCache, Nanos, OnLevelError,
+    RateLimiter, Rates, Tenant, Whose,
 };
-use larder_serve::Deadlines;
+use larder_serve::{Connections, Health};
 
 use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
 use crate::counts::Counts;
+use crate::engine::Engine;
 use crate::error::{ApiError, rate_limit};
 use crate::profile::CacheSettings;
 use crate::query::Query;
 use crate::settings::{Settings, SettingsError};
-
-/// What the frontend stands on; other frontends may stand on the same.
-#[derive(Clone)]
-pub struct Engine {
-    /// The cache; accounts are its tenants.
-    pub cache: Cache<[u8]>,
-    /// The further level, or none.
-    pub levels: Levels,
-    /// How it is used. Writes that it fails are answered as failures, whatever is said here.
-    pub level_options: LevelOptions,
-    /// The clock of the cache, for rates of administration.
-    pub clock: Arc<dyn Clock>,
-    /// The calendar, for the ends of tokens.
-    pub calendar: Arc<dyn Fn() -> SystemTime + Send + Sync>,
-}
-
-impl Engine {
-    /// A cache of so many bytes in memory alone, by the system's clocks.
-    ///
-    /// # Errors
-    /// The engine doesn't take the bound.
-    pub fn new(max_bytes: u64) -> Result<Self, SettingsError> {
-        let cache = Cache::builder().max_bytes(max_bytes).build();
-        Ok(Self {
-            cache: cache.map_err(|error| SettingsError(format!("max_bytes: {error}")))?,
-            levels: Levels::none(),
-            level_options: LevelOptions::default(),
-            clock: Arc::new(SystemClock::new()),
-            calendar: Arc::new(SystemTime::now),
-        })
-    }
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("cache", &self.cache)
-            .field("levels", &self.levels)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A server's state. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -80,7 +39,7 @@ struct Inner {
     engine: Engine,
     live: ArcSwap<Live>,
     counts: Counts,
-    is_stopping: AtomicBool,
+    health: Health,
 }
 
 /// What a reload swaps.
@@ -93,7 +52,7 @@ pub(crate) struct Live {
     pub(crate) metrics_public: bool,
     pub(crate) permissions_max: Option<u64>,
     pub(crate) body_bytes_max: u64,
-    pub(crate) deadlines: Deadlines,
+    pub(crate) connections: Connections,
 }
 
 struct Account {
@@ -126,7 +85,7 @@ impl App {
             engine,
             live: ArcSwap::from_pointee(live),
             counts: Counts::default(),
-            is_stopping: AtomicBool::new(false),
+            health: Health::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -144,13 +103,9 @@ impl App {
         Ok(())
     }
 
-    /// Says from now on that no more requests should be sent here.
-    pub fn stop(&self) {
-        self.inner.is_stopping.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.inner.is_stopping.load(Ordering::Relaxed)
+    /// What it tells of its health.
+    pub fn health(&self) -> &Health {
+        &self.inner.health
     }
 
     /// What it stands on.
@@ -329,7 +284,7 @@ impl Live {
             metrics_public: settings.metrics_public,
             permissions_max,
             body_bytes_max: settings.body_bytes_max,
-            deadlines: settings.deadlines(),
+            connections: settings.connections,
         })
     }
 

@@ -109,7 +109,7 @@ pub(crate) async fn tokens(State(app): State<App>, request: Request) -> Result<R
     let query = Query::parse(head.uri.query().unwrap_or(""));
     let caller = app.caller(&query, &head.headers)?;
     let live = app.live();
-    let body = collect(body, BODY_BYTES_MAX, &live.deadlines)
+    let body = collect(body, BODY_BYTES_MAX, &live.connections)
         .await
         .map_err(|error| body_error(error, body_too_large(BODY_BYTES_MAX)))?;
     let wanted: Wanted = crate::items::read(&body)?;

@@ -103,7 +103,7 @@ async fn put(app: &App, item: Item, ttl: Duration, body: Body) -> Result<Respons
     let value_bytes_max = item_bytes_max
         .saturating_sub(key_bytes)
         .min(live.body_bytes_max);
-    let value = collect(body, value_bytes_max, &live.deadlines)
+    let value = collect(body, value_bytes_max, &live.connections)
         .await
         .map_err(|error| body_error(error, ApiError::item_size(item_bytes_max)))?;
     let cost = Cost::calls(1).and_bytes(value.len() as u64);

@@ -71,7 +71,7 @@ pub(crate) async fn serve(
     let caller = app.caller(&query, &head.headers)?;
     let cache = cache_name(head.uri.path().split('/').nth(2).unwrap_or(""))?;
     let live = app.live();
-    let body = collect(body, live.body_bytes_max, &live.deadlines)
+    let body = collect(body, live.body_bytes_max, &live.connections)
         .await
         .map_err(|error| body_error(error, ApiError::item_size(live.body_bytes_max)))?;
     let asked = Asked {

@@ -9,16 +9,16 @@
 //! |---|---|
 //! | `settings`, `profile` | what is configured: file and environment; limits and what they come to |
 //! | `auth` | tokens: where a request has its own, which are known, what they allow, how they are minted |
-//! | `app` | the state: the engine, and what of the settings a request looks at; reload |
+//! | `app`, `engine` | the state: the engine, and what of the settings a request looks at; reload |
 //! | `query`, `error` | parameters and names; refusals |
 //! | `data` | items: GET, HEAD, PUT, DELETE on `/cache/{name}` |
 //! | `items` | the other operations on items: POST on `/caches/{name}/items/{op}` |
 //! | `control` | caches and tokens: `/caches`, `/tokens` |
-//! | `operations` | for those who run it: `/health`, `/metrics`; `openapi`: `/openapi.json` |
+//! | `operations` | for those who run it: `/metrics`; `openapi`: `/openapi.json` |
 //! | `routes`, `respond`, `counts` | which handler a path has; what all answers have in common |
 //! | `program` | the commands of `larder-http` |
 //!
-//! Connections, their deadlines and draining are those of `larder-serve`.
+//! Connections, their deadlines, draining, TLS, logs and `/health` are those of `larder-serve`.
 //!
 //! # Examples
 //! ```no_run
@@ -28,7 +28,8 @@
 //! let settings = Settings::read(None)?;
 //! let app = App::new(&settings, Engine::new(settings.max_bytes)?)?;
 //! let listener = tokio::net::TcpListener::bind(settings.listen).await?;
-//! larder_serve::serve(listener, settings.serving()?, router(app), std::future::pending()).await;
+//! let never = std::future::pending();
+//! larder_serve::serve(listener, None, settings.connections, router(app), never).await;
 //! # Ok(())
 //! # }
 //! ```
@@ -38,6 +39,7 @@ pub mod auth;
 mod control;
 mod counts;
 mod data;
+mod engine;
 mod error;
 mod items;
 mod openapi;
@@ -49,9 +51,10 @@ mod respond;
 mod routes;
 mod settings;
 
-pub use self::app::{App, Engine};
+pub use self::app::App;
+pub use self::engine::Engine;
 pub use self::error::ApiError;
 pub use self::profile::{AccountSettings, Bound, CacheSettings, Profile, Unlimited};
 pub use self::program::Program;
 pub use self::routes::router;
-pub use self::settings::{Connections, Log, Settings, SettingsError, Tls};
+pub use self::settings::{Settings, SettingsError};

@@ -1,12 +1,12 @@
-//! For those who run the server: whether it lives, whether it takes requests, what it counts.
+//! For those who run the server: what it counts.
 //!
-//! # Idea         health is asked without a token and tells nothing else; metrics name accounts and caches, so they need a super user's token, of
+//! # Idea         metrics name accounts and caches, so they need a super user's token, of
 //!   whose account they are then, unless the settings open them
 //! # Costs        metrics: a snapshot of each cache
 //! # Not here     the page for people
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use metrics::counter;
 
@@ -16,19 +16,6 @@ use crate::query::Query;
 use crate::routes::gate;
 
 const ALLOW: &str = "GET, HEAD, OPTIONS";
-
-/// Serves `/health/live`.
-pub(crate) async fn live() -> &'static str {
-    "live\n"
-}
-
-/// Serves `/health/ready`.
-pub(crate) async fn ready(State(app): State<App>) -> Response {
-    match app.is_stopping() {
-        false => "ready\n".into_response(),
-        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
-    }
-}
 
 /// Serves `/metrics`.
 pub(crate) async fn metrics(

@@ -12,18 +12,17 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use larder::Janitor;
-use larder_serve::{Drained, LogFormat};
-use tokio::net::TcpListener;
-use tracing::{error, info, warn};
+use larder_serve::{Run, SetupError, Tls};
 
-use crate::app::{App, Engine};
+use crate::app::App;
 use crate::auth::{
     Claims, Grant, Keyring, Permission, SigningKey, StaticKey, check_claims, hash_of,
 };
+use crate::engine::Engine;
 use crate::query::to_base64;
 use crate::routes::router;
 use crate::settings::{Settings, SettingsError};
@@ -76,7 +75,7 @@ impl Program {
     /// Does what the command line says.
     pub fn run(self) -> ExitCode {
         match self.try_run() {
-            Ok(code) => code,
+            Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 // Logs may not have begun.
                 let _ = writeln!(std::io::stderr(), "larder-http: {error}");
@@ -85,91 +84,53 @@ impl Program {
         }
     }
 
-    fn try_run(self) -> Result<ExitCode, SettingsError> {
-        let mut settings = Settings::read(self.config.as_deref())?;
-        settings.listen = self.listen.unwrap_or(settings.listen);
+    fn try_run(self) -> Result<(), SetupError> {
+        let settings = self.settings()?;
         match &self.command {
             Some(Command::CheckConfig) => {
-                settings.serving()?;
+                settings.tls.as_ref().map(Tls::acceptor).transpose()?;
                 App::new(&settings, Engine::new(settings.max_bytes)?)?;
-                say("the settings can be used")?;
+                Ok(say("the settings can be used")?)
             }
-            Some(Command::Token(args)) => {
-                for line in args.mint(&settings)? {
-                    say(&line)?;
-                }
-            }
-            None => return self.serve(settings),
+            Some(Command::Token(args)) => Ok(say(&args.mint(&settings)?)?),
+            None => self.serve(settings),
         }
-        Ok(ExitCode::SUCCESS)
     }
 
-    fn serve(self, mut settings: Settings) -> Result<ExitCode, SettingsError> {
-        let format = match settings.log.json {
-            true => LogFormat::Json,
-            false => LogFormat::Text,
-        };
-        larder_serve::start_logs(format, &settings.log.filter)
-            .map_err(|error| SettingsError(format!("log: {error}")))?;
+    fn serve(self, mut settings: Settings) -> Result<(), SetupError> {
+        settings.log.start()?;
         let development = Development::new()?;
         let is_developing = development.complete(&mut settings)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(system)?;
-        let drained = runtime.block_on(async {
-            let engine = Engine::new(settings.max_bytes)?;
-            let janitor = Janitor::start(&engine.cache, Duration::from_millis(500));
-            let app = App::new(&settings, engine)?;
-            let listen = settings.serving()?;
-            let listener = TcpListener::bind(settings.listen).await.map_err(system)?;
-            let address = listener.local_addr().map_err(system)?;
-            let stop = larder_serve::terminated().map_err(system)?;
-            let reloads = tokio::spawn(reloads(self, app.clone(), development.clone())?);
-            info!(%address, tls = listen.tls.is_some(), "listening");
-            if is_developing {
-                say(&format!("export TOKEN={}", development.token))?;
-            }
-            let of = app.clone();
-            let stop = async move {
-                stop.await;
-                of.stop();
-            };
-            let drained = larder_serve::serve(listener, listen, router(app), stop).await;
-            reloads.abort();
-            drop(janitor);
-            Ok::<_, SettingsError>(drained)
-        })?;
-        match drained {
-            Drained::Wholly => info!("every request was answered"),
-            Drained::CutOff { connections } => warn!(connections, "cut off"),
-        }
-        // What blocks in a further level isn't waited for.
-        runtime.shutdown_background();
-        Ok(ExitCode::SUCCESS)
+        let engine = Engine::new(settings.max_bytes)?;
+        let janitor = Janitor::start(&engine.cache, Duration::from_millis(500))?;
+        let app = App::new(&settings, engine)?;
+        let run = Run {
+            listen: settings.listen,
+            tls: settings.tls.as_ref(),
+            connections: settings.connections,
+            router: router(app.clone()),
+            health: app.health().clone(),
+        };
+        let export = format!("export TOKEN={}", development.token);
+        let started = || match is_developing {
+            true => Ok(say(&export)?),
+            false => Ok(()),
+        };
+        let reload = move || {
+            let mut settings = self.settings()?;
+            development.complete(&mut settings)?;
+            Ok(app.reload(&settings)?)
+        };
+        run.to_the_end(started, reload)?;
+        janitor.stop();
+        Ok(())
     }
-}
 
-/// Reads the settings anew at each hang-up.
-fn reloads(
-    program: Program,
-    app: App,
-    development: Development,
-) -> Result<impl Future<Output = ()>, SettingsError> {
-    let mut hang_ups = larder_serve::hang_ups().map_err(system)?;
-    Ok(async move {
-        while hang_ups.recv().await.is_some() {
-            let reloaded = Settings::read(program.config.as_deref()).and_then(|mut settings| {
-                settings.listen = program.listen.unwrap_or(settings.listen);
-                development.complete(&mut settings)?;
-                app.reload(&settings)
-            });
-            match reloaded {
-                Ok(()) => info!("keys and limits were read anew"),
-                Err(error) => error!(%error, "the settings stay as they are"),
-            }
-        }
-    })
+    fn settings(&self) -> Result<Settings, SettingsError> {
+        let mut settings = Settings::read(self.config.as_deref())?;
+        settings.listen = self.listen.unwrap_or(settings.listen);
+        Ok(settings)
+    }
 }
 
 /// What stands in for keys where none are configured, the same through all reloads.
@@ -216,52 +177,41 @@ impl Development {
 }
 
 impl TokenArgs {
-    /// The lines to print.
-    fn mint(&self, settings: &Settings) -> Result<Vec<String>, SettingsError> {
-        let refused = |error: &dyn std::fmt::Display| SettingsError(error.to_string());
-        let permissions: Vec<Permission> =
-            serde_json::from_str(&self.permissions).map_err(|error| refused(&error))?;
+    /// What is to be printed.
+    fn mint(&self, settings: &Settings) -> Result<String, SetupError> {
+        let permissions: Vec<Permission> = serde_json::from_str(&self.permissions)?;
         let permissions_max = settings.profile.permissions_max(settings.permissions_max);
         if self.is_static {
             let token = draw()?;
             let key = static_key(&self.account, &token, self.super_user, permissions);
-            Keyring::new(std::slice::from_ref(&key), &[], permissions_max)
-                .map_err(|error| refused(&error))?;
+            Keyring::new(std::slice::from_ref(&key), &[], permissions_max)?;
+            let (account, sha256) = (&key.account, &key.sha256);
             let allows = match self.super_user {
                 true => "super_user = true".to_owned(),
                 false => format!("# and its permissions: {}", self.permissions),
             };
-            return Ok(vec![
-                token,
-                "[[keys]]".into(),
-                format!("account = {:?}", key.account),
-                format!("sha256 = {:?}", key.sha256),
-                allows,
-            ]);
+            return Ok(format!(
+                "{token}\n[[keys]]\naccount = {account:?}\nsha256 = {sha256:?}\n{allows}"
+            ));
         }
         let grant = match self.super_user {
             true => Grant::SuperUser,
             false => Grant::Permissions(permissions.clone()),
         };
-        let (id, ttl) = (self.id.as_deref(), self.ttl_seconds);
-        let ttl =
-            check_claims(&grant, id, ttl, permissions_max).map_err(|error| refused(&error))?;
-        let engine = Engine::new(0)?;
-        let now = (engine.calendar)().duration_since(std::time::UNIX_EPOCH);
+        let id = self.id.as_deref();
+        let ttl = check_claims(&grant, id, self.ttl_seconds, permissions_max)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let claims = Claims {
             account: self.account.clone(),
-            exp: now.map_err(|error| refused(&error))?.as_secs() + ttl,
+            exp: now + ttl,
             nbf: None,
             jti: self.id.clone(),
             region: settings.region.clone(),
             super_user: self.super_user,
             permissions,
         };
-        let keyring = Keyring::new(&[], &settings.signing_keys, None);
-        let keyring = keyring.map_err(|error| refused(&error))?;
-        Ok(vec![
-            keyring.mint(&claims).map_err(|error| refused(&error))?,
-        ])
+        let keyring = Keyring::new(&[], &settings.signing_keys, None)?;
+        Ok(keyring.mint(&claims)?)
     }
 }
 
@@ -271,9 +221,8 @@ fn static_key(
     super_user: bool,
     permissions: Vec<Permission>,
 ) -> StaticKey {
-    let hex = |byte: &u8| format!("{byte:02x}");
     StaticKey {
-        sha256: hash_of(token.as_bytes()).iter().map(hex).collect(),
+        sha256: hex::encode(hash_of(token.as_bytes())),
         account: account.to_owned(),
         expires_at: None,
         super_user,
@@ -289,13 +238,8 @@ fn draw() -> Result<String, SettingsError> {
     Ok(to_base64(&bytes))
 }
 
-fn say(line: &str) -> Result<(), SettingsError> {
+fn say(line: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(system)
-}
-
-fn system(error: std::io::Error) -> SettingsError {
-    SettingsError(error.to_string())
+    writeln!(out, "{line}")?;
+    out.flush()
 }

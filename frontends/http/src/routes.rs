@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
@@ -34,11 +34,10 @@ pub fn router(app: App) -> Router {
         .route("/tokens", any(control::tokens))
         .route("/openapi.json", any(openapi::document))
         .route("/metrics", any(operations::metrics))
-        .route("/health/live", get(operations::live))
-        .route("/health/ready", get(operations::ready))
+        .with_state(app.clone())
+        .merge(app.health().routes())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed("GET, HEAD") })
         .fallback(|| async { ApiError::not_found() })
-        .with_state(app.clone())
         .layer(CatchPanicLayer::custom(respond::panicked))
         .layer(from_fn_with_state(app, respond::respond))
 }

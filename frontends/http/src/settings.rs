@@ -6,11 +6,10 @@
 //! # Not here     what limits come to: module `profile`
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
+use larder_serve::{Connections, Log, Tls};
 use serde::Deserialize;
 
 use crate::auth::{SigningKey, StaticKey};
@@ -52,46 +51,6 @@ pub struct Settings {
     pub signing_keys: Vec<SigningKey>,
 }
 
-/// The log.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Log {
-    /// Whether each line is a JSON object.
-    pub json: bool,
-    /// Levels, by target.
-    pub filter: String,
-}
-
-/// TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// The chain of certificates, in PEM.
-    pub certificates: PathBuf,
-    /// The private key, in PEM.
-    pub key: PathBuf,
-}
-
-/// Connections, and what their clients may take.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Connections {
-    /// How many at a time.
-    pub max: usize,
-    /// For a request's head.
-    pub header_ms: u64,
-    /// For a request's body, beside its pace.
-    pub body_ms: u64,
-    /// Between requests.
-    pub idle_ms: u64,
-    /// For taking an answer, beside its pace.
-    pub write_ms: u64,
-    /// The slowest pace.
-    pub bytes_per_second: u32,
-    /// For requests in flight when the server ends.
-    pub drain_ms: u64,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -114,42 +73,10 @@ impl Default for Settings {
     }
 }
 
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            json: false,
-            filter: "info".into(),
-        }
-    }
-}
-
-impl Default for Connections {
-    fn default() -> Self {
-        let serve = larder_serve::Listen::default();
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Self {
-            max: serve.connections_max,
-            header_ms: ms(serve.deadlines.header),
-            body_ms: ms(serve.deadlines.body),
-            idle_ms: ms(serve.deadlines.idle),
-            write_ms: ms(serve.deadlines.write),
-            bytes_per_second: serve.deadlines.bytes_per_second,
-            drain_ms: ms(serve.drain),
-        }
-    }
-}
-
 /// Why settings can't be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct SettingsError(pub(crate) String);
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SettingsError {}
 
 impl Settings {
     /// Reads a file, if there is one, and the environment over it: `LARDER_PROFILE`, `LARDER_CONNECTIONS__MAX`.
@@ -174,33 +101,5 @@ impl Settings {
     /// Whether there are keys, without which nobody but the machine itself may be listened to.
     pub fn has_keys(&self) -> bool {
         !self.keys.is_empty() || !self.signing_keys.is_empty()
-    }
-
-    /// How connections are served; TLS is read from its files.
-    ///
-    /// # Errors
-    /// The files can't be used.
-    pub fn serving(&self) -> Result<larder_serve::Listen, SettingsError> {
-        let of = &self.connections;
-        let tls = |tls: &Tls| larder_serve::tls_from_pem(&tls.certificates, &tls.key);
-        let tls = self.tls.as_ref().map(tls).transpose();
-        Ok(larder_serve::Listen {
-            tls: tls.map_err(|error| SettingsError(error.to_string()))?,
-            connections_max: of.max,
-            deadlines: self.deadlines(),
-            drain: Duration::from_millis(of.drain_ms),
-            ..larder_serve::Listen::default()
-        })
-    }
-
-    pub(crate) fn deadlines(&self) -> larder_serve::Deadlines {
-        let of = &self.connections;
-        larder_serve::Deadlines {
-            header: Duration::from_millis(of.header_ms),
-            body: Duration::from_millis(of.body_ms),
-            idle: Duration::from_millis(of.idle_ms),
-            write: Duration::from_millis(of.write_ms),
-            bytes_per_second: of.bytes_per_second,
-        }
     }
 }

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Deadlines;
+use crate::Connections;
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum BodyError {
 pub async fn collect(
     mut body: Body,
     bytes_max: u64,
-    deadlines: &Deadlines,
+    connections: &Connections,
 ) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > bytes_max {
         return Err(BodyError::TooLarge);
@@ -44,7 +44,7 @@ pub async fn collect(
             break;
         }
         let n_read = (first.len() + rest.len()) as u64;
-        let until = since + deadlines.body + deadlines.pace(n_read);
+        let until = since + connections.body + connections.pace(n_read);
         let frame = timeout_at(until, body.frame());
         let frame = match frame.await.map_err(|_| BodyError::TooSlow)? {
             None => break,

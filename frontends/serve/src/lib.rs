@@ -1,8 +1,8 @@
 //! What Larder's servers have in common: connections with limits and deadlines, draining, logs, metrics, signals.
 //!
 //! # Idea
-//! A server is a router and a [`Listen`]; [`serve`] accepts, bounds and times connections until it is told to stop, and then
-//! drains them. What a router does is not known here.
+//! A server is a router; [`serve`] accepts, bounds and times its connections until it is told to stop, and then drains them, and
+//! [`Run`] does that for a program, from its start to its end. What a router does is not known here.
 //!
 //! ```text
 //! accept (a slot each) -> TLS? -> paced stream: idle, header and write deadlines -> HTTP/1 -> router
@@ -16,16 +16,18 @@
 //! # Not here     routes, tokens, configuration files
 
 pub mod body;
+mod health;
 mod listen;
 mod logs;
 mod metrics;
 mod paced;
-mod signals;
+mod run;
+mod settings;
 mod tls;
 
-pub use self::listen::{Drained, Listen, serve};
-pub use self::logs::{LogFormat, start_logs};
+pub use self::health::Health;
+pub use self::listen::{Drained, serve};
 pub use self::metrics::scrape;
-pub use self::paced::Deadlines;
-pub use self::signals::{hang_ups, terminated};
-pub use self::tls::{TlsError, tls_from_pem};
+pub use self::run::{Run, SetupError};
+pub use self::settings::{Connections, Log, Tls};
+pub use self::tls::TlsError;

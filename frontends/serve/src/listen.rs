@@ -27,47 +27,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-use crate::paced::{Deadlines, Paced, Phase, Tracked};
-
-/// Where and how to serve.
-#[derive(Clone)]
-pub struct Listen {
-    /// TLS, if it is to be spoken.
-    pub tls: Option<TlsAcceptor>,
-    /// How many connections there may be at a time; more wait to be accepted.
-    pub connections_max: usize,
-    /// How long a client may take for what.
-    pub deadlines: Deadlines,
-    /// How many bytes a request's line and headers may have together.
-    pub head_bytes_max: usize,
-    /// How many headers a request may have.
-    pub headers_max: usize,
-    /// How long requests in flight may take once the server is to stop; what takes longer is cut off.
-    pub drain: Duration,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            tls: None,
-            connections_max: 20_000,
-            deadlines: Deadlines::default(),
-            head_bytes_max: 128 << 10,
-            headers_max: 100,
-            drain: Duration::from_secs(10),
-        }
-    }
-}
-
-impl std::fmt::Debug for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listen")
-            .field("tls", &self.tls.is_some())
-            .field("connections_max", &self.connections_max)
-            .field("deadlines", &self.deadlines)
-            .finish_non_exhaustive()
-    }
-}
+use crate::Connections;
+use crate::paced::{Paced, Phase, Tracked};
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +42,15 @@ pub enum Drained {
     },
 }
 
-/// Serves a router on a socket until `stop` is done; then accepts no more, lets requests in flight end, and returns.
+/// Serves a router on a socket, over TLS if there is an acceptor, until `stop` is done; then accepts no more, lets requests in flight end, and returns.
 pub async fn serve(
     listener: TcpListener,
-    listen: Listen,
+    tls: Option<TlsAcceptor>,
+    connections: Connections,
     router: Router,
     stop: impl Future<Output = ()>,
 ) -> Drained {
-    let slots = Arc::new(Semaphore::new(listen.connections_max));
+    let slots = Arc::new(Semaphore::new(connections.max));
     let graceful = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
     tokio::pin!(stop);
@@ -108,9 +70,9 @@ pub async fn serve(
         };
         while tasks.try_join_next().is_some() {}
         let watcher = graceful.watcher();
-        let (listen, router) = (listen.clone(), router.clone());
+        let (tls, router) = (tls.clone(), router.clone());
         tasks.spawn(async move {
-            connection(stream, listen, router, watcher).await;
+            connection(stream, tls, connections, router, watcher).await;
             drop(slot);
         });
     }
@@ -118,7 +80,7 @@ pub async fn serve(
     info!("draining");
     tokio::select! {
         () = graceful.shutdown() => Drained::Wholly,
-        () = sleep(listen.drain) => {
+        () = sleep(connections.drain) => {
             while tasks.try_join_next().is_some() {}
             // Dropped with the set, the tasks end where they stand.
             Drained::CutOff { connections: tasks.len() }
@@ -137,24 +99,30 @@ async fn accept(
     Ok((stream, slot))
 }
 
-async fn connection(stream: TcpStream, listen: Listen, router: Router, watcher: Watcher) {
-    let Some(tls) = &listen.tls else {
-        return speak(stream, &listen, router, watcher).await;
+async fn connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    connections: Connections,
+    router: Router,
+    watcher: Watcher,
+) {
+    let Some(tls) = tls else {
+        return speak(stream, connections, router, watcher).await;
     };
-    match timeout(listen.deadlines.header, tls.accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, &listen, router, watcher).await,
+    match timeout(connections.header, tls.accept(stream)).await {
+        Ok(Ok(stream)) => speak(stream, connections, router, watcher).await,
         Ok(Err(error)) => debug!(%error, "no TLS"),
         Err(_) => debug!("TLS took too long"),
     }
 }
 
 /// Speaks HTTP/1 on a stream until it ends.
-async fn speak<S>(stream: S, listen: &Listen, router: Router, watcher: Watcher)
+async fn speak<S>(stream: S, connections: Connections, router: Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let phase = Arc::new(Phase::default());
-    let io = TokioIo::new(Paced::new(stream, Arc::clone(&phase), listen.deadlines));
+    let io = TokioIo::new(Paced::new(stream, Arc::clone(&phase), connections));
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| {
         let busy = Phase::begin(&phase);
@@ -168,8 +136,8 @@ where
         .timer(TokioTimer::new())
         // The stream knows better: it tells waiting for a request from waiting for the rest of one.
         .header_read_timeout(None)
-        .max_buf_size(listen.head_bytes_max)
-        .max_headers(listen.headers_max)
+        .max_buf_size(connections.head_bytes_max)
+        .max_headers(connections.headers_max)
         .serve_connection(io, service);
     if let Err(error) = watcher.watch(connection).await {
         debug!(%error, "a connection ended early");

@@ -18,7 +18,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -27,39 +26,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// How long a client may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadlines {
-    /// From a request's first byte to the end of its head; also for a TLS handshake.
-    pub header: Duration,
-    /// For a request's body, beside what its bytes take at `bytes_per_second`.
-    pub body: Duration,
-    /// Between two requests.
-    pub idle: Duration,
-    /// For taking an answer, beside what its bytes take at `bytes_per_second`.
-    pub write: Duration,
-    /// The slowest pace of bodies and answers.
-    pub bytes_per_second: u32,
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self {
-            header: Duration::from_secs(10),
-            body: Duration::from_secs(15),
-            idle: Duration::from_secs(75),
-            write: Duration::from_secs(15),
-            bytes_per_second: 16 << 10,
-        }
-    }
-}
-
-impl Deadlines {
-    /// The time that so many bytes may take, beside the grace of their kind.
-    pub(crate) fn pace(&self, n_bytes: u64) -> Duration {
-        Duration::from_secs(n_bytes / u64::from(self.bytes_per_second.max(1)))
-    }
-}
+use crate::Connections;
 
 const IDLE: u64 = 0;
 const HEAD: u64 = 1;
@@ -139,7 +106,7 @@ impl HttpBody for Tracked {
 pub(crate) struct Paced<S> {
     stream: S,
     phase: Arc<Phase>,
-    deadlines: Deadlines,
+    connections: Connections,
     /// The phase that the reading timer is of.
     timed: u64,
     reading: Option<Pin<Box<Sleep>>>,
@@ -156,11 +123,11 @@ struct Stall {
 }
 
 impl<S> Paced<S> {
-    pub(crate) fn new(stream: S, phase: Arc<Phase>, deadlines: Deadlines) -> Self {
+    pub(crate) fn new(stream: S, phase: Arc<Phase>, connections: Connections) -> Self {
         Self {
             stream,
             phase,
-            deadlines,
+            connections,
             timed: u64::MAX,
             reading: None,
             writing: None,
@@ -171,8 +138,8 @@ impl<S> Paced<S> {
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let phase = self.phase.load();
         let limit = match phase & PHASES {
-            IDLE => self.deadlines.idle,
-            HEAD => self.deadlines.header,
+            IDLE => self.connections.idle,
+            HEAD => self.connections.header,
             // The body has a deadline of its own, and a client may well wait for the answer in silence.
             _ => {
                 self.phase.reader.register(cx.waker());
@@ -196,7 +163,7 @@ impl<S> Paced<S> {
     /// Called when nothing can be written, likewise.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let phase = self.phase.load() & !PHASES;
-        let grace = self.deadlines.write;
+        let grace = self.connections.write;
         let stall = self.writing.get_or_insert_with(|| Stall {
             phase,
             since: Instant::now(),
@@ -206,7 +173,7 @@ impl<S> Paced<S> {
         if stall.phase != phase {
             (stall.phase, stall.since, stall.n_bytes) = (phase, Instant::now(), 0);
         }
-        let until = stall.since + grace + self.deadlines.pace(stall.n_bytes);
+        let until = stall.since + grace + self.connections.pace(stall.n_bytes);
         stall.timer.as_mut().reset(until);
         stall.timer.as_mut().poll(cx)
     }

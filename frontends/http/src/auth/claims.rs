@@ -1,7 +1,5 @@
 //! What a signed token says, and the rules by which one is minted.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Grant, Permission};
@@ -50,47 +48,31 @@ impl Claims {
 }
 
 /// Why a token is not minted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MintError {
     /// It would allow nothing.
+    #[error("permissions has to name at least one permission")]
     NoPermissions,
     /// Two of its permissions are for the same items of the same caches.
+    #[error("permissions has two entries for the same cache and items")]
     SameItems,
     /// It has more permissions than a token may have.
+    #[error("permissions may have {n_max} entries")]
     TooManyPermissions {
         /// How many it may have.
         n_max: u64,
     },
     /// It would live not at all, for ever, or too long.
+    #[error("ttl_seconds has to be a whole number from 1 to {LIFETIME_MAX_SECONDS}")]
     Lifetime,
     /// Its name is too long.
+    #[error("id may have {ID_CHARS_MAX} characters")]
     Id,
     /// There is no key to sign with.
+    #[error("no key is configured that tokens could be signed with")]
     NoKey,
 }
-
-impl fmt::Display for MintError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoPermissions => f.write_str("permissions has to name at least one permission"),
-            Self::SameItems => {
-                f.write_str("permissions has two entries for the same cache and items")
-            }
-            Self::TooManyPermissions { n_max } => {
-                write!(f, "permissions may have {n_max} entries")
-            }
-            Self::Lifetime => write!(
-                f,
-                "ttl_seconds has to be a whole number from 1 to {LIFETIME_MAX_SECONDS}"
-            ),
-            Self::Id => write!(f, "id may have {ID_CHARS_MAX} characters"),
-            Self::NoKey => f.write_str("no key is configured that tokens could be signed with"),
-        }
-    }
-}
-
-impl std::error::Error for MintError {}
 
 /// Checks what a token is to be minted from; its lifetime in seconds.
 ///

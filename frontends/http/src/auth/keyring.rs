@@ -66,44 +66,15 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Why keys can't be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// A static key's hash isn't 64 hexadecimal digits.
-    Hash {
-        /// The account of the key.
-        account: String,
-    },
-    /// What a static key allows breaks the rules of tokens.
-    Permissions {
-        /// The account of the key.
-        account: String,
-        /// Which rule.
-        error: MintError,
-    },
-    /// A signing key can't be read.
-    Signing {
-        /// Its name.
-        id: String,
-        /// Why.
-        reason: String,
-    },
+/// Why a key of the settings can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the key of {of}: {reason}")]
+pub struct KeyError {
+    /// The account of a static key, or the name of a signing key.
+    pub of: String,
+    /// What is wrong.
+    pub reason: String,
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hash { account } => {
-                write!(f, "a key of {account}: sha256 is not 64 hexadecimal digits")
-            }
-            Self::Permissions { account, error } => write!(f, "a key of {account}: {error}"),
-            Self::Signing { id, reason } => write!(f, "the signing key {id}: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 /// Why a token isn't good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,24 +214,18 @@ impl fmt::Debug for Keyring {
 
 impl Known {
     fn new(key: &StaticKey, permissions_max: Option<u64>) -> Result<Self, KeyError> {
-        let account = || key.account.clone();
-        let digits = key.sha256.as_bytes();
+        let refused = |reason: String| KeyError {
+            of: key.account.clone(),
+            reason,
+        };
         let mut hash = [0; 32];
-        if digits.len() != 64 {
-            return Err(KeyError::Hash { account: account() });
-        }
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-            let text = str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'));
-            let read = text.and_then(|pair| u8::from_str_radix(pair, 16).ok());
-            *byte = read.ok_or_else(|| KeyError::Hash { account: account() })?;
-        }
+        hex::decode_to_slice(&key.sha256, &mut hash)
+            .map_err(|error| refused(format!("sha256: {error}")))?;
         let grant = if key.super_user {
             Grant::SuperUser
         } else {
-            check_permissions(&key.permissions, permissions_max).map_err(|error| {
-                let account = account();
-                KeyError::Permissions { account, error }
-            })?;
+            check_permissions(&key.permissions, permissions_max)
+                .map_err(|error| refused(error.to_string()))?;
             Grant::Permissions(key.permissions.clone())
         };
         Ok(Self {
@@ -276,10 +241,8 @@ impl Known {
 
 impl Signing {
     fn new(key: &SigningKey) -> Result<Self, KeyError> {
-        Self::read(key).map_err(|reason| KeyError::Signing {
-            id: key.id.clone(),
-            reason,
-        })
+        let of = key.id.clone();
+        Self::read(key).map_err(|reason| KeyError { of, reason })
     }
 
     fn read(key: &SigningKey) -> Result<Self, String> {

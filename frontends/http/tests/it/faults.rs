@@ -231,7 +231,7 @@ async fn f46_what_is_in_flight_is_finished_when_the_server_ends() {
 #[tokio::test(start_paused = true)]
 async fn f46_what_takes_too_long_is_cut_off() {
     let mut settings = settings();
-    settings.connections.drain_ms = 1000;
+    settings.connections.drain = Duration::from_secs(1);
     let mut server = Server::with(&settings).await;
     let mut stream = server.connect().await;
     let request = head("PUT", "a", "Content-Length: 8\r\nExpect: 100-continue\r\n");

@@ -172,16 +172,17 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let routes = router(app.clone());
-        let listen = settings.serving().unwrap();
-        let served = tokio::spawn(larder_serve::serve(listener, listen, routes, async move {
+        let tls = settings.tls.as_ref().map(|tls| tls.acceptor().unwrap());
+        let stopped = async {
             let _ = stopped.await;
-        }));
+        };
+        let served = larder_serve::serve(listener, tls, settings.connections, routes, stopped);
         Self {
             address,
             clock,
             app,
             stop: Some(stop),
-            served,
+            served: tokio::spawn(served),
         }
     }
 

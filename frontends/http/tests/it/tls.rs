@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use tokio::process::Command;
 
 use super::support::{Server, settings};
-use larder_http::Tls;
+use larder_serve::Tls;
 
 const HOSTS: [&str; 6] = [
     "api.cache.cell-4-us-west-2-1.prod.a.momentohq.com",
@@ -86,16 +86,19 @@ async fn m_122_the_curl_lines_over_https_with_any_host() {
 
 #[test]
 fn f45_files_that_are_no_certificates_are_refused() {
-    let mut settings = settings();
     let (ca, tls) = certificates();
-    settings.tls = Some(Tls {
+    let key = Tls {
         key: ca,
         ..tls.clone()
-    });
-    assert!(settings.serving().is_err());
-    settings.tls = Some(Tls {
-        certificates: file("absent"),
-        ..tls
-    });
-    assert!(settings.serving().is_err());
+    };
+    assert!(key.acceptor().is_err());
+    let certificates = file("absent");
+    assert!(
+        Tls {
+            certificates,
+            ..tls
+        }
+        .acceptor()
+        .is_err()
+    );
 }

@@ -1,0 +1,90 @@
+//! A server from its start to its end, as the operating system's signals have it.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::{Connections, Drained, Health, Tls, serve};
+
+/// What goes wrong while a server is set up.
+pub type SetupError = Box<dyn Error + Send + Sync>;
+
+/// What is run.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// TLS, or none.
+    pub tls: Option<&'a Tls>,
+    /// Connections.
+    pub connections: Connections,
+    /// What is served.
+    pub router: Router,
+    /// What the router tells of it.
+    pub health: Health,
+}
+
+impl Run<'_> {
+    /// Listens, says so by `started`, and serves until SIGTERM or SIGINT; then drains. Each SIGHUP calls `reload`.
+    ///
+    /// # Errors
+    /// What prevents it from listening, or what `started` fails with.
+    pub fn to_the_end(
+        self,
+        started: impl FnOnce() -> Result<(), SetupError>,
+        mut reload: impl FnMut() -> Result<(), SetupError> + Send + 'static,
+    ) -> Result<(), SetupError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let drained = runtime.block_on(async {
+            let tls = self.tls.map(Tls::acceptor).transpose()?;
+            let listener = TcpListener::bind(self.listen).await?;
+            let [terminate, interrupt, mut hang_up] = signals()?;
+            let reloads = tokio::spawn(async move {
+                while hang_up.recv().await.is_some() {
+                    match reload() {
+                        Ok(()) => info!("the settings were read anew"),
+                        Err(error) => error!(%error, "the settings stay as they are"),
+                    }
+                }
+            });
+            let address = listener.local_addr()?;
+            info!(%address, tls = tls.is_some(), "listening");
+            started()?;
+            let stop = async {
+                first_of(terminate, interrupt).await;
+                self.health.stop();
+            };
+            let drained = serve(listener, tls, self.connections, self.router, stop).await;
+            reloads.abort();
+            Ok::<_, SetupError>(drained)
+        })?;
+        match drained {
+            Drained::Wholly => info!("every request was answered"),
+            Drained::CutOff { connections } => warn!(connections, "cut off"),
+        }
+        // What blocks outside of the runtime isn't waited for.
+        runtime.shutdown_background();
+        Ok(())
+    }
+}
+
+fn signals() -> std::io::Result<[Signal; 3]> {
+    Ok([
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
+    ])
+}
+
+async fn first_of(mut one: Signal, mut other: Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
