@@ -228,7 +228,7 @@ impl App {
             return work();
         }
         let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|_| Err(ApiError::internal()))
+        done.unwrap_or_else(|_| Err(ApiError::INTERNAL))
     }
 }
 
@@ -356,7 +356,7 @@ fn admit(
             Whose::Tenant => ("account", tenant.limits()?, limit),
             Whose::Cache => ("cache", cache.limits()?, limit),
         },
-        Err(_) => return Err(ApiError::cache_not_found()),
+        Err(_) => return Err(ApiError::CACHE_NOT_FOUND),
     };
     Err(rate_limit(whose, limits.rates, limit))
 }

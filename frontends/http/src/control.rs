@@ -28,7 +28,7 @@ const BODY_BYTES_MAX: u64 = 1 << 20;
 pub(crate) async fn caches(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     const ALLOW: &str = "GET, HEAD, OPTIONS";
     let (head, _) = request.into_parts();
-    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(&app, &head.method, ALLOW) {
         return answer;
     }
     let caller = administrator(&app, &head, || Ok(()))?.0;
@@ -52,7 +52,7 @@ pub(crate) async fn caches(State(app): State<App>, request: Request) -> Result<R
 pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     const ALLOW: &str = "PUT, DELETE, OPTIONS";
     let (head, _) = request.into_parts();
-    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(&app, &head.method, ALLOW) {
         return answer;
     }
     let (caller, name) = administrator(&app, &head, || named(&head))?;
@@ -66,7 +66,7 @@ pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Re
         let tenant = of.tenant(&caller)?;
         let view_before = of.view(&tenant.cache(&name)?);
         if !tenant.delete_cache(&name) {
-            return Err(ApiError::cache_not_found());
+            return Err(ApiError::CACHE_NOT_FOUND);
         }
         // Or a cache of the same name would find what the further level still holds.
         view_before.purge()?;
@@ -79,7 +79,7 @@ pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Re
 pub(crate) async fn flush(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     const ALLOW: &str = "POST, OPTIONS";
     let (head, _) = request.into_parts();
-    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(&app, &head.method, ALLOW) {
         return answer;
     }
     let (caller, name) = administrator(&app, &head, || named(&head))?;
@@ -103,7 +103,7 @@ struct Wanted {
 pub(crate) async fn tokens(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     const ALLOW: &str = "POST, OPTIONS";
     let (head, body) = request.into_parts();
-    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(&app, &head.method, ALLOW) {
         return answer;
     }
     let query = Query::parse(head.uri.query().unwrap_or(""));

@@ -36,7 +36,7 @@ struct Item {
 /// Serves `/cache/{name}` and `/cache/{name}/{key}`.
 pub(crate) async fn item(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(&app, &head.method, ALLOW) {
         return answer;
     }
     let access = match head.method {
@@ -75,7 +75,7 @@ async fn get(app: &App, item: Item, has_body: bool) -> Result<Response, ApiError
         move |cache, view| {
             let entry = match view.lookup(key.as_slice(), within) {
                 Lookup::Hit(entry) | Lookup::Stale(entry) => entry,
-                Lookup::Negative => return Err(ApiError::key_not_found()),
+                Lookup::Negative => return Err(ApiError::KEY_NOT_FOUND),
                 Lookup::Miss(reason) => return Err(reason.into()),
             };
             if has_body {

@@ -32,58 +32,68 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    /// Any: its status, its code and its message.
+    pub const fn new(status: StatusCode, code: &'static str, message: Cow<'static, str>) -> Self {
         Self {
             status,
             code,
-            message: message.into(),
+            message,
             retry_after: None,
             allow: None,
         }
     }
 
+    const fn plain(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Self::new(status, code, Cow::Borrowed(message))
+    }
+
+    /// No such route.
+    pub const NOT_FOUND: Self = Self::plain(StatusCode::NOT_FOUND, "NotFound", "Not Found");
+    /// A miss.
+    pub const KEY_NOT_FOUND: Self =
+        Self::plain(StatusCode::NOT_FOUND, "KeyNotFound", "Key Not Found");
+    /// No such cache.
+    pub const CACHE_NOT_FOUND: Self =
+        Self::plain(StatusCode::NOT_FOUND, "CacheNotFound", "Cache Not Found");
+    const EXISTS: Self = Self::plain(
+        StatusCode::CONFLICT,
+        "AlreadyExists",
+        "a cache of this name exists",
+    );
+    /// 500, and nothing of why.
+    pub const INTERNAL: Self = Self::plain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Internal",
+        "Internal Server Error",
+    );
+
     /// 400: a parameter can't be used.
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "InvalidArgument", message)
+        Self::new(StatusCode::BAD_REQUEST, "InvalidArgument", message.into())
     }
 
     /// 400: what is there is not what the operation needs.
     pub fn precondition(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "FailedPrecondition", message)
+        let code = "FailedPrecondition";
+        Self::new(StatusCode::BAD_REQUEST, code, message.into())
     }
 
     /// 401.
     pub fn unauthenticated(message: &'static str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "Unauthenticated", message)
+        Self::plain(StatusCode::UNAUTHORIZED, "Unauthenticated", message)
     }
 
     /// 403.
     pub fn denied(message: &'static str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "PermissionDenied", message)
-    }
-
-    /// 404: no such route.
-    pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NotFound", "Not Found")
-    }
-
-    /// 404: a miss.
-    pub fn key_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "KeyNotFound", "Key Not Found")
-    }
-
-    /// 404: no such cache.
-    pub fn cache_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "CacheNotFound", "Cache Not Found")
+        Self::plain(StatusCode::FORBIDDEN, "PermissionDenied", message)
     }
 
     /// 405.
     pub fn method_not_allowed(allow: &'static str) -> Self {
-        let message = "Method Not Allowed";
-        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
+        let (code, message) = ("MethodNotAllowed", "Method Not Allowed");
         Self {
             allow: Some(allow),
-            ..error
+            ..Self::plain(StatusCode::METHOD_NOT_ALLOWED, code, message)
         }
     }
 
@@ -93,14 +103,12 @@ impl ApiError {
         let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
         Self {
             retry_after: retry_after.map(|time| seconds(time).max(1)),
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "LimitExceeded", message)
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "LimitExceeded",
+                message.into(),
+            )
         }
-    }
-
-    /// 500, and nothing of why.
-    pub fn internal() -> Self {
-        let message = "Internal Server Error";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", message)
     }
 
     /// A value that is too large, by a limit on key and value together.
@@ -168,8 +176,8 @@ impl From<Refusal> for ApiError {
                     Some(second),
                 )
             }
-            Refusal::Closed => Self::cache_not_found(),
-            _ => Self::internal(),
+            Refusal::Closed => Self::CACHE_NOT_FOUND,
+            _ => Self::INTERNAL,
         }
     }
 }
@@ -187,14 +195,14 @@ impl<S> From<LevelPutError<S>> for ApiError {
     fn from(error: LevelPutError<S>) -> Self {
         match error.refusal {
             LevelRefusal::Refused(refusal) => refusal.into(),
-            _ => Self::internal(),
+            _ => Self::INTERNAL,
         }
     }
 }
 
 impl From<LevelError> for ApiError {
     fn from(_: LevelError) -> Self {
-        Self::internal()
+        Self::INTERNAL
     }
 }
 
@@ -202,8 +210,8 @@ impl From<MissReason> for ApiError {
     /// An outage is no absence: the client must not take the key for gone.
     fn from(reason: MissReason) -> Self {
         match reason {
-            MissReason::Unavailable | MissReason::Timeout => Self::internal(),
-            _ => Self::key_not_found(),
+            MissReason::Unavailable | MissReason::Timeout => Self::INTERNAL,
+            _ => Self::KEY_NOT_FOUND,
         }
     }
 }
@@ -222,7 +230,7 @@ impl From<IncrementError> for ApiError {
                 Self::precondition("the value is no decimal number of 64 bits with a sign")
             }
             IncrementError::Overflow => Self::precondition("the sum is beyond 64 bits with a sign"),
-            _ => Self::internal(),
+            _ => Self::INTERNAL,
         }
     }
 }
@@ -230,12 +238,8 @@ impl From<IncrementError> for ApiError {
 impl From<TenantError> for ApiError {
     fn from(error: TenantError) -> Self {
         match error {
-            TenantError::NoSuchCache => Self::cache_not_found(),
-            TenantError::AlreadyExists => Self::new(
-                StatusCode::CONFLICT,
-                "AlreadyExists",
-                "a cache of this name exists",
-            ),
+            TenantError::NoSuchCache => Self::CACHE_NOT_FOUND,
+            TenantError::AlreadyExists => Self::EXISTS,
             TenantError::Name(_) => Self::invalid("the cache name is blank or too long"),
             TenantError::TooManyCaches { n_max } => Self::limit(
                 format!("cache count limit exceeded: an account may have {n_max} caches"),
@@ -245,7 +249,7 @@ impl From<TenantError> for ApiError {
                 "memory limit exceeded: no share is left for the cache",
                 None,
             ),
-            _ => Self::internal(),
+            _ => Self::INTERNAL,
         }
     }
 }
@@ -261,9 +265,10 @@ pub(crate) fn body_error(error: BodyError, too_large: ApiError) -> ApiError {
 
 /// 413: a body that is too large where none of an item is expected.
 pub(crate) fn body_too_large(bytes_max: u64) -> ApiError {
+    let message = format!("the body may have {bytes_max} bytes");
     ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "InvalidArgument",
-        format!("the body may have {bytes_max} bytes"),
+        message.into(),
     )
 }

@@ -64,7 +64,7 @@ pub(crate) async fn serve(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(&app, &head.method, ALLOW) {
         return answer;
     }
     let query = Query::parse(head.uri.query().unwrap_or(""));
@@ -184,7 +184,7 @@ impl Asked {
                     Ok(json!({ "result": "Hit", "value": to_base64(&entry) }))
                 }
                 Lookup::Miss(MissReason::Unavailable | MissReason::Timeout) => {
-                    Err(ApiError::internal())
+                    Err(ApiError::INTERNAL)
                 }
                 Lookup::Negative | Lookup::Miss(_) => Ok(json!({ "result": "Miss" })),
             };
@@ -254,7 +254,7 @@ impl Asked {
 fn live(view: &LevelView<'_>, key: &[u8]) -> Result<Option<Option<Duration>>, ApiError> {
     match view.ttl(key) {
         Ok(left) => Ok(Some(left)),
-        Err(MissReason::Unavailable | MissReason::Timeout) => Err(ApiError::internal()),
+        Err(MissReason::Unavailable | MissReason::Timeout) => Err(ApiError::INTERNAL),
         Err(_) => Ok(None),
     }
 }

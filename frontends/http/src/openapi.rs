@@ -167,9 +167,9 @@ pub(crate) async fn document(
     request: Request,
 ) -> Result<Response, ApiError> {
     const ALLOW: &str = "GET, HEAD, OPTIONS";
-    if let Err(answer) = gate(&app, request.method(), ALLOW) {
+    if let Some(answer) = gate(&app, request.method(), ALLOW) {
         return answer;
     }
-    let document = serde_json::to_string(&openapi()).map_err(|_| ApiError::internal())?;
+    let document = serde_json::to_string(&openapi()).map_err(|_| ApiError::INTERNAL)?;
     Ok(respond::json(document))
 }

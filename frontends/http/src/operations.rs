@@ -23,7 +23,7 @@ pub(crate) async fn metrics(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, _) = request.into_parts();
-    if let Err(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(&app, &head.method, ALLOW) {
         return answer;
     }
     let is_public = app.live().metrics_public;

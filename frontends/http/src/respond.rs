@@ -47,7 +47,7 @@ pub(crate) async fn respond(State(app): State<App>, request: Request, next: Next
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     // The message may hold what the client sent, so it stays with the panic hook.
     error!("a handler panicked");
-    ApiError::internal().into_response()
+    ApiError::INTERNAL.into_response()
 }
 
 fn write_error(response: &mut Response, error: &ApiError, is_plain: bool) {

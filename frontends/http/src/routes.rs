@@ -37,24 +37,22 @@ pub fn router(app: App) -> Router {
         .with_state(app.clone())
         .merge(app.health().routes())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed("GET, HEAD") })
-        .fallback(|| async { ApiError::not_found() })
+        .fallback(|| async { ApiError::NOT_FOUND })
         .layer(CatchPanicLayer::custom(respond::panicked))
         .layer(from_fn_with_state(app, respond::respond))
 }
 
-/// Lets a request pass whose method is one of `allow`; else what it is answered, which for OPTIONS is no error.
+/// What a request is answered whose method isn't one of `allow`; for OPTIONS that is no error.
 pub(crate) fn gate(
     app: &App,
     method: &Method,
     allow: &'static str,
-) -> Result<(), Result<Response, ApiError>> {
+) -> Option<Result<Response, ApiError>> {
     if *method == Method::OPTIONS {
-        return Err(Ok(options(app, allow)));
+        return Some(Ok(options(app, allow)));
     }
-    match allow.split(", ").any(|one| one == method.as_str()) {
-        true => Ok(()),
-        false => Err(Err(ApiError::method_not_allowed(allow))),
-    }
+    let is_allowed = allow.split(", ").any(|one| one == method.as_str());
+    (!is_allowed).then(|| Err(ApiError::method_not_allowed(allow)))
 }
 
 /// The answer to OPTIONS on a path that exists: asked without a token, told to other origins if they may ask.

@@ -45,7 +45,7 @@ pub(crate) struct Phase {
 impl Phase {
     /// A request has come, and is being answered until what is returned is dropped.
     pub(crate) fn begin(this: &Arc<Self>) -> Busy {
-        this.set((this.load() | PHASES) + 1 | BUSY);
+        this.set(((this.load() | PHASES) + 1) | BUSY);
         Busy(Arc::clone(this))
     }
 
@@ -65,7 +65,7 @@ pub(crate) struct Busy(Arc<Phase>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.set(self.0.load() & !PHASES | IDLE);
+        self.0.set((self.0.load() & !PHASES) | IDLE);
         self.0.reader.wake();
     }
 }
@@ -192,7 +192,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         };
         if buf.filled().len() > n_before && this.phase.load() & PHASES == IDLE {
-            this.phase.set(this.phase.load() & !PHASES | HEAD);
+            this.phase.set((this.phase.load() & !PHASES) | HEAD);
         }
         if this.phase.load() & PHASES == HEAD {
             // Who sends a byte now and then never has it wait, so the time is looked at here as well.

@@ -17,24 +17,17 @@ pub struct Claims {
     /// The second from which on it is no longer good, since 1970.
     pub exp: u64,
     /// The second before which it is not yet good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
     /// Its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
     /// The region that it is for; `None`: any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Whether it allows everything in its account.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     pub super_user: bool,
     /// What it allows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub permissions: Vec<Permission>,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Claims {

@@ -246,42 +246,37 @@ impl Signing {
     }
 
     fn read(key: &SigningKey) -> Result<Self, String> {
-        let file = |path: &PathBuf| {
-            std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+        let file = |path: &Option<PathBuf>| match path {
+            Some(path) => std::fs::read(path)
+                .map(Some)
+                .map_err(|error| format!("{}: {error}", path.display())),
+            None => Ok(None),
         };
-        let public = || {
-            let path = key.public_key_file.as_ref();
-            file(path.ok_or("public_key_file is needed")?)
-        };
-        let private = || key.private_key_file.as_ref().map(file).transpose();
-        let text = |error: jsonwebtoken::errors::Error| error.to_string();
+        let public = || file(&key.public_key_file)?.ok_or("public_key_file is needed".to_owned());
+        let private = || file(&key.private_key_file);
+        let pem = |error: jsonwebtoken::errors::Error| error.to_string();
         let (algorithm, check, sign) = match key.algorithm.as_str() {
             "HS256" => {
-                let secret = match (&key.secret, &key.secret_file) {
+                let secret = match (&key.secret, file(&key.secret_file)?) {
                     (Some(secret), None) => secret.clone().into_bytes(),
-                    (None, Some(path)) => file(path)?,
+                    (None, Some(secret)) => secret,
                     _ => return Err("secret or secret_file is needed, not both".into()),
                 };
-                let secret = from_base64(secret.trim_ascii()).ok_or("the secret is not base64")?;
-                if secret.len() < 32 {
-                    return Err("the secret has less than 32 bytes".into());
-                }
+                let secret = from_base64(secret.trim_ascii()).filter(|bytes| bytes.len() >= 32);
+                let secret = secret.ok_or("the secret is not base64 of 32 bytes or more")?;
                 let sign = EncodingKey::from_secret(&secret);
-                (
-                    Algorithm::HS256,
-                    DecodingKey::from_secret(&secret),
-                    Some(sign),
-                )
+                let check = DecodingKey::from_secret(&secret);
+                (Algorithm::HS256, check, Some(sign))
             }
             "EdDSA" => {
-                let check = DecodingKey::from_ed_pem(&public()?).map_err(text)?;
-                let sign = private()?.map(|pem| EncodingKey::from_ed_pem(&pem));
-                (Algorithm::EdDSA, check, sign.transpose().map_err(text)?)
+                let check = DecodingKey::from_ed_pem(&public()?).map_err(pem)?;
+                let sign = private()?.map(|key| EncodingKey::from_ed_pem(&key));
+                (Algorithm::EdDSA, check, sign.transpose().map_err(pem)?)
             }
             "ES256" => {
-                let check = DecodingKey::from_ec_pem(&public()?).map_err(text)?;
-                let sign = private()?.map(|pem| EncodingKey::from_ec_pem(&pem));
-                (Algorithm::ES256, check, sign.transpose().map_err(text)?)
+                let check = DecodingKey::from_ec_pem(&public()?).map_err(pem)?;
+                let sign = private()?.map(|key| EncodingKey::from_ec_pem(&key));
+                (Algorithm::ES256, check, sign.transpose().map_err(pem)?)
             }
             _ => return Err("algorithm is none of HS256, EdDSA, ES256".into()),
         };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::query::from_base64;
+use crate::query::{from_base64, to_base64};
 
 /// What is done to an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,20 +85,15 @@ impl Permission {
     }
 }
 
-/// How a permission is written, in tokens and in configurations.
+/// How a permission is written, in tokens and in settings.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     role: Role,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     cache: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     key_base64: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     key_prefix: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     key_prefix_base64: Option<String>,
 }
 
@@ -132,23 +127,18 @@ impl TryFrom<Written> for Permission {
 
 impl From<Permission> for Written {
     fn from(permission: Permission) -> Self {
-        let mut written = Self {
+        let (key_base64, key_prefix_base64) = match &permission.items {
+            Items::All => (None, None),
+            Items::Key(key) => (Some(to_base64(key)), None),
+            Items::Prefix(prefix) => (None, Some(to_base64(prefix))),
+        };
+        Self {
             role: permission.role,
             cache: permission.cache,
             key: None,
-            key_base64: None,
+            key_base64,
             key_prefix: None,
-            key_prefix_base64: None,
-        };
-        let (bytes, text, base64) = match permission.items {
-            Items::All => return written,
-            Items::Key(key) => (key, &mut written.key, &mut written.key_base64),
-            Items::Prefix(key) => (key, &mut written.key_prefix, &mut written.key_prefix_base64),
-        };
-        match String::from_utf8(bytes) {
-            Ok(key) => *text = Some(key),
-            Err(error) => *base64 = Some(crate::query::to_base64(error.as_bytes())),
+            key_prefix_base64,
         }
-        written
     }
 }

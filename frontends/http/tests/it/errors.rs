@@ -86,7 +86,7 @@ async fn m_104_a_rate_says_when_to_come_back_and_a_size_does_not() {
     for _ in 0..2 {
         server.load("a").await.is_value(vec![0; 1 << 19]);
     }
-    let answer = server.put(&put, vec![0; 1 << 20 - 1]).await;
+    let answer = server.put(&put, vec![0; 1 << 19]).await;
     answer.is(429, "LimitExceeded");
     assert_eq!(answer.header("retry-after"), Some("1"));
     let answer = server.put(&put, vec![0; 1 << 20]).await;
