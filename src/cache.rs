@@ -230,3 +230,11 @@ impl<V: Value + ?Sized> fmt::Debug for Cache<V> {
             .finish()
     }
 }
+
+#[cfg(test)]
+impl<V: Value + ?Sized> Cache<V> {
+    /// Checks the inside of every stripe, and the sums over them.
+    pub(crate) fn check_invariants(&self) {
+        self.inner.store.validate();
+    }
+}

@@ -2,6 +2,11 @@
 // The models leave the upper floors out, without which parts of the lower ones look unused.
 #![cfg_attr(engine_loom, allow(dead_code, unreachable_pub, unused_imports))]
 
+// What tests share with tests/it and fuzz/ names the crate from outside.
+#[cfg(test)]
+#[cfg(not(engine_loom))]
+extern crate self as larder;
+
 mod budget;
 #[cfg(not(engine_loom))]
 mod builder;
@@ -24,6 +29,9 @@ mod gcra;
 mod hash;
 #[cfg(not(engine_loom))]
 mod hot_keys;
+#[cfg(test)]
+#[cfg(not(engine_loom))]
+mod invariants;
 #[cfg(not(engine_loom))]
 mod janitor;
 mod key;

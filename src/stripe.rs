@@ -393,3 +393,6 @@ impl Stripe {
         (batch, std::mem::take(&mut self.told))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,5 +16,5 @@ fuzz_target!(|input: &[u8]| {
     };
     let (ops, _) = ops.as_chunks::<4>();
     let ops = ops.iter().map(|&op| model::Op::decode(op));
-    machine::Machine::run(machine::Config::decode(config), ops);
+    machine::Machine::run(machine::Config::decode(config), ops, |_| ());
 });

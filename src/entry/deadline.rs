@@ -63,6 +63,14 @@ impl Deadline {
         Deadline(AtomicU64::new(word(deadline)))
     }
 
+    /// A deadline as it would be kept: one that is too far away to count is none.
+    pub(crate) fn counted(deadline: Nanos) -> Nanos {
+        match word(deadline) {
+            NEVER => Nanos::MAX,
+            _ => deadline,
+        }
+    }
+
     /// The deadline as it stands, unchecked; the earliest time there is for one that has passed.
     #[inline]
     pub(crate) fn get(&self) -> Nanos {

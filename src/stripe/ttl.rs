@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::pools::Room;
 use super::{Env, Stripe};
 use crate::clock::Nanos;
-use crate::entry::Probe;
+use crate::entry::{Deadline, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::PoolId;
@@ -87,7 +87,7 @@ impl Stripe {
             let Ok(Some(checked)) = block.deadline().check(probe) else {
                 continue;
             };
-            let after = |ttl| env.time.now().saturating_add(ttl);
+            let after = |ttl| Deadline::counted(env.time.now().saturating_add(ttl));
             let deadline = match ttl {
                 NewTtl::To(ttl) => ttl.map_or(Nanos::MAX, after),
                 NewTtl::Longer(ttl) | NewTtl::Shorter(ttl) => after(ttl),

@@ -1,3 +1,4 @@
+mod validate;
 mod walks;
 
 use std::collections::HashMap;
@@ -109,104 +110,22 @@ impl Garden {
         )
     }
 
-    /// All segments from the left to the right, each with its first root.
     fn segments(&self) -> Vec<(usize, *mut Segment)> {
-        let mut segments: Vec<(usize, *mut Segment)> = Vec::new();
-        for (index, root) in self.shared.directory().roots.iter().enumerate() {
-            let tagged = root.load(Ordering::Relaxed);
-            if segments.last().is_none_or(|&(_, last)| last != tagged) {
-                segments.push((index, tagged));
-            }
-        }
-        segments
+        validate::segments(&self.shared)
     }
 
-    /// T2, T3, T5, and that the parts agree with one another and with the model.
+    /// What holds for every table, and that it holds what the model does.
     fn validate(&mut self) {
-        let depth = self.shared.directory().depth;
-        let segments = self.segments();
-        let roots: Vec<_> = self
-            .shared
-            .directory()
-            .roots
-            .iter()
-            .map(|root| root.load(Ordering::Relaxed))
-            .collect();
-        let (mut bytes, mut n_entries) = (0, 0);
-        for &(first, tagged) in &segments {
-            let (segment, mask) = split_root(tagged);
-            let writer = self.table.writer(&self.shared);
-            let head = writer.head(segment);
-            let spread = 1 << (depth - head.depth.load(Ordering::Relaxed));
-            assert_eq!((head.log2, first % spread), (mask.count_ones(), 0));
-            assert!(
-                roots[first..first + spread]
-                    .iter()
-                    .all(|&root| root == tagged),
-                "roots stand side by side"
-            );
-            bytes += Segment::bytes(head.log2);
-            let mut passed = vec![0; mask + 1];
-            let mut n = 0;
-            for index in 0..=mask {
-                writer.visit(segment, index, |loc, meta| {
-                    let block = writer.block(loc).expect("visited slots are taken");
-                    let hash = hash_of(block);
-                    let value = self
-                        .model
-                        .get(&key_of(block))
-                        .expect("what is linked was inserted");
-                    assert_eq!((value_of(block), meta), (*value, *value as u32 & 0xf_ffff));
-                    let tags = writer.bucket(segment, index).tags.load(Ordering::Relaxed);
-                    assert_eq!((tags >> (8 * loc.slot)) as u8, hash.tag(), "T2");
-                    let home = self
-                        .shared
-                        .position(hash)
-                        .bits()
-                        .checked_shr(64 - depth)
-                        .unwrap_or(0) as usize;
-                    assert!(
-                        (first..first + spread).contains(&home),
-                        "an entry is where its hash says"
-                    );
-                    let mut at = hash.bucket() & mask;
-                    while at != index {
-                        passed[at] += 1;
-                        at = (at + hash.stride()) & mask;
-                    }
-                    n += 1;
-                });
-            }
-            for (index, &n_passed) in passed.iter().enumerate() {
-                let bucket = writer.bucket(segment, index);
-                let tags = bucket.tags.load(Ordering::Relaxed);
-                let overflow = overflow_of(tags);
-                assert!(
-                    overflow == n_passed || overflow == 255,
-                    "T3: {overflow} for {n_passed}"
-                );
-                let n_tags = (0..SLOTS)
-                    .filter(|slot| (tags >> (8 * slot)) as u8 != 0)
-                    .count();
-                let n_slots = bucket
-                    .slots
-                    .iter()
-                    .filter(|slot| !slot.load(Ordering::Relaxed).is_null())
-                    .count();
-                assert_eq!(n_tags, n_slots, "T2");
-            }
-            assert_eq!(writer.count_of(first..first + spread), n, "T7");
-            n_entries += n;
-        }
-        let directories: u64 = (0..=depth).map(|depth| (8 << depth) + 64).sum();
-        assert_eq!(self.table.directories.len(), depth as usize + 1, "T5");
-        let counts = 4 * self.table.counts.len() as u64;
-        assert_eq!(self.table.bytes(), bytes + directories + counts);
-        assert_eq!(self.table.n_segments, segments.len());
-        assert_eq!(
-            (self.table.len(), n_entries),
-            (self.model.len(), self.model.len())
-        );
+        let model = &self.model;
+        let mut n_entries = 0;
+        self.table.validate(&self.shared, &hash_of, |block, meta| {
+            let value = model
+                .get(&key_of(block))
+                .expect("what is linked was inserted");
+            assert_eq!((value_of(block), meta), (*value, *value as u32 & 0xf_ffff));
+            n_entries += 1;
+        });
+        assert_eq!((self.table.len(), n_entries), (model.len(), model.len()));
         self.free();
     }
 

@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use super::*;
 
 impl Wheel {
-    /// Checks W1 to W3; O(deadlines).
-    pub(crate) fn validate(&self, mut deadline_of: impl FnMut(u64) -> Nanos) {
+    /// Checks W1 to W3; O(deadlines). `deadline_of` gets every record's payload and token.
+    pub(crate) fn validate(&self, mut deadline_of: impl FnMut(u64, Token) -> Nanos) {
         self.rings.validate();
         let first = self.first_slot().map_or(Tick::NEVER, |(begin, _)| begin);
         assert!(self.next_begin <= first && self.cursor <= first, "W3");
@@ -30,7 +30,7 @@ impl Wheel {
             let ahead = u64::from(idx.wrapping_sub(here as u32) % N_SLOTS);
             let begin = Tick((here + ahead) << (SLOT_BITS * level as u32));
             for token in tokens {
-                let tick = Tick::not_before(deadline_of(self.rings.payload(token)));
+                let tick = Tick::not_before(deadline_of(self.rings.payload(token), token));
                 assert!(
                     begin <= tick.max(self.cursor),
                     "W2: {list:?} begins after {tick:?}"
@@ -72,7 +72,7 @@ impl Pair {
 
     fn validate(&self) {
         assert_eq!(self.wheel.len(), self.live.len());
-        self.wheel.validate(|payload| self.live[&payload].0);
+        self.wheel.validate(|payload, _| self.live[&payload].0);
         let fires_at = |deadline| Tick::not_before(deadline).max(Tick::at(self.now)).begin();
         let soonest = self
             .live

@@ -5,7 +5,9 @@ use std::sync::mpsc;
 use std::thread::scope;
 use std::time::Duration;
 
-use larder::{BuildError, Cache, Janitor, ManualClock, Nanos, Refusal, RemovalCause, TtlError};
+use larder::{
+    BuildError, Cache, Janitor, ManualClock, Nanos, Refusal, RemovalCause, TtlChange, TtlError,
+};
 
 use crate::tools::{SetAtEnd, maintain_fully};
 
@@ -61,6 +63,12 @@ fn f11_the_longest_and_the_shortest_ttl_saturate() {
             .unwrap();
         assert!(cache.contains_key("short"), "alive at {start}");
         assert_eq!(cache.ttl("long"), Some(None), "for ever");
+        let changed = cache.decrease_ttl("long", SECOND * 86_400 * 365 * 500);
+        assert_eq!(
+            changed,
+            Ok(TtlChange::NotSet),
+            "500 years are for ever, and no shorter"
+        );
         clock.advance(Duration::from_nanos(1));
         // What would expire 292 years after the clock's birth, or later, lives for ever.
         assert_eq!(

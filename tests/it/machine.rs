@@ -17,7 +17,7 @@ use larder::{
     RemovalCause,
 };
 
-use super::model::{End, Id, Model, Op, State, Time};
+use super::model::{End, Id, KEYS, Model, Op, State, Time};
 
 /// What a cache of one run is built with.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) ttl: Option<Duration>,
     pub(crate) tti: Option<Duration>,
     pub(crate) listener: bool,
+    /// Whether some of the keys are in scopes.
+    pub(crate) scoped: bool,
 }
 
 /// A bound that all operations of a run together don't fill.
@@ -55,6 +57,7 @@ impl Config {
             ttl: seconds(times % 4),
             tti: seconds(times / 4 % 4),
             listener: flags & 1 == 1,
+            scoped: flags & 2 == 2,
         }
     }
 
@@ -108,6 +111,30 @@ fn read_parts(parts: larder::KeyParts<'_>) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// The keys of one place: the cache itself, a scope, and a scope in it.
+const KEYS_A_PLACE: u8 = KEYS / 3;
+
+/// An expression of the view that a key is in.
+macro_rules! on {
+    ($machine:expr, $key:expr, $view:ident => $body:expr) => {{
+        let cache = &$machine.cache;
+        match $machine.place_of($key) {
+            0 => {
+                let $view = cache;
+                $body
+            }
+            1 => {
+                let $view = &cache.scope("outer").unwrap();
+                $body
+            }
+            _ => {
+                let $view = &cache.scope("outer").unwrap().scope("inner").unwrap();
+                $body
+            }
+        }
+    }};
+}
+
 /// What the listener noted: the value's number and why it left.
 type Heard = Arc<Mutex<Vec<(Id, RemovalCause)>>>;
 
@@ -124,18 +151,20 @@ pub(crate) struct Machine {
     /// What was heard of each value.
     left: BTreeMap<u32, RemovalCause>,
     held: Vec<(Entry<[u8]>, Id)>,
+    /// Looks at the cache's inside, where that can be seen.
+    inspect: fn(&Cache<[u8]>),
 }
 
 fn id_of(value: &[u8]) -> Id {
     Id(u32::from_le_bytes(
         *value
-            .first_chunk()
-            .expect("every value of a machine opens with its number"),
+            .last_chunk()
+            .expect("every value of a machine ends with its number"),
     ))
 }
 
 impl Machine {
-    fn new(config: Config) -> Machine {
+    fn new(config: Config, inspect: fn(&Cache<[u8]>)) -> Machine {
         let clock = ManualClock::new();
         let heard = Heard::default();
         let mut builder = Cache::builder()
@@ -177,113 +206,83 @@ impl Machine {
             heard,
             left: BTreeMap::new(),
             held: Vec::new(),
+            inspect,
         }
     }
 
-    /// A whole run.
-    pub(crate) fn run(config: Config, ops: impl IntoIterator<Item = Op>) {
-        let mut machine = Machine::new(config);
+    /// A whole run; `inspect` is called after every operation.
+    pub(crate) fn run(
+        config: Config,
+        ops: impl IntoIterator<Item = Op>,
+        inspect: fn(&Cache<[u8]>),
+    ) {
+        let mut machine = Machine::new(config, inspect);
         for op in ops {
             machine.step(op);
         }
         machine.finish();
     }
 
+    /// Where a key is: in the cache itself (0), in a scope, or in a scope in that.
+    fn place_of(&self, key: u8) -> u8 {
+        if self.config.scoped {
+            key / KEYS_A_PLACE
+        } else {
+            0
+        }
+    }
+
     /// Does one operation on both sides.
     fn step(&mut self, op: Op) {
         match op {
-            Op::Get(key) => self.check_found(key, self.cache.get(ModelKey(key)), true),
-            Op::Peek(key) => self.check_found(key, self.cache.peek(ModelKey(key)), false),
-            Op::Read(key) => {
-                let read = self.cache.read(ModelKey(key), <[u8]>::to_vec);
-                self.check_bytes(key, read.as_deref());
-                if read.is_some() {
-                    self.model.touch(key);
-                }
-            }
-            Op::GetMany(key) => {
-                let keys: Vec<_> = (0..40)
-                    .map(|i| ModelKey((key + i) % super::model::KEYS))
-                    .collect();
-                let found = self.cache.get_many(&keys);
-                assert_eq!(found.len(), keys.len());
-                for (key, entry) in keys.into_iter().zip(found) {
-                    self.check_found(key.0, entry, true);
-                }
-            }
-            Op::Contains(key) => {
-                let contains = self.cache.contains_key(ModelKey(key));
-                self.check_presence(key, contains);
-            }
-            Op::Ttl(key) => self.ttl(key),
-            Op::Insert(key, len) => {
-                let (id, bytes) = self.model.draft(key, len);
-                let answer = self.cache.insert(ModelKey(key), bytes.clone());
-                self.check_insert(key, id, bytes, self.config.ttl, answer);
-            }
-            Op::InsertWithTtl(key, len, ttl) => {
-                let (id, bytes) = self.model.draft(key, len);
-                let answer = self
-                    .cache
-                    .insert_with_ttl(ModelKey(key), bytes.clone(), ttl);
-                self.check_insert(key, id, bytes, Some(ttl), answer);
-            }
-            Op::Remove(key) => {
-                let removed = self.cache.remove(ModelKey(key));
-                self.check_removed(key, removed);
-            }
-            Op::RemoveIf(key, odd) => self.remove_if(key, odd),
-            Op::SetTtl(key, ttl) => match self.cache.set_ttl(ModelKey(key), ttl) {
-                Ok(found) => {
-                    assert_ne!(ttl, Some(Duration::ZERO));
-                    self.check_presence(key, found);
-                    if found {
-                        self.model.set_ttl(key, ttl);
-                    }
-                }
-                Err(_) => assert_eq!(ttl, Some(Duration::ZERO)),
-            },
+            Op::Get(_)
+            | Op::Peek(_)
+            | Op::Read(_)
+            | Op::GetMany(_)
+            | Op::Contains(_)
+            | Op::Ttl(_)
+            | Op::Lookup(_)
+            | Op::Hold(_)
+            | Op::ReadAndRemove(_) => self.look(op),
             Op::Iterate => self.iterate(),
+            Op::IterateAmid(key) => self.iterate_amid(key),
+            Op::IterateScope(key) => self.iterate_scope(key),
             Op::Retain(class) => self.retain(class),
             Op::Clear => self.clear(),
+            Op::ClearScope(key) => self.clear_scope(key),
+            Op::Invalidate(key) => self.invalidate(key),
             Op::SetCapacity(bound) => self.set_capacity(bound),
             Op::Maintain(budget) => {
                 self.cache.maintain(budget);
             }
-            Op::Advance(by) => {
-                self.model.now = super::model::after(self.model.now, Some(by)).min(1 << 62);
-                self.clock.set(Nanos(self.model.now));
+            Op::Advance(by) => self.advance_to(super::model::after(self.model.now, Some(by))),
+            Op::AdvanceToDeadline(key, off) => {
+                if let Some(&id) = self.model.present.get(&key) {
+                    let (_, deadline) = self.model.deadlines(id);
+                    self.advance_to(deadline.saturating_add_signed(off));
+                }
+            }
+            Op::AdvanceToEdge(level, off) => {
+                let slot = 1 << (20 + 6 * level);
+                let edge = (self.model.now / slot + 1) * slot;
+                self.advance_to(edge.saturating_add_signed(off));
             }
             Op::SetBack(by) => {
                 let back = Time::try_from(by.as_nanos()).unwrap_or(Time::MAX);
                 self.clock.set(Nanos(self.model.now.saturating_sub(back)));
             }
-            Op::Hold(key) => {
-                let entry = self.cache.peek(ModelKey(key));
-                if let Some(entry) = &entry {
-                    self.held.truncate(3);
-                    self.held.insert(0, (entry.clone(), id_of(entry)));
-                }
-                self.check_found(key, entry, false);
-            }
-            Op::ReadAndRemove(key) => {
-                let mut removed = None;
-                let cache = &self.cache;
-                let read = cache.read(ModelKey(key), |value| {
-                    let before = value.to_vec();
-                    removed = cache.remove(ModelKey(key)).map(|entry| entry.to_vec());
-                    cache.maintain(0);
-                    assert_eq!(before, value);
-                    before
-                });
-                assert_eq!(read, removed);
-                self.check_bytes(key, read.as_deref());
-                if read.is_some() {
-                    self.model.end(key, End::Removed);
-                }
-            }
+            _ => self.write(op),
         }
         self.check_whole(op);
+        (self.inspect)(&self.cache);
+    }
+
+    /// Moves the clock forward; what is beyond counting is left out.
+    fn advance_to(&mut self, time: Time) {
+        if time < 1 << 62 {
+            self.model.now = self.model.now.max(time);
+            self.clock.set(Nanos(self.model.now));
+        }
     }
 
     /// Ends the run: takes everything out, and checks that every value was accounted for.
@@ -293,6 +292,7 @@ impl Machine {
         assert_eq!(self.cache.len(), 0);
         self.check_whole(Op::Clear);
         self.check_held();
+        (self.inspect)(&self.cache);
         if self.config.listener {
             for (id, life) in self.model.lives.iter().enumerate() {
                 let cause = self
@@ -305,7 +305,16 @@ impl Machine {
                     End::Cleared => {
                         matches!(cause, RemovalCause::Invalidated | RemovalCause::Expired)
                     }
-                    End::Lost => matches!(cause, RemovalCause::Evicted | RemovalCause::Expired),
+                    End::Unreachable => match cause {
+                        RemovalCause::Invalidated | RemovalCause::Expired => true,
+                        RemovalCause::Evicted => self.lossy,
+                        _ => false,
+                    },
+                    End::Lost => match cause {
+                        RemovalCause::Evicted | RemovalCause::Expired => true,
+                        RemovalCause::Invalidated => self.config.scoped,
+                        _ => false,
+                    },
                 };
                 assert!(expected, "{id} left by {cause:?}: {life:?}");
             }
@@ -324,3 +333,9 @@ impl Machine {
 
 #[path = "machine/checks.rs"]
 mod checks;
+#[path = "machine/looks.rs"]
+mod looks;
+#[path = "machine/many.rs"]
+mod many;
+#[path = "machine/writes.rs"]
+mod writes;

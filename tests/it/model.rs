@@ -8,6 +8,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+#[path = "machine/op.rs"]
+pub(crate) mod op;
+
+pub(crate) use op::{KEYS, Op};
+
 /// A time, in nanoseconds since the clock's birth; `NEVER` does not come.
 pub(crate) type Time = u64;
 /// See [`Time`].
@@ -23,6 +28,8 @@ pub(crate) enum End {
     Replaced,
     Removed,
     Cleared,
+    /// Its scope was ended; when it leaves is the sweep's affair.
+    Unreachable,
     /// The cache no longer has it, and nobody took it out: evicted, or expired.
     Lost,
 }
@@ -65,18 +72,17 @@ pub(crate) fn after(now: Time, span: Option<Duration>) -> Time {
 }
 
 impl Model {
-    /// A number for a value that is about to be stored, and its bytes: they tell number and key.
+    /// A number for a value that is about to be stored, and its bytes: they tell key and, at the end, number.
     pub(crate) fn draft(&self, key: u8, len: usize) -> (Id, Vec<u8>) {
         let id = Id(self.lives.len() as u32);
-        let mut bytes = id.0.to_le_bytes().to_vec();
-        bytes.resize(len.max(4), key);
+        let mut bytes = vec![key; len.max(4) - 4];
+        bytes.extend(id.0.to_le_bytes());
         (id, bytes)
     }
 
     /// Notes a value that was stored.
-    pub(crate) fn store(&mut self, key: u8, bytes: Vec<u8>, ttl: Option<Duration>, version: u64) {
+    pub(crate) fn store(&mut self, key: u8, bytes: Vec<u8>, hard: Time, version: u64) {
         let id = Id(self.lives.len() as u32);
-        let hard = after(self.now, ttl);
         self.lives.push(Life {
             key,
             bytes,
@@ -111,6 +117,11 @@ impl Model {
     pub(crate) fn set_ttl(&mut self, key: u8, ttl: Option<Duration>) {
         let id = self.present[&key];
         self.lives[id.0 as usize].hard = after(self.now, ttl);
+    }
+
+    /// The hard deadline of a key's value, if it has one that counts.
+    pub(crate) fn hard(&self, key: u8) -> Option<Time> {
+        Some(self.life(*self.present.get(&key)?).hard)
     }
 
     /// From when on a value may be dead, and from when on it must be.
@@ -162,94 +173,5 @@ impl Model {
             .values()
             .filter(|&&id| self.state(id) == State::Alive)
             .count()
-    }
-}
-
-/// One operation; four bytes make one, so that a fuzzer's input and a shrunk counterexample read alike.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Op {
-    Get(u8),
-    Read(u8),
-    Peek(u8),
-    GetMany(u8),
-    Contains(u8),
-    Ttl(u8),
-    Insert(u8, usize),
-    InsertWithTtl(u8, usize, Duration),
-    Remove(u8),
-    /// Only if the last bit of the value's number is this.
-    RemoveIf(u8, bool),
-    SetTtl(u8, Option<Duration>),
-    Iterate,
-    /// Keeps the keys of this remainder by three.
-    Retain(u8),
-    Clear,
-    SetCapacity(u64),
-    Maintain(usize),
-    Advance(Duration),
-    /// Sets the clock back for the next operation.
-    SetBack(Duration),
-    /// Keeps a handle while other operations pass.
-    Hold(u8),
-    /// Removes the key from inside `read`, and looks at the value again.
-    ReadAndRemove(u8),
-}
-
-/// Times to live, from refused to for ever.
-pub(crate) const SPANS: [Duration; 16] = [
-    Duration::ZERO,
-    Duration::from_nanos(1),
-    Duration::from_micros(1),
-    Duration::from_nanos(1 << 20),
-    Duration::from_nanos((1 << 26) - 1),
-    Duration::from_nanos(1 << 26),
-    Duration::from_millis(100),
-    Duration::from_secs(1),
-    Duration::from_secs(61),
-    Duration::from_secs(3600),
-    Duration::from_secs(86_400),
-    Duration::from_secs(40 * 86_400),
-    Duration::from_secs(3 * 365 * 86_400),
-    Duration::from_secs(500 * 365 * 86_400),
-    Duration::from_secs(1000 * 365 * 86_400),
-    Duration::MAX,
-];
-
-/// Lengths of values; the last ones are above every small bound.
-const LENGTHS: [usize; 8] = [4, 5, 40, 200, 1000, 3000, 9000, 70_000];
-
-/// The number of keys: few, so that operations meet.
-pub(crate) const KEYS: u8 = 24;
-
-impl Op {
-    pub(crate) fn decode([kind, key, a, b]: [u8; 4]) -> Op {
-        let key = key % KEYS;
-        let len = LENGTHS[usize::from(a % 8)];
-        let span = SPANS[usize::from(b % 16)];
-        match kind % 32 {
-            0..=3 => Op::Get(key),
-            4 | 5 => Op::Read(key),
-            6 => Op::Peek(key),
-            7 => Op::GetMany(key),
-            8 => Op::Contains(key),
-            9 => Op::Ttl(key),
-            10..=14 => Op::Insert(key, len),
-            15..=17 => Op::InsertWithTtl(key, len, span),
-            18 => Op::Remove(key),
-            19 => Op::RemoveIf(key, b & 1 == 1),
-            20 => Op::SetTtl(key, (b % 17 != 16).then_some(span)),
-            21 => Op::Iterate,
-            22 => Op::Retain(a % 3),
-            23 if b % 4 == 0 => Op::Clear,
-            24 => Op::SetCapacity(
-                [0, 1, 400, 5000, 60_000, 1 << 20, 1 << 40, 1 << 61][usize::from(b % 8)],
-            ),
-            25 => Op::Maintain(usize::from(b)),
-            26 | 27 => Op::Advance(SPANS[usize::from(b % 11)]),
-            28 => Op::Advance(SPANS[usize::from(b % 14)]),
-            29 => Op::SetBack(SPANS[usize::from(b % 10)]),
-            30 => Op::Hold(key),
-            _ => Op::ReadAndRemove(key),
-        }
     }
 }

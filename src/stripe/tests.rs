@@ -1,0 +1,71 @@
+//! What holds for a stripe between any two operations, for tests of the whole cache.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::clock::Nanos;
+
+impl Stripe {
+    /// Checks K1, K2, K4 and that the account is the sum of what is there; O(everything). `kept_bytes` is the memory that is kept for the
+    /// next blocks. What is claimed.
+    pub(crate) fn validate(&mut self, env: &Env<'_>, kept_bytes: u64) -> Claims {
+        let mut live = 0;
+        let (mut n_members, mut pooled) = (0, 0);
+        let mut timed = HashSet::new();
+        let hash_of = |block: BlockRef<'_>| block.probe().hash(env.hasher);
+        self.table.validate(env.shared, &hash_of, |block, _| {
+            assert_eq!(
+                KeyHash::of_short(block.short_hash()).tag(),
+                hash_of(block).tag(),
+                "the short hash is of the key"
+            );
+            live += cost(block);
+            let is_timed = block.token() != 0;
+            assert_eq!(is_timed, block.earliest() != Nanos::MAX, "K1");
+            if is_timed {
+                assert!(timed.insert(block.token()), "K1: two entries with a record");
+            }
+            let is_member = block.member().is_some_and(|member| member.at().0 != 0);
+            assert_eq!(is_member, block.member().is_some(), "K4");
+            n_members += usize::from(is_member);
+            if pool_of(block) != PoolId::ROOT {
+                pooled += cost(block);
+            }
+        });
+        assert_eq!(self.wheel.len(), timed.len(), "K1: a record of no entry");
+        let writer = self.table.writer(env.shared);
+        self.wheel.validate(|payload, token| {
+            let loc = writer.find_token(KeyHash::from_bits(payload), token.bits());
+            let block = loc.and_then(|loc| writer.block(loc));
+            let block = block.expect("K1: a record belongs to a linked entry");
+            match block.earliest() {
+                // Whoever found it passed has ended it; its slot is that of the deadline that it had.
+                Nanos::ZERO => Nanos::MAX,
+                deadline => deadline,
+            }
+        });
+        self.members.validate();
+        assert_eq!(self.members.len(), n_members, "K4");
+        assert_eq!(self.pooled_bytes, pooled);
+        assert_eq!(self.bytes.live(), live, "K2");
+        let left = self.pending.blocks.iter().chain(&self.pending.cleared);
+        let told = self.told.iter().map(|(block, _)| block);
+        let left: u64 = left.chain(told).map(|block| cost(block.as_ref())).sum();
+        let segments = self.pending.segments.iter().map(RetiredSegment::bytes);
+        assert_eq!(
+            self.bytes.garbage(),
+            left + segments.sum::<u64>() + kept_bytes,
+            "what left and isn't freed is charged"
+        );
+        // What the wheel gave back may be charged until the next look at it.
+        let structure = self.bytes.structure();
+        assert!(
+            self.has_grown || structure >= self.structure_bytes(),
+            "{structure} bytes are charged for the structure"
+        );
+        Claims {
+            bytes: self.bytes.claimed(),
+            entries: self.len() as u64 + self.spare_entries,
+        }
+    }
+}
