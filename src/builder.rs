@@ -29,6 +29,8 @@ pub struct Builder<V: Value + ?Sized> {
     weigher: Option<Weigher<V>>,
     listener: Option<TypedListener<V>>,
     seeds: Option<[u64; 4]>,
+    #[cfg(test)]
+    hash_mask: u64,
     curve_entries: Option<usize>,
     hot_keys: Option<usize>,
 }
@@ -46,6 +48,8 @@ impl<V: Value + ?Sized> Cache<V> {
             weigher: None,
             listener: None,
             seeds: None,
+            #[cfg(test)]
+            hash_mask: u64::MAX,
             curve_entries: None,
             hot_keys: None,
         }
@@ -138,6 +142,22 @@ impl<V: Value + ?Sized> Builder<V> {
         self
     }
 
+    /// Lets all hashes agree but in these bits.
+    #[cfg(test)]
+    pub(crate) fn hash_mask(mut self, mask: u64) -> Self {
+        self.hash_mask = mask;
+        self
+    }
+
+    fn hasher(&self) -> Hasher64 {
+        let hasher = self.seeds.map_or_else(Hasher64::new, |[a, b, c, d]| {
+            Hasher64::with_seeds(a, b, c, d)
+        });
+        #[cfg(test)]
+        let hasher = hasher.masked(self.hash_mask);
+        hasher
+    }
+
     /// Tracks what [`Cache::curve`] tells: the hit ratio at other sizes. For that about `n_entries` of the cache's entries are
     /// simulated, and as many keys as they stand for at the other sizes. Between 256 and 65,536; 2048 keeps the error at a
     /// few tenths of a point.
@@ -189,15 +209,14 @@ impl<V: Value + ?Sized> Builder<V> {
         if !stripes.is_power_of_two() || stripes > STRIPES_MAX {
             return Err(BuildError::Stripes(stripes));
         }
+        let hasher = self.hasher();
         let config = Config {
             max_bytes: self.max_bytes,
             max_entries: self.max_entries,
             stripes_log2: stripes.trailing_zeros(),
             lifetime: Lifetime::new(self.ttl, self.tti),
             time: self.time,
-            hasher: self.seeds.map_or_else(Hasher64::new, |[a, b, c, d]| {
-                Hasher64::with_seeds(a, b, c, d)
-            }),
+            hasher,
         };
         let jitter = Jitter::new(config.hasher.hash(0, 0, b"jitter").bits());
         let capacity = Capacity {

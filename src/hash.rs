@@ -50,21 +50,34 @@ const SHORT_LOW: u64 = (1 << SHORT_LOW_BITS) - 1;
 #[derive(Clone)]
 pub(crate) struct Hasher64 {
     state: RandomState,
+    /// The bits that differ between keys.
+    #[cfg(test)]
+    mask: u64,
 }
 
 impl Hasher64 {
     /// Makes a hasher with a random secret.
     pub(crate) fn new() -> Self {
-        Self {
-            state: RandomState::new(),
-        }
+        Self::of(RandomState::new())
     }
 
     /// Makes a hasher with a known secret, so that a test can repeat a run.
     pub(crate) fn with_seeds(a: u64, b: u64, c: u64, d: u64) -> Self {
+        Self::of(RandomState::with_seeds(a, b, c, d))
+    }
+
+    fn of(state: RandomState) -> Self {
         Self {
-            state: RandomState::with_seeds(a, b, c, d),
+            state,
+            #[cfg(test)]
+            mask: u64::MAX,
         }
+    }
+
+    /// The same, but hashes agree in all other bits, so that keys collide.
+    #[cfg(test)]
+    pub(crate) fn masked(self, mask: u64) -> Self {
+        Self { mask, ..self }
     }
 
     /// Hashes a key: the place that it belongs to, the byte that says how it is encoded, and its bytes.
@@ -75,7 +88,10 @@ impl Hasher64 {
         // Keys of equal bytes and different shapes or places must differ somewhere; the product of an odd constant does. A
         // place has 64 bits of its own, and shapes stay above those of most ids.
         let apart = place ^ u64::from(shape) << 36;
-        KeyHash(hasher.finish() ^ apart.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        let bits = hasher.finish() ^ apart.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        #[cfg(test)]
+        let bits = bits & self.mask;
+        KeyHash(bits)
     }
 }
 

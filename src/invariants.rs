@@ -18,8 +18,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::builder::Builder;
 use crate::cache::Cache;
-use machine::{Config, Machine};
+use machine::{Config, Inside, Machine};
 use model::Op;
 
 // They see the public interface alone, and are the fuzzer's too.
@@ -33,7 +34,15 @@ mod machine;
 mod model;
 
 fn run(config: [u8; 4], ops: Vec<Op>) {
-    Machine::run(Config::decode(config), ops, Cache::check_invariants);
+    run_prepared(config, ops, |builder| builder);
+}
+
+fn run_prepared(config: [u8; 4], ops: Vec<Op>, prepare: fn(Builder<[u8]>) -> Builder<[u8]>) {
+    let inside = Inside {
+        prepare,
+        inspect: Cache::check_invariants,
+    };
+    Machine::run(Config::decode(config), ops, inside);
 }
 
 /// Cases of each property: as the environment says, for long runs by hand.
@@ -76,5 +85,16 @@ proptest! {
     fn a_roomy_cache_with_scopes_agrees_exactly(bounds in 0u8..5, rest in any::<[u8; 2]>(), ops in ops(200)) {
         let ops: Vec<_> = ops.into_iter().filter(|op| !matches!(op, Op::SetCapacity(bound) if *bound < 1 << 30)).collect();
         run([bounds, rest[0], rest[1], 3], ops);
+    }
+
+    #[test]
+    fn f07_keys_whose_hashes_agree_in_all_64_bits_follow_the_model(config in any::<[u8; 4]>(), ops in ops(200)) {
+        run_prepared(config, ops, |builder| builder.hash_mask(0));
+    }
+
+    #[test]
+    fn f07_keys_of_one_stripe_and_one_tag_follow_the_model(config in any::<[u8; 4]>(), ops in ops(200)) {
+        // A bit of the bucket and some in the middle, which choose nothing.
+        run_prepared(config, ops, |builder| builder.hash_mask(0x0000_00ff_0000_0001));
     }
 }

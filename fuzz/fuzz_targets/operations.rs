@@ -16,5 +16,9 @@ fuzz_target!(|input: &[u8]| {
     };
     let (ops, _) = ops.as_chunks::<4>();
     let ops = ops.iter().map(|&op| model::Op::decode(op));
-    machine::Machine::run(machine::Config::decode(config), ops, |_| ());
+    let inside = machine::Inside {
+        prepare: |builder| builder,
+        inspect: |_| (),
+    };
+    machine::Machine::run(machine::Config::decode(config), ops, inside);
 });

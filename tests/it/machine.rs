@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::{
-    Cache, Capacity, Entry, InsertError, Key, KeyWriter, ManualClock, Nanos, Part, Refusal,
-    RemovalCause,
+    Builder, Cache, Capacity, Entry, InsertError, Key, KeyWriter, ManualClock, Nanos, Part,
+    Refusal, RemovalCause,
 };
 
 use super::model::{End, Id, KEYS, Model, Op, State, Time};
@@ -30,6 +30,15 @@ pub(crate) struct Config {
     pub(crate) listener: bool,
     /// Whether some of the keys are in scopes.
     pub(crate) scoped: bool,
+}
+
+/// What a test that sees the engine's inside adds to a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Inside {
+    /// Changes what the cache is built with.
+    pub(crate) prepare: fn(Builder<[u8]>) -> Builder<[u8]>,
+    /// Called after every operation.
+    pub(crate) inspect: fn(&Cache<[u8]>),
 }
 
 /// A bound that all operations of a run together don't fill.
@@ -151,8 +160,7 @@ pub(crate) struct Machine {
     /// What was heard of each value.
     left: BTreeMap<u32, RemovalCause>,
     held: Vec<(Entry<[u8]>, Id)>,
-    /// Looks at the cache's inside, where that can be seen.
-    inspect: fn(&Cache<[u8]>),
+    inside: Inside,
 }
 
 fn id_of(value: &[u8]) -> Id {
@@ -164,7 +172,7 @@ fn id_of(value: &[u8]) -> Id {
 }
 
 impl Machine {
-    fn new(config: Config, inspect: fn(&Cache<[u8]>)) -> Machine {
+    fn new(config: Config, inside: Inside) -> Machine {
         let clock = ManualClock::new();
         let heard = Heard::default();
         let mut builder = Cache::builder()
@@ -190,7 +198,7 @@ impl Machine {
                 ear.lock().unwrap().push((id_of(&value), cause));
             });
         }
-        let cache = builder.build().unwrap();
+        let cache = (inside.prepare)(builder).build().unwrap();
         let model = Model {
             tti: config.tti,
             ..Model::default()
@@ -206,17 +214,13 @@ impl Machine {
             heard,
             left: BTreeMap::new(),
             held: Vec::new(),
-            inspect,
+            inside,
         }
     }
 
-    /// A whole run; `inspect` is called after every operation.
-    pub(crate) fn run(
-        config: Config,
-        ops: impl IntoIterator<Item = Op>,
-        inspect: fn(&Cache<[u8]>),
-    ) {
-        let mut machine = Machine::new(config, inspect);
+    /// A whole run.
+    pub(crate) fn run(config: Config, ops: impl IntoIterator<Item = Op>, inside: Inside) {
+        let mut machine = Machine::new(config, inside);
         for op in ops {
             machine.step(op);
         }
@@ -274,7 +278,7 @@ impl Machine {
             _ => self.write(op),
         }
         self.check_whole(op);
-        (self.inspect)(&self.cache);
+        (self.inside.inspect)(&self.cache);
     }
 
     /// Moves the clock forward; what is beyond counting is left out.
@@ -292,7 +296,7 @@ impl Machine {
         assert_eq!(self.cache.len(), 0);
         self.check_whole(Op::Clear);
         self.check_held();
-        (self.inspect)(&self.cache);
+        (self.inside.inspect)(&self.cache);
         if self.config.listener {
             for (id, life) in self.model.lives.iter().enumerate() {
                 let cause = self
@@ -312,7 +316,7 @@ impl Machine {
                     },
                     End::Lost => match cause {
                         RemovalCause::Evicted | RemovalCause::Expired => true,
-                        RemovalCause::Invalidated => self.config.scoped,
+                        RemovalCause::Invalidated => life.is_swept,
                         _ => false,
                     },
                 };

@@ -43,6 +43,8 @@ pub(crate) struct Life {
     pub(crate) hard: Time,
     pub(crate) last_use: Time,
     pub(crate) end: Option<End>,
+    /// Its scope was ended since.
+    pub(crate) is_swept: bool,
 }
 
 /// Whether a value is to be served.
@@ -90,6 +92,7 @@ impl Model {
             hard,
             last_use: self.now,
             end: None,
+            is_swept: false,
         });
         self.present.insert(key, id);
     }

@@ -76,7 +76,7 @@ fn insert(scope: &OwnedScope<Counted>, census: &Census, number: u64) {
 }
 
 #[test]
-fn f4_a_newer_value_stays_and_is_what_all_are_given() {
+fn f04_a_newer_value_stays_and_is_what_all_are_given() {
     let acts: [(&str, Act<'_>); 5] = [
         ("insert", &|scope, census| insert(scope, census, 2)),
         ("put_if", &|scope, census| {
@@ -112,7 +112,7 @@ fn f4_a_newer_value_stays_and_is_what_all_are_given() {
 }
 
 #[test]
-fn f4_what_was_removed_meanwhile_stays_away_and_who_waited_loads_anew() {
+fn f04_what_was_removed_meanwhile_stays_away_and_who_waited_loads_anew() {
     let acts: [(&str, Act<'_>); 7] = [
         ("remove of what is absent", &|scope, _| {
             assert!(scope.remove("k").is_none());
@@ -155,7 +155,7 @@ fn f4_what_was_removed_meanwhile_stays_away_and_who_waited_loads_anew() {
 }
 
 #[test]
-fn f4_what_ends_with_its_scope_stays_away() {
+fn f04_what_ends_with_its_scope_stays_away() {
     type Ends = fn(&Cache<Counted>, &OwnedScope<Counted>);
     let ends: [(&str, Ends); 3] = [
         ("clear of the whole cache", |cache, _| cache.clear()),
@@ -180,7 +180,7 @@ fn f4_what_ends_with_its_scope_stays_away() {
 }
 
 #[test]
-fn f4_what_was_loaded_for_a_deleted_tenant_is_nowhere() {
+fn f04_what_was_loaded_for_a_deleted_tenant_is_nowhere() {
     ends("loads for a tenant that is deleted", || {
         for is_named in [false, true] {
             let (cache, _clock) = by_hand::<Counted>();
@@ -231,7 +231,7 @@ fn f4_what_was_loaded_for_a_deleted_tenant_is_nowhere() {
 }
 
 #[test]
-fn f4_what_is_no_write_of_the_key_overtakes_nothing() {
+fn f04_what_is_no_write_of_the_key_overtakes_nothing() {
     let acts: [(&str, Act<'_>); 9] = [
         ("look-ups", &|scope, _| {
             assert!(scope.get("k").is_none() && !scope.contains_key("k"));
@@ -294,7 +294,7 @@ fn f4_what_is_no_write_of_the_key_overtakes_nothing() {
 }
 
 #[test]
-fn f4_that_an_entry_expires_or_is_evicted_during_its_reload_overtakes_nothing() {
+fn f04_that_an_entry_expires_or_is_evicted_during_its_reload_overtakes_nothing() {
     for is_evicted in [false, true] {
         let clock = larder::ManualClock::new();
         let builder = Cache::<u64>::builder().max_entries(1).stripes(1);
@@ -320,7 +320,7 @@ fn f4_that_an_entry_expires_or_is_evicted_during_its_reload_overtakes_nothing() 
 }
 
 #[test]
-fn f4_a_reload_is_overtaken_as_a_load_is() {
+fn f04_a_reload_is_overtaken_as_a_load_is() {
     type Act = fn(&Cache<u64>);
     let acts: [(&str, Act, u64, Option<u64>); 7] = [
         (

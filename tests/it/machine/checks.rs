@@ -146,7 +146,7 @@ impl Machine {
             let key = self.model.life(id).key;
             assert!(self.left.insert(id.0, cause).is_none(), "{id:?} left twice");
             // What lived in a scope that has ended leaves when it is swept.
-            let is_swept = self.model.life(id).end == Some(End::Unreachable);
+            let is_swept = self.model.life(id).is_swept;
             let later = self
                 .left
                 .range(id.0 + 1..)
@@ -162,7 +162,7 @@ impl Machine {
                 RemovalCause::Removed => assert_eq!(life.end, Some(End::Removed)),
                 RemovalCause::Invalidated => {
                     // A dead one may be swept with its scope.
-                    let is_swept = self.config.scoped && life.end == Some(End::Lost);
+                    let is_swept = life.is_swept && life.end == Some(End::Lost);
                     let is_ended = matches!(life.end, Some(End::Cleared | End::Unreachable));
                     assert!(is_swept || is_ended, "{life:?}");
                 }

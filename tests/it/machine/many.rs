@@ -136,6 +136,10 @@ impl Machine {
                 outer.scope("inner").unwrap().invalidate();
             }
         }
+        for at in 0..self.model.lives.len() {
+            let of = self.model.lives[at].key;
+            self.model.lives[at].is_swept |= self.place_of(of) >= self.place_of(key);
+        }
         for other in 0..KEYS {
             let is_nested = self.place_of(other) >= self.place_of(key);
             if is_nested && self.model.present.contains_key(&other) {
