@@ -1,7 +1,7 @@
 //! Faults 1 to 8, of `docs/faults.md`: what a reader may be told.
 //!
 //! Fault 9 (values that are not `Send`, not `Sync` or borrowed must not compile) is tested by the `compile_fail`
-//! examples at `larder::Value`. fault 4 with a loader is in `loads/overtaken`.
+//! examples at `larder::Value`. Fault 4 with a loader is in `loads/overtaken`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::scope;
