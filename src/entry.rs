@@ -301,6 +301,10 @@ impl<'a> BlockRef<'a> {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+#[cfg(not(engine_loom))]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 #[cfg(not(engine_loom))]
 mod tests;

@@ -33,6 +33,8 @@ mod machine;
 #[path = "../tests/it/model.rs"]
 mod model;
 
+mod corpora;
+
 fn run(config: [u8; 4], ops: Vec<Op>) {
     run_prepared(config, ops, |builder| builder);
 }

@@ -24,6 +24,13 @@ mod entry;
 mod error;
 #[cfg(not(engine_loom))]
 mod expiry;
+/// Parts of the engine that are fuzzed by themselves.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::entry::fuzz::run as entry;
+    pub use crate::wheel::fuzz::run as wheel;
+}
 mod flight;
 mod gcra;
 mod hash;
@@ -58,7 +65,6 @@ mod policy;
 mod publish;
 #[allow(unsafe_code)]
 mod reclaim;
-#[cfg(not(engine_loom))]
 mod rings;
 #[cfg(test)]
 #[cfg(not(engine_loom))]
@@ -83,7 +89,7 @@ mod tally;
 #[cfg(not(engine_loom))]
 mod tenant;
 mod terms;
-#[cfg(not(engine_loom))]
+mod turn;
 mod wheel;
 
 #[cfg(not(engine_loom))]

@@ -20,6 +20,8 @@ mod limits;
 mod lineage;
 mod shares;
 mod tally;
+mod timed;
+mod turn;
 mod words;
 
 pub use flight::{End, Flight, Ticket, Waits};
@@ -27,6 +29,8 @@ pub use limits::{Slate, Tenant, TwoSteps};
 pub use lineage::{Family, Fault, View};
 pub use shares::{Pool, Shares};
 pub use tally::{Books, Miscount};
+pub use timed::{Slip, Timed};
+pub use turn::Desk;
 pub use words::{Budget, Deadline};
 
 /// Explores all interleavings of a model.
@@ -37,10 +41,24 @@ pub fn check(model: impl Fn() + Send + Sync + 'static) {
         .preemption_bound
         .map(|bound| bound.max(4))
         .or(Some(4));
+    let explored = Explored(Arc::default());
+    let count = Arc::clone(&explored.0);
     builder.check(move || {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         crate::sync::dig();
         model();
     });
+}
+
+/// Prints how many executions there were, also if the last of them failed.
+struct Explored(Arc<std::sync::atomic::AtomicU64>);
+
+impl Drop for Explored {
+    fn drop(&mut self) {
+        let n = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        let test = std::thread::current();
+        println!("loom: {n} executions of {}", test.name().unwrap_or("?"));
+    }
 }
 
 /// What readers and the writer share.
@@ -111,6 +129,30 @@ impl Reader<'_> {
     /// Reads a value in place.
     pub fn read(&self, key: u64) -> Answer {
         self.read_under(&mut self.record.hazard(0), key)
+    }
+
+    /// Reads a value in place, and another one meanwhile; the first must still be there then.
+    pub fn read_nested(&self, outer: u64, inner: u64) -> (Answer, Answer) {
+        self.nested(outer, inner, 1)
+    }
+
+    /// As `read_nested`, but by the same slot, so that the first has no name any more.
+    pub fn read_nested_by_one_slot(&self, outer: u64, inner: u64) -> (Answer, Answer) {
+        self.nested(outer, inner, 0)
+    }
+
+    fn nested(&self, outer: u64, inner: u64, level: usize) -> (Answer, Answer) {
+        let mut hazard = self.record.hazard(0);
+        let key = outer.to_le_bytes();
+        let found = self
+            .pantry
+            .shared
+            .find(&mut hazard, KeyHash::from_bits(outer), &probe(&key));
+        let Ok(Some(found)) = found else {
+            return (Answer::Raced, Answer::Raced);
+        };
+        let inner = self.read_under(&mut self.record.hazard(level), inner);
+        (Answer::Hit(number(found.block)), inner)
     }
 
     /// Reads a value in place, with names that were never published behind a barrier.

@@ -34,6 +34,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Shared};
 use crate::tally::{self, Tally};
+use crate::turn::Turn;
 
 pub use free::Maintained;
 pub(crate) use members::MemberWalk;
@@ -63,7 +64,7 @@ struct Cell {
     front: CachePadded<Front>,
     back: CachePadded<Mutex<Stripe>>,
     /// Whose turn it is to tell the listener.
-    telling: Mutex<()>,
+    telling: Turn,
     index: usize,
     /// Batches that threads are freeing at this moment.
     in_flight: AtomicU32,
@@ -131,7 +132,7 @@ impl Store {
                         notes,
                     }),
                     back: CachePadded::new(Mutex::new(stripe)),
-                    telling: Mutex::new(()),
+                    telling: Turn::new(),
                     index,
                     in_flight: AtomicU32::new(0),
                     husks: Mutex::new(Husks::default()),

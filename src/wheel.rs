@@ -284,5 +284,8 @@ const N_SLOTS: u32 = 1 << SLOT_BITS;
 const N_LEVELS: usize = 6;
 const TOP_LEVEL: usize = N_LEVELS - 1;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests;

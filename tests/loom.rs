@@ -17,10 +17,16 @@ mod flight;
 mod limits;
 #[path = "loom/lineage.rs"]
 mod lineage;
+#[path = "loom/nested.rs"]
+mod nested;
 #[path = "loom/shares.rs"]
 mod shares;
 #[path = "loom/tally.rs"]
 mod tally;
+#[path = "loom/timed.rs"]
+mod timed;
+#[path = "loom/turn.rs"]
+mod turn;
 
 /// A key with this directory bit at the top, tag and bucket; see `hash`.
 const fn key(top: u64, tag: u64, bucket: u64) -> u64 {

@@ -31,6 +31,7 @@ mod words;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -46,6 +47,9 @@ struct Options {
     /// How many histories are played
     #[arg(long, default_value_t = 200_000)]
     histories: u64,
+    /// Plays for so many minutes, however many histories that are
+    #[arg(long, conflicts_with = "histories")]
+    minutes: Option<f64>,
     /// The seed of the first history; the others have the numbers that follow
     #[arg(long, default_value_t = 64)]
     from: u64,
@@ -77,7 +81,10 @@ fn main() -> ExitCode {
         }
     };
     let order = Order {
-        n_histories: options.histories,
+        n_histories: options.minutes.map_or(options.histories, |_| u64::MAX),
+        time: options
+            .minutes
+            .map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
         seed: options.seed.unwrap_or(options.from),
         repeats: options.seed.is_some(),
         family: options.family.or(plant.map(Plant::family)),

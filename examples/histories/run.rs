@@ -6,6 +6,9 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{Clock, Nanos, SystemClock};
 
 use crate::content::Value;
 use crate::crew::{Batch, Crew, Playing, Stuck};
@@ -23,6 +26,8 @@ use crate::tally::Tally;
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     pub(crate) n_histories: u64,
+    /// No batch begins after that.
+    pub(crate) time: Option<Duration>,
     /// The seed of the first history; the others follow.
     pub(crate) seed: u64,
     /// Each history has the first one's seed.
@@ -50,11 +55,15 @@ pub(crate) fn run(
 ) -> Result<Tally, (Stuck, u64)> {
     let crew = Crew::new(THREADS_MAX);
     let mut tally = Tally::default();
+    let clock = SystemClock::new();
     let mut next = 0;
     let mut playing: Option<Playing> = None;
     loop {
         let before = playing.take();
-        if next < order.n_histories {
+        let is_time = order
+            .time
+            .is_none_or(|time| clock.now().saturating_since(Nanos::ZERO) < time);
+        if next < order.n_histories && is_time {
             playing = Some(crew.begin(batch(order, next)));
             next += BATCH;
         }

@@ -45,14 +45,7 @@ impl Store {
         }
         let waits = waits && inside.is_null();
         let mut told = 0;
-        while told < TELL_PER_CALL {
-            let Some(turn) = (if waits {
-                Some(cell.telling.lock())
-            } else {
-                cell.telling.try_lock()
-            }) else {
-                return;
-            };
+        let work = || {
             while told < TELL_PER_CALL {
                 let values = cell.back.lock().next_told(TELL_PER_CALL);
                 if values.is_empty() {
@@ -70,16 +63,15 @@ impl Store {
                     .lock()
                     .was_told(values.into_iter().map(|(block, _)| block));
             }
-            drop(turn);
+            told < TELL_PER_CALL
+        };
+        cell.telling.work(waits, work, || {
             // Values are dropped after the turn is over: their own code may come here again.
             let batch = self.take_batch(cell, &mut cell.back.lock(), false);
             if let Some(batch) = batch {
                 self.reclaim(cell, batch);
             }
-            // What came between the last look and the end of the turn was refused a turn of its own.
-            if !cell.back.lock().has_told() {
-                return;
-            }
-        }
+            cell.back.lock().has_told()
+        });
     }
 }

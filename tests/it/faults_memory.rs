@@ -138,6 +138,34 @@ fn f20_a_parked_reader_holds_back_one_value_and_not_the_garbage_of_others() {
     assert_eq!(census.alive(), cache.len());
 }
 
+#[test]
+fn f20_a_million_replacements_beside_a_parked_reader_end_and_stay_within_the_bound() {
+    const BOUND: u64 = 1 << 20;
+    let cache = bytes(BOUND, 1);
+    cache.insert(0u64, [7; 500]).unwrap();
+    let seen = cache.read(0u64, |value| {
+        scope(|scope| {
+            scope.spawn(|| {
+                for i in 0..1_000_000u64 {
+                    let value = [i as u8; 64];
+                    assert!(cache.insert(i % 64, &value[..]).is_ok());
+                    if i % 4096 == 0 {
+                        let stats = cache.stats();
+                        assert!(cache.weight() <= BOUND, "{stats:?}");
+                        // What the reader names, what waits for the next look, and what is kept for the next entries.
+                        assert!(stats.garbage_bytes <= BOUND / 16, "{stats:?}");
+                    }
+                }
+            });
+        });
+        assert_eq!(value, [7; 500]);
+        value.len()
+    });
+    assert_eq!(seen, Some(500));
+    maintain_fully(&cache);
+    assert_eq!(cache.stats().evicted, 0, "nothing had to go");
+}
+
 /// What a cache charges for entries alone.
 fn live_bytes(cache: &Cache<[u8]>) -> u64 {
     cache.stats().live_bytes

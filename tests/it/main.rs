@@ -18,6 +18,7 @@ mod faults_clock;
 mod faults_ends;
 mod faults_keys;
 mod faults_memory;
+mod faults_panics;
 mod faults_readers;
 mod faults_time;
 mod level;

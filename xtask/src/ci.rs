@@ -34,7 +34,7 @@ const STEPS: [(&str, StepFn); 7] = [
     ("bench --smoke", || commands::bench(&["--smoke".to_owned()])),
     // After the benches, whose build leaves little to build for it.
     ("instructions", || instructions(&[])),
-    ("fuzz 10", || commands::fuzz(&["10".to_owned()])),
+    ("fuzz 0.2", || commands::fuzz(&["0.2".to_owned()])),
 ];
 
 #[expect(

@@ -83,7 +83,8 @@ pub(crate) fn loom(rest: &[String]) -> Result<(), Failure> {
     // A target folder of its own: the cfg is part of every crate's flags, so that a shared one would be rebuilt at each switch.
     Step::cargo()
         .args(["test", "-p", "larder", "--release", "--test", "loom"])
-        .args(["--target-dir", "target/loom", "--"])
+        // Each model prints how many executions it explored.
+        .args(["--target-dir", "target/loom", "--", "--nocapture"])
         .args(rest)
         .env_flags("RUSTFLAGS", "--cfg engine_loom -C debug-assertions=on")
         .env(
@@ -94,12 +95,12 @@ pub(crate) fn loom(rest: &[String]) -> Result<(), Failure> {
 }
 
 pub(crate) fn fuzz(rest: &[String]) -> Result<(), Failure> {
-    let seconds = match rest.first() {
-        Some(word) => word
-            .parse::<u32>()
-            .map_err(|error| Failure::new(format!("fuzz takes seconds, not {word:?}: {error}")))?,
-        None => 30,
+    let word = rest.first().map_or("0.5", String::as_str);
+    let minutes = word.parse::<f64>().ok().filter(|minutes| *minutes > 0.0);
+    let Some(minutes) = minutes else {
+        return Err(Failure::new(format!("fuzz takes minutes, not {word:?}")));
     };
+    let seconds = (60.0 * minutes).ceil();
     if !Step::nightly_cargo().args(["--version"]).succeeds() {
         println!(
             "fuzz: SKIPPED, there is no nightly toolchain (`rustup toolchain install nightly` brings one)"

@@ -7,6 +7,7 @@
 
 mod ci;
 mod commands;
+mod evidence;
 mod instructions;
 mod run;
 mod tidy;
@@ -46,6 +47,14 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Failure> {
         "curve" => commands::curve(rest),
         "histories" => commands::histories(rest),
         "instructions" => instructions::instructions(rest),
+        "asan" => evidence::asan(rest),
+        "tsan" => evidence::tsan(rest),
+        "memcheck" => evidence::memcheck(rest),
+        "barriers" => evidence::barriers(),
+        "states" => evidence::states(rest),
+        "torture" => evidence::torture(rest),
+        "coverage" => evidence::coverage(rest),
+        "mutants" => evidence::mutants(rest),
         "ci" => ci::ci(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -64,14 +73,22 @@ cargo xtask <command>
   tidy              the layout's rules: floors, file lengths, where unsafe and std::sync may stand
   test [args]       all tests (nextest when it is installed), then the doc tests
   loom [filter]     the model-checked interleavings of tests/loom.rs
-  fuzz [secs]       each fuzz target for that many seconds (30); needs a nightly toolchain
+  fuzz [minutes]    each fuzz target for that many minutes (0.5); needs a nightly toolchain
   bench [filter]    the benchmarks of the engine; --smoke runs each once, as a test
   doc               the documentation, warnings denied
   deny              licences, bans and sources of the dependencies; needs cargo-deny
   api [--bless]     the public interface against api.txt; needs a nightly toolchain and cargo-public-api
   hitratio [args]   hit ratios on a folder of traces; --traces DIR, --stripes N, --threads N, --bytes
-  histories [args]  concurrent histories, each checked for linearizability; --histories N, --seed S, --plant NAME
+  histories [args]  concurrent histories, each checked for linearizability; --histories N, --minutes M, --seed S, --plant NAME
   curve [args]      the error of tracked curves on a folder of traces; --traces DIR, --entries N, --bytes
   instructions      instructions an operation against benches/instructions.txt; --bless; needs valgrind
-  ci                check, test, doc, loom, bench --smoke, instructions, fuzz 10
+  asan [secs]       the suite, and the stress program for so long (60), under AddressSanitizer and its leak check; needs nightly
+  tsan [secs]       the stress program under ThreadSanitizer; needs nightly
+  memcheck [filter] the unit tests under valgrind's memcheck
+  barriers          the tests with the fence form and the swap form of the readers' barrier
+  states [cases]    the state machine with so many cases (20000) of each property
+  torture [args]    threads that do everything; --minutes M, --threads N, --seed S, --flood
+  coverage [args]   lines of the engine that tests run through; needs cargo-llvm-cov; --html
+  mutants [module]  mutants of wheel, key, gcra, budget, table, policy; needs cargo-mutants
+  ci                check, test, doc, loom, bench --smoke, instructions, fuzz 0.2
 ";

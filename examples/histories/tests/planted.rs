@@ -16,6 +16,7 @@ const HISTORIES_MAX: u64 = 4096;
 fn order(n_histories: u64, family: Family, plant: Option<Plant>) -> Order {
     Order {
         n_histories,
+        time: None,
         seed: 64,
         repeats: false,
         family: Some(family),

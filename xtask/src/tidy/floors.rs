@@ -63,6 +63,7 @@ const FLOORS: [(u8, &[&str]); 10] = [
             "lineage",
             "scope_parts",
             "expiry",
+            "turn",
         ],
     ),
     (
