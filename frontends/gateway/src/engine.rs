@@ -9,8 +9,8 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use larder::{
-    Cache, Clock, LevelMode, LevelOptions, LevelView, Levels, Limits, ManualClock, Nanos, Scope,
-    SystemClock, Tenant, TenantError,
+    Cache, Clock, Key, KeyWriter, LevelMode, LevelOptions, LevelView, Levels, Limits, ManualClock,
+    Nanos, Scope, SystemClock, Tenant, TenantError,
 };
 
 /// The clock of engine and limiters, and the calendar.
@@ -141,6 +141,18 @@ impl fmt::Debug for Engine {
             .field("cache", &self.cache)
             .field("levels", &self.levels)
             .finish_non_exhaustive()
+    }
+}
+
+/// Several parts as one key, or as the name of a scope.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'p>(pub &'p [&'p str]);
+
+impl Key for Parts<'_> {
+    fn write_parts(&self, out: &mut KeyWriter<'_>) {
+        for part in self.0 {
+            out.bytes(part.as_bytes());
+        }
     }
 }
 

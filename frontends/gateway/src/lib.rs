@@ -21,14 +21,15 @@
 //! | [`engine`] | the engine as both halves see it: tenants, views through levels, time |
 //! | [`upstream`] | who is asked over the network, behind a trait; the list of allowed hosts |
 //! | [`trace`] | what happened to one request, step by step |
-//! | `azure` | documents, expressions, policies and their execution |
-//! | `apigee` | bundles, flow variables, cache policies and their execution |
+//! | [`azure`] | documents, expressions, policies and their execution |
+//! | [`apigee`] | bundles, flow variables, cache policies and their execution |
 //!
 //! `azure` and `apigee` import from the modules above and never from each other.
 //!
 //! # Not here
 //! The listener: it is the program's, and shared with the other frontends.
 
+pub mod apigee;
 pub mod azure;
 pub mod engine;
 pub mod finding;

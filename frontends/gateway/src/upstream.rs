@@ -108,6 +108,23 @@ impl fmt::Debug for Reach {
     }
 }
 
+/// The URL of a path behind a base; `None` if it would lead out of the base.
+pub(crate) fn below(base: &Url, rest: &str, query: Option<&str>) -> Option<Url> {
+    let directory = base.path().trim_end_matches('/').to_owned();
+    let mut url = base.clone();
+    url.set_path(&format!("{directory}{rest}"));
+    url.set_query(query);
+    url.set_fragment(None);
+    let behind = url.path().strip_prefix(&*directory)?;
+    let is_below = behind.is_empty() || behind.starts_with('/');
+    // A path that climbs and comes back isn't what a client sends in earnest.
+    let climbs = rest.split(['/', '\\']).any(|part| {
+        let part = part.to_ascii_lowercase().replace("%2e", ".");
+        part == ".."
+    });
+    (is_below && !climbs).then_some(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +149,32 @@ mod tests {
         assert!(!check("https://good.example@evil.example/"));
         assert!(!check("https://good.example.evil.example/"));
         assert!(!check("file://good.example/etc/passwd"));
+    }
+
+    #[test]
+    fn z_146_the_path_behind_the_prefix_and_the_query_are_kept() {
+        let base = Url::parse("https://api.example/svc/api/v2/").unwrap();
+        let url = |rest, query| below(&base, rest, query).map(String::from);
+        assert_eq!(
+            url("/customers", Some("a=1")).as_deref(),
+            Some("https://api.example/svc/api/v2/customers?a=1")
+        );
+        assert_eq!(
+            url("", None).as_deref(),
+            Some("https://api.example/svc/api/v2")
+        );
+        for climbing in [
+            "/../admin",
+            "/..",
+            "/x/%2E%2e/../admin",
+            "/..\\admin",
+            "/a/../b",
+        ] {
+            assert_eq!(url(climbing, None), None, "{climbing}");
+        }
+        assert_eq!(
+            url("//evil.example/x", None).as_deref(),
+            Some("https://api.example/svc/api/v2//evil.example/x")
+        );
     }
 }

@@ -18,10 +18,10 @@
 
 use std::time::Duration;
 
-use larder::{Algorithm, Anchor, Cost, LimitError, Limiter, Part, Reservation, Standing};
+use larder::{Algorithm, Anchor, Cost, LimitError, Limiter, Reservation, Standing};
 use parking_lot::Mutex;
 
-use crate::engine::Time;
+use crate::engine::{Parts, Time};
 
 /// Windows and limits that are in use.
 #[derive(Debug)]
@@ -169,17 +169,5 @@ impl Meters {
             limit,
             limiter,
         })
-    }
-}
-
-/// Several parts as one key.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Parts<'p>(pub(super) &'p [&'p str]);
-
-impl larder::Key for Parts<'_> {
-    fn write_parts(&self, out: &mut larder::KeyWriter<'_>) {
-        for part in self.0 {
-            Part::Bytes(part.as_bytes()).write_parts(out);
-        }
     }
 }

@@ -14,9 +14,8 @@ use larder::{LevelView, Tag, WriteOptions};
 
 use super::cache::Target;
 use super::{Run, Stop, failed};
-use crate::azure::meters::Parts;
 use crate::azure::policy::{Caching, LookupResponse, Policy, StoreResponse};
-use crate::engine::may_wait;
+use crate::engine::{Parts, may_wait};
 use crate::http::{Response, append, header};
 
 /// Under which a response is looked up and stored.
