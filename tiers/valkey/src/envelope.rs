@@ -1,0 +1,209 @@
+//! The bytes of a stored record: all that has to be known of a value, in front of it.
+//!
+//! # Idea
+//! A header of one size, then the value, compressed if that pays. The checksum is over everything else, the key included, so neither
+//! damage nor a record of another key passes; the hash of the key tells the latter apart.
+//!
+//! ```text
+//! 0 magic "LRDR" | 4 version | 5 flags | 6 tag | 7 zero | 8 hash of the key | 16 deadline | 24 fresh until | 32 stamp
+//! | 40 length of the value | 48 checksum | 56 payload          all numbers u64, least byte first; moments in us since 1970
+//! ```
+//!
+//! # Costs
+//! 56 bytes a record; one pass over the payload, and a copy of it.
+//!
+//! # Invariants
+//! - EN1 What [`open`] accepts was made by [`seal`] for the same key, but for one chance in 2^64.
+//! - EN2 A flaw is told, and is nothing but a miss: no bytes make it panic, or take more memory than the longest value.
+//! - EN3 The same bytes in every process: nothing is drawn, nothing depends on the machine.
+//!
+//! # Not here
+//! Where the bytes go; what a flaw counts as.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder::{LevelRecord, Stamp, Tag};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// What is wrong with the bytes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// They aren't of this format.
+    Foreign,
+    /// They are of another version of it, or say something that this version doesn't know.
+    Version,
+    /// They are the record of another key.
+    OtherKey,
+    /// They don't match their checksum, or end too early.
+    Damaged,
+    /// The value is longer than is taken.
+    TooLong,
+}
+
+const MAGIC: [u8; 4] = *b"LRDR";
+const VERSION: u8 = 1;
+const COMPRESSED: u8 = 1;
+const HEADER_BYTES: usize = 56;
+const CHECKSUM_AT: usize = 48;
+/// A deadline that never comes.
+const NEVER: u64 = u64::MAX;
+
+/// Makes the bytes of a record that is written under a stamp at a moment of the wall clock, its value compressed from that length on if
+/// it gets shorter.
+pub fn seal(
+    key: &[u8],
+    record: LevelRecord<&[u8]>,
+    stamp: Stamp,
+    now_us: u64,
+    compress_from: Option<usize>,
+) -> Vec<u8> {
+    let packed = compress_from
+        .filter(|&from| record.value.len() >= from)
+        .and_then(|_| compress(record.value));
+    let (flags, payload) = match &packed {
+        Some(packed) => (COMPRESSED, &packed[..]),
+        None => (0, record.value),
+    };
+    let moment = |span: Option<Duration>| {
+        span.map_or(NEVER, |span| {
+            let span = u64::try_from(span.as_micros()).unwrap_or(NEVER);
+            now_us.saturating_add(span)
+        })
+    };
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
+    bytes.extend(MAGIC);
+    bytes.extend([VERSION, flags, record.tag as u8, 0]);
+    let numbers = [
+        xxh3_64(key),
+        moment(record.ttl),
+        moment(record.fresh),
+        stamp.0,
+        record.value.len() as u64,
+    ];
+    for number in numbers {
+        bytes.extend(number.to_le_bytes());
+    }
+    let sum = checksum(key, &bytes, payload);
+    bytes.extend(sum.to_le_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// Takes a record out of its bytes, as of a moment of the wall clock. A time to live that has run out is zero.
+///
+/// # Errors
+/// [`Flaw`]: it is no record of this key.
+pub fn open(
+    key: &[u8],
+    bytes: Vec<u8>,
+    now_us: u64,
+    value_bytes_max: u64,
+) -> Result<LevelRecord<Bytes>, Flaw> {
+    if !bytes.starts_with(&MAGIC) {
+        return Err(Flaw::Foreign);
+    }
+    if bytes.len() < HEADER_BYTES {
+        return Err(Flaw::Damaged);
+    }
+    let (version, flags, tag) = (bytes[4], bytes[5], bytes[6]);
+    if version != VERSION {
+        return Err(Flaw::Version);
+    }
+    let number = |at: usize| {
+        let mut number = [0; 8];
+        number.copy_from_slice(&bytes[at..at + 8]);
+        u64::from_le_bytes(number)
+    };
+    // Before the checksum, which is the key's as well, so that it can be told apart.
+    if number(8) != xxh3_64(key) {
+        return Err(Flaw::OtherKey);
+    }
+    let sum = checksum(key, &bytes[..CHECKSUM_AT], &bytes[HEADER_BYTES..]);
+    if number(CHECKSUM_AT) != sum {
+        return Err(Flaw::Damaged);
+    }
+    // What is whole and still unknown is of a later version that didn't say so.
+    let tag = tag_of(tag).ok_or(Flaw::Version)?;
+    if flags & !COMPRESSED != 0 || bytes[7] != 0 {
+        return Err(Flaw::Version);
+    }
+    let left = |at: usize| match number(at) {
+        NEVER => None,
+        moment => Some(Duration::from_micros(moment.saturating_sub(now_us))),
+    };
+    let (ttl, fresh, stamp) = (left(16), left(24), Stamp(number(32)));
+    let value_bytes = number(40);
+    if value_bytes > value_bytes_max {
+        return Err(Flaw::TooLong);
+    }
+    let value = if flags & COMPRESSED == 0 {
+        Bytes::from(bytes).slice(HEADER_BYTES..)
+    } else {
+        decompress(&bytes[HEADER_BYTES..], value_bytes as usize)?.into()
+    };
+    if value.len() as u64 != value_bytes {
+        return Err(Flaw::Damaged);
+    }
+    Ok(LevelRecord {
+        value,
+        tag,
+        ttl,
+        fresh,
+        stamp: Some(stamp),
+    })
+}
+
+fn checksum(key: &[u8], header: &[u8], payload: &[u8]) -> u64 {
+    let mut sum = Xxh3::new();
+    sum.update(header);
+    sum.update(&(key.len() as u64).to_le_bytes());
+    sum.update(key);
+    sum.update(payload);
+    sum.digest()
+}
+
+fn tag_of(bits: u8) -> Option<Tag> {
+    use Tag::{Boolean, Bytes, Float, Integer, Json, Text};
+    let all = [Bytes, Text, Boolean, Integer, Float, Json];
+    all.into_iter().find(|&tag| tag as u8 == bits)
+}
+
+/// The value compressed, if that makes it shorter.
+#[cfg(feature = "zstd")]
+fn compress(value: &[u8]) -> Option<Vec<u8>> {
+    let packed = zstd::bulk::compress(value, LEVEL).ok()?;
+    (packed.len() < value.len()).then_some(packed)
+}
+
+/// The quickest that is no trade for size: a cache compresses about as often as it decompresses.
+#[cfg(feature = "zstd")]
+const LEVEL: i32 = 1;
+
+#[cfg(not(feature = "zstd"))]
+fn compress(_value: &[u8]) -> Option<Vec<u8>> {
+    None
+}
+
+#[cfg(feature = "zstd")]
+fn decompress(payload: &[u8], value_bytes: usize) -> Result<Vec<u8>, Flaw> {
+    // EN2: what says that it is longer than it can be makes no room for itself.
+    let possible = payload.len().saturating_mul(EXPANSION_MAX);
+    if value_bytes > possible {
+        return Err(Flaw::Damaged);
+    }
+    zstd::bulk::decompress(payload, value_bytes).map_err(|_| Flaw::Damaged)
+}
+
+/// More than zstd ever makes of a byte: a block of 128 KiB of one byte takes four.
+#[cfg(feature = "zstd")]
+const EXPANSION_MAX: usize = 1 << 16;
+
+#[cfg(not(feature = "zstd"))]
+fn decompress(_payload: &[u8], _value_bytes: usize) -> Result<Vec<u8>, Flaw> {
+    Err(Flaw::Version)
+}
+
+#[cfg(test)]
+mod tests;
