@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::auth::{Caller, Claims, Grant, MintError, Permission, check_claims};
+use crate::auth::{Caller, Claims, Grant, MintError, Permission, Rights, check_claims};
 use crate::error::{ApiError, body_error, body_too_large};
 use crate::query::{Query, cache_name};
 use crate::respond;

@@ -19,7 +19,7 @@ use larder::{Cost, Lookup};
 use larder_serve::body::collect;
 
 use crate::app::{App, patience};
-use crate::auth::{Access, Caller};
+use crate::auth::{Access, Caller, Rights};
 use crate::error::{ApiError, body_error};
 use crate::query::{Query, cache_name};
 use crate::routes::gate;

@@ -13,14 +13,15 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use larder::{Cost, LevelView, Lookup, MissReason, TtlChange};
 use larder_serve::body::collect;
+use larder_serve::to_base64;
 use serde_json::{Value, json};
 
 pub(crate) use self::forms::read;
 use self::forms::{Batch, Exists, Increment, Keys, SetIf, TtlCall, TtlMode};
 use crate::app::{App, patience};
-use crate::auth::{Access, Caller};
+use crate::auth::{Access, Caller, Rights};
 use crate::error::{ApiError, body_error};
-use crate::query::{Query, cache_name, to_base64};
+use crate::query::{Query, cache_name};
 use crate::respond;
 use crate::routes::gate;
 

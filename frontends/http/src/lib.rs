@@ -8,7 +8,7 @@
 //! | module | its one job |
 //! |---|---|
 //! | `settings`, `profile` | what is configured: file and environment; limits and what they come to |
-//! | `auth` | tokens: where a request has its own, which are known, what they allow, how they are minted |
+//! | `auth` | where a request has its token, and what it is answered that has no good one |
 //! | `app`, `engine` | the state: the engine, and what of the settings a request looks at; reload |
 //! | `query`, `error` | parameters and names; refusals |
 //! | `data` | items: GET, HEAD, PUT, DELETE on `/cache/{name}` |
@@ -18,7 +18,7 @@
 //! | `routes`, `respond`, `counts` | which handler a path has; what all answers have in common |
 //! | `program` | the commands of `larder-http` |
 //!
-//! Connections, their deadlines, draining, TLS, logs and `/health` are those of `larder-serve`.
+//! Tokens, connections, their deadlines, draining, TLS, logs and `/health` are those of `larder-serve`.
 //!
 //! # Examples
 //! ```no_run

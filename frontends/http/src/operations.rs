@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use metrics::counter;
 
 use crate::app::App;
+use crate::auth::Rights;
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::routes::gate;

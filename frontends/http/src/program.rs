@@ -16,14 +16,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use larder::Janitor;
-use larder_serve::{Run, SetupError, Tls};
+use larder_serve::{Run, SetupError, Tls, to_base64};
 
 use crate::app::App;
 use crate::auth::{
     Claims, Grant, Keyring, Permission, SigningKey, StaticKey, check_claims, hash_of,
 };
 use crate::engine::Engine;
-use crate::query::to_base64;
 use crate::routes::router;
 use crate::settings::{Settings, SettingsError};
 

@@ -8,9 +8,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use larder_serve::from_base64;
 use percent_encoding::percent_decode_str;
 
 use crate::error::ApiError;
@@ -121,30 +119,6 @@ pub(crate) fn cache_name(segment: &str) -> Result<String, ApiError> {
     Ok(name)
 }
 
-/// Decodes base64 of either alphabet, padded as it should be or not at all.
-pub(crate) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
-    const fn engine(mode: DecodePaddingMode) -> GeneralPurpose {
-        let config = GeneralPurposeConfig::new().with_decode_padding_mode(mode);
-        GeneralPurpose::new(&URL_SAFE, config)
-    }
-    const PADDED: GeneralPurpose = engine(DecodePaddingMode::RequireCanonical);
-    const UNPADDED: GeneralPurpose = engine(DecodePaddingMode::RequireNone);
-    let text: Vec<u8> = text
-        .iter()
-        .map(|byte| match byte {
-            b'+' => b'-',
-            b'/' => b'_',
-            other => *other,
-        })
-        .collect();
-    let engine = if text.ends_with(b"=") {
-        PADDED
-    } else {
-        UNPADDED
-    };
-    engine.decode(text).ok()
-}
-
 /// Decodes percent escapes, each of which has to be one.
 fn decoded(text: &str, what: &str) -> Result<Vec<u8>, ApiError> {
     let bytes = text.as_bytes();
@@ -163,9 +137,4 @@ fn decoded(text: &str, what: &str) -> Result<Vec<u8>, ApiError> {
 fn decoded_text(text: &str, what: &str) -> Result<String, ApiError> {
     let bytes = decoded(text, what)?;
     String::from_utf8(bytes).map_err(|_| ApiError::invalid(format!("{what} is not UTF-8")))
-}
-
-/// Base64 as it is answered: the alphabet of URLs, unpadded.
-pub(crate) fn to_base64(bytes: &[u8]) -> String {
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -1,4 +1,4 @@
-//! What Larder's servers have in common: connections with limits and deadlines, draining, logs, metrics, signals.
+//! What Larder's servers have in common: connections with limits and deadlines, draining, tokens, logs, metrics, signals.
 //!
 //! # Idea
 //! A server is a router; [`serve`] accepts, bounds and times its connections until it is told to stop, and then drains them, and
@@ -13,8 +13,10 @@
 //!
 //! # Costs        a connection: its task, a timer and hyper's buffers; while it is idle, no buffer is held
 //! # Invariants   SV1 there are never more connections than slots; SV2 each wait for a client ends by a deadline
-//! # Not here     routes, tokens, configuration files
+//! # Not here     routes, configuration files
 
+pub mod auth;
+mod base64;
 pub mod body;
 mod health;
 mod listen;
@@ -25,6 +27,7 @@ mod run;
 mod settings;
 mod tls;
 
+pub use self::base64::{from_base64, to_base64};
 pub use self::health::Health;
 pub use self::listen::{Drained, serve};
 pub use self::metrics::scrape;

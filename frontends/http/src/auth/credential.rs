@@ -1,9 +1,10 @@
 //! Where a request says who it is of: in the query, or in a header.
 
 use axum::http::{HeaderMap, header};
+use larder_serve::from_base64;
 
 use crate::error::ApiError;
-use crate::query::{Query, from_base64};
+use crate::query::Query;
 
 /// The token of a request, as bytes that may be anything; `None` if there is none.
 pub(crate) fn credential(

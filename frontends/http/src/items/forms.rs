@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use larder::Condition;
+use larder_serve::from_base64;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::query::{from_base64, ttl_of};
+use crate::query::ttl_of;
 
 /// Reads a body. The message says where it is wrong, and nothing of what stands there.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

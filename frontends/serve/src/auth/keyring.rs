@@ -19,13 +19,13 @@ use serde::Deserialize;
 
 use super::claims::{Claims, MintError, check_permissions};
 use super::{Caller, Grant, Permission};
-use crate::query::from_base64;
+use crate::from_base64;
 
 /// A token that is listed in the configuration, by its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaticKey {
-    /// The SHA-256 of the token, in hexadecimal digits: what `larder-http token --static` prints.
+    /// The SHA-256 of the token, in hexadecimal digits: what a server's command prints.
     pub sha256: String,
     /// Whose caches it is for.
     pub account: String,

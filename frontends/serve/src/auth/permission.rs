@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::query::{from_base64, to_base64};
+use crate::{from_base64, to_base64};
 
 /// What is done to an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
