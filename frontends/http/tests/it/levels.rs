@@ -1,5 +1,7 @@
 //! What a further level does to answers: over one in memory, with faults.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use larder::{
@@ -143,4 +145,20 @@ async fn m_140_m_155_what_looks_and_changes_in_one_step_needs_memory_alone() {
     assert_eq!(answer.json(), json!({ "result": "Hit", "ttl_ms": 60_000 }));
     let answer = server.call("exists", "RW", json!({ "keys": ["YQ", "Yg"] }));
     assert_eq!(answer.await.json(), json!({ "result": [true, false] }));
+}
+
+#[tokio::test]
+async fn m_103_a_panic_outside_of_the_level_is_one_answer_too() {
+    let clock = ManualClock::new();
+    let mut engine = engine(&clock);
+    let (breaks, calendar) = (Arc::new(AtomicBool::new(true)), engine.calendar.clone());
+    let broken = Arc::clone(&breaks);
+    engine.calendar = Arc::new(move || {
+        assert!(!broken.load(Ordering::Relaxed), "as planned");
+        calendar()
+    });
+    let server = Server::over(&settings(), engine, clock).await;
+    server.load("a").await.is(500, "Internal");
+    breaks.store(false, Ordering::Relaxed);
+    server.load("a").await.is(404, "KeyNotFound");
 }

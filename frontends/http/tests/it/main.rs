@@ -11,6 +11,7 @@ mod items;
 mod keys;
 mod levels;
 mod limits;
+mod metrics;
 mod openapi;
 mod permissions;
 mod program;
