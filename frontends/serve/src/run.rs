@@ -10,6 +10,9 @@ use tracing::{error, info, warn};
 
 use crate::{Connections, Drained, Health, Tls, serve};
 
+/// Files that a server has open besides its connections, and some.
+const OTHER_FILES: u64 = 64;
+
 /// What goes wrong while a server is set up.
 pub type SetupError = Box<dyn Error + Send + Sync>;
 
@@ -38,6 +41,8 @@ impl Run<'_> {
         started: impl FnOnce() -> Result<(), SetupError>,
         mut reload: impl FnMut() -> Result<(), SetupError> + Send + 'static,
     ) -> Result<(), SetupError> {
+        // Each connection is an open file, and the common default allows a thousand.
+        let files = rlimit::increase_nofile_limit(u64::MAX);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
@@ -55,6 +60,13 @@ impl Run<'_> {
             });
             let address = listener.local_addr()?;
             info!(%address, tls = tls.is_some(), "listening");
+            let connections = self.connections.max as u64;
+            if files.is_ok_and(|files| files < connections + OTHER_FILES) {
+                warn!(
+                    connections,
+                    "more connections are allowed than files may be open"
+                );
+            }
             started()?;
             let stop = async {
                 first_of(terminate, interrupt).await;
