@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Capacity, ManualClock, Refusal, RemovalCause};
+use larder::{Cache, Capacity, Lookup, ManualClock, MissReason, Refusal, RemovalCause};
 
 fn small() -> Cache<str> {
     Cache::builder().max_entries(100).build().unwrap()
@@ -188,4 +188,47 @@ fn the_first_entry_of_a_stripe_comes_within_the_bound() {
             assert!(cache.weight() <= BOUND, "{spare}: {}", cache.weight());
         }
     }
+}
+
+#[test]
+fn e47_a_value_is_shared_and_stays_as_it_was_stored() {
+    let bytes: Cache<[u8]> = Cache::builder().max_bytes(1 << 20).build().unwrap();
+    for len in [0, 1, 100, 40_000] {
+        let mut buffer = vec![7u8; len];
+        bytes.insert("k", &buffer[..]).unwrap();
+        let (one, two) = (bytes.get("k").unwrap(), bytes.get("k").unwrap());
+        // The writer's buffer is its own again, and both readers look at the same bytes.
+        buffer.fill(9);
+        assert!(std::ptr::eq(&*one, &*two));
+        assert_eq!(&*one, &vec![7u8; len][..]);
+        // Nor does it change for who holds it when the key gets another value, or none.
+        bytes.insert("k", [1]).unwrap();
+        bytes.clear();
+        assert_eq!(&*two, &vec![7u8; len][..]);
+    }
+}
+
+#[test]
+fn e73_an_eviction_is_a_plain_miss_and_counted_as_one() {
+    let clock = ManualClock::new();
+    let builder = Cache::builder().max_entries(10).stripes(1);
+    let cache: Cache<u64> = builder.clock(clock).build().unwrap();
+    for i in 0..30u64 {
+        cache
+            .insert_with_ttl(i, i, Duration::from_secs(60))
+            .unwrap();
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.evicted, stats.expired), (20, 0));
+    let reasons: Vec<_> = (0..30u64).map(|i| cache.lookup(i)).collect();
+    let n_absent = reasons
+        .iter()
+        .filter(|found| matches!(found, Lookup::Miss(MissReason::Absent)))
+        .count();
+    assert_eq!(n_absent, 20);
+    let n_hits = reasons
+        .iter()
+        .filter(|found| matches!(found, Lookup::Hit(_)))
+        .count();
+    assert_eq!(n_hits, 10);
 }

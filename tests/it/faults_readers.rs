@@ -290,3 +290,26 @@ fn f08_what_a_reader_looks_at_is_neither_freed_nor_used_again() {
     maintain_fully(&cache);
     assert_eq!(census.alive(), 16, "what no reader names is freed");
 }
+
+/// Whether a cache can hold a type, asked of the compiler: the inherent constant hides the trait's where its bound holds.
+struct Holds<T: ?Sized>(std::marker::PhantomData<T>);
+
+trait DoesNotHold {
+    const ANSWER: bool = false;
+}
+
+impl<T: ?Sized> DoesNotHold for Holds<T> {}
+
+impl<T: larder::Value + ?Sized> Holds<T> {
+    const ANSWER: bool = true;
+}
+
+/// A value that is `Send` alone, one that is `Sync` alone, and one that is neither; what borrows is a test that must not compile, at
+/// `larder::Value`.
+#[test]
+fn f09_a_value_that_threads_may_not_share_or_drop_is_no_value() {
+    assert!(Holds::<[u8]>::ANSWER && Holds::<std::sync::Arc<u32>>::ANSWER);
+    assert!(!Holds::<std::cell::Cell<u32>>::ANSWER);
+    assert!(!Holds::<std::sync::MutexGuard<'static, u32>>::ANSWER);
+    assert!(!Holds::<std::rc::Rc<u32>>::ANSWER);
+}

@@ -347,7 +347,7 @@ fn f17_work_for_many_that_fall_due_at_once_is_capped_and_goes_on_later() {
 }
 
 #[test]
-fn f18_memory_of_an_idle_cache_comes_back_by_maintenance_and_by_the_janitor() {
+fn f18_e74_memory_of_an_idle_cache_comes_back_by_maintenance_and_by_the_janitor() {
     let clock = ManualClock::new();
     let (sender, receiver) = mpsc::channel();
     let sender = std::sync::Mutex::new(sender);

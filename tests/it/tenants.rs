@@ -5,6 +5,7 @@
 //! - `memory`: maxima and guarantees, by example (E-70 to E-75);
 //! - `machine`: the same by operations drawn at random, and with threads;
 //! - `rates`: admission (E-80 to E-83, E-88), and its windows with threads;
+//! - `texts`: keys that are rendered text (E-16, E-17);
 //! - `faults`: faults 38 to 40.
 
 mod both;
@@ -15,6 +16,7 @@ mod machine;
 mod memory;
 mod rates;
 mod sizes;
+mod texts;
 
 use larder::{Cache, Limits, ManualClock};
 

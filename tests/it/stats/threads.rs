@@ -84,7 +84,7 @@ fn looked(stats: Stats) -> [u64; 2] {
 /// E-91. Threads end meanwhile and others come, so that tables are folded whole, and who counts for more than there are places
 /// has them change hands; some stay with few, whose counts are in their tables in the end.
 #[test]
-fn hits_and_misses_are_exact_once_quiet() {
+fn e91_hits_and_misses_are_exact_once_quiet() {
     let world = World::new();
     let (quiet, checked) = (std::sync::Barrier::new(5), std::sync::Barrier::new(5));
     thread::scope(|scope| {
@@ -127,7 +127,7 @@ fn hits_and_misses_are_exact_once_quiet() {
 
 /// What was read once is never taken back, while threads count for more than they have places for, and end.
 #[test]
-fn sums_do_not_go_down() {
+fn e91_sums_do_not_go_down() {
     const N_THREADS: usize = 4;
     let world = World::new();
     let n_running = AtomicUsize::new(N_THREADS);
@@ -210,7 +210,7 @@ fn key_of(stripe: u64) -> [u8; 8] {
 /// E-93: who reads the counters waits for a stripe that is written; meanwhile others write to the stripe that it has looked at,
 /// and look up.
 #[test]
-fn nobody_waits_for_who_reads_the_counters() {
+fn e93_nobody_waits_for_who_reads_the_counters() {
     ends("a write beside a reading of counters", || {
         let stopping = Arc::new(Stopping::default());
         let builder = Cache::builder().max_bytes(1 << 20).stripes(2);
