@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::commands;
+use crate::coverage;
 use crate::instructions::instructions;
 use crate::run::Failure;
 
@@ -26,8 +27,9 @@ pub(crate) fn ci() -> Result<(), Failure> {
 
 type StepFn = fn() -> Result<(), Failure>;
 
-const STEPS: [(&str, StepFn); 7] = [
+const STEPS: [(&str, StepFn); 8] = [
     ("check", commands::check),
+    ("faults", || coverage::faults(&["--check".to_owned()])),
     ("test", || commands::test(&[])),
     ("doc", commands::doc),
     ("loom", || commands::loom(&[])),

@@ -8,8 +8,10 @@
 mod ci;
 mod commands;
 mod evidence;
+mod coverage;
 mod instructions;
 mod run;
+mod scan;
 mod tidy;
 
 use std::env;
@@ -55,6 +57,8 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Failure> {
         "torture" => evidence::torture(rest),
         "coverage" => evidence::coverage(rest),
         "mutants" => evidence::mutants(rest),
+        "spec" => coverage::spec(rest),
+        "faults" => coverage::faults(rest),
         "ci" => ci::ci(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -90,5 +94,7 @@ cargo xtask <command>
   torture [args]    threads that do everything; --minutes M, --threads N, --seed S, --flood
   coverage [args]   lines of the engine that tests run through; needs cargo-llvm-cov; --html
   mutants [module]  mutants of wheel, key, gcra, budget, table, policy; needs cargo-mutants
-  ci                check, test, doc, loom, bench --smoke, instructions, fuzz 0.2
+  spec [parts]      numbers of docs/spec that no test names; momento, apigee, azure, engine; --check
+  faults            faults of docs/faults.md that no test names; --write makes docs/faults-coverage.md, --check compares it
+  ci                check, faults --check, test, doc, loom, bench --smoke, instructions, fuzz 0.2
 ";

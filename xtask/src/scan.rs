@@ -117,7 +117,7 @@ pub(crate) fn is_word(byte: u8) -> bool {
 }
 
 /// Just past the bracket that closes the one at or after `from`; the end of the code if none does.
-fn closing(code: &[u8], from: usize, open: u8, close: u8) -> usize {
+pub(crate) fn closing(code: &[u8], from: usize, open: u8, close: u8) -> usize {
     let mut depth = 0_usize;
     for (offset, byte) in code[from..].iter().enumerate() {
         if *byte == open {

@@ -8,7 +8,6 @@
 
 mod floors;
 mod rules;
-mod scan;
 
 use std::fmt;
 use std::fs;
@@ -40,6 +39,18 @@ pub(crate) struct Report {
 
 /// Applies every rule to every source file below `root`.
 pub(crate) fn run(root: &Path) -> io::Result<Report> {
+    let sources: Vec<Source> = sources(root)?
+        .iter()
+        .map(|(path, text)| Source::new(path, text))
+        .collect();
+    Ok(Report {
+        n_files: sources.len(),
+        findings: findings(&sources),
+    })
+}
+
+/// The project's own sources below `root`: their paths from there, and their bytes, in the order of paths.
+pub(crate) fn sources(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut paths = Vec::new();
     for folder in FOLDERS {
         let folder = root.join(folder);
@@ -50,15 +61,11 @@ pub(crate) fn run(root: &Path) -> io::Result<Report> {
     paths.sort();
     let mut sources = Vec::with_capacity(paths.len());
     for path in &paths {
-        let bytes = fs::read(path)?;
         let name = path.strip_prefix(root).unwrap_or(path);
         let name = name.to_string_lossy().replace('\\', "/");
-        sources.push(Source::new(&name, &bytes));
+        sources.push((name, fs::read(path)?));
     }
-    Ok(Report {
-        n_files: sources.len(),
-        findings: findings(&sources),
-    })
+    Ok(sources)
 }
 
 fn findings(sources: &[Source]) -> Vec<Finding> {

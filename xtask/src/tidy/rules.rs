@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::Finding;
 use super::floors::{self, Verdict};
-use super::scan;
+use crate::scan;
 
 /// A source file, scanned.
 #[derive(Debug)]
