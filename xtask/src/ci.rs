@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::commands;
 use crate::coverage;
 use crate::instructions::instructions;
-use crate::run::Failure;
+use crate::run::{Failure, now};
 
 pub(crate) fn ci() -> Result<(), Failure> {
     let mut taken: Vec<(&str, Duration)> = Vec::new();
@@ -38,11 +38,3 @@ const STEPS: [(&str, StepFn); 8] = [
     ("instructions", || instructions(&[])),
     ("fuzz 0.2", || commands::fuzz(&["0.2".to_owned()])),
 ];
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a tool reads the wall clock; the ban is for the engine"
-)]
-fn now() -> std::time::Instant {
-    std::time::Instant::now()
-}

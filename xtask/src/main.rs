@@ -7,9 +7,10 @@
 
 mod ci;
 mod commands;
-mod evidence;
 mod coverage;
+mod evidence;
 mod instructions;
+mod load;
 mod run;
 mod scan;
 mod tidy;
@@ -59,6 +60,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Failure> {
         "mutants" => evidence::mutants(rest),
         "spec" => coverage::spec(rest),
         "faults" => coverage::faults(rest),
+        "load" => load::load(rest),
         "ci" => ci::ci(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -96,5 +98,6 @@ cargo xtask <command>
   mutants [module]  mutants of wheel, key, gcra, budget, table, policy; needs cargo-mutants
   spec [parts]      numbers of docs/spec that no test names; momento, apigee, azure, engine; --check
   faults            faults of docs/faults.md that no test names; --write makes docs/faults-coverage.md, --check compares it
+  load [parts]      larder-http beside nginx, redis-server and memcached; hits, idle, slow; --seconds N, --rounds N
   ci                check, faults --check, test, doc, loom, bench --smoke, instructions, fuzz 0.2
 ";

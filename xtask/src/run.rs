@@ -149,6 +149,15 @@ pub(crate) fn root() -> PathBuf {
         .to_owned()
 }
 
+/// The time, for what is measured or has a limit.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a tool reads the wall clock; the ban is for the engine"
+)]
+pub(crate) fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./+:,@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
