@@ -16,11 +16,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderValue};
 use larder::{
-    AdmitError, Clock, Cost, LevelMode, LevelView, Limits, NamedCache, Nanos, OnLevelError,
-    RateLimiter, Rates, Tenant, Whose,
+    Clock, Cost, LevelMode, LevelView, Limits, NamedCache, Nanos, OnLevelError, RateLimiter, Rates,
+    Tenant,
 };
 use larder_serve::{Connections, Health};
 
+use crate::admission::Refusals;
 use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
 use crate::counts::Counts;
 use crate::engine::Engine;
@@ -39,6 +40,7 @@ struct Inner {
     engine: Engine,
     live: ArcSwap<Live>,
     counts: Counts,
+    refusals: Refusals,
     health: Health,
 }
 
@@ -47,6 +49,7 @@ pub(crate) struct Live {
     keyring: Keyring,
     accounts: BTreeMap<String, Account>,
     region: Option<String>,
+    operator: Option<String>,
     takes_basic: bool,
     pub(crate) cors: Option<HeaderValue>,
     pub(crate) metrics_public: bool,
@@ -85,6 +88,7 @@ impl App {
             engine,
             live: ArcSwap::from_pointee(live),
             counts: Counts::default(),
+            refusals: Refusals::default(),
             health: Health::default(),
         };
         Ok(Self {
@@ -119,6 +123,10 @@ impl App {
 
     pub(crate) fn counts(&self) -> &Counts {
         &self.inner.counts
+    }
+
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.inner.refusals
     }
 
     /// The accounts by name.
@@ -176,7 +184,9 @@ impl App {
             Err(error) => error.into(),
         };
         let cache = tenant.default_cache()?;
-        admit(&tenant, &cache, Cost::calls(1))?;
+        let names = [&*caller.account, name];
+        self.refusals()
+            .admit(&tenant, &cache, names, Cost::calls(1))?;
         Err(missing)
     }
 
@@ -213,7 +223,9 @@ impl App {
         let app = self.clone();
         self.anywhere(move || {
             let cache = app.cache(&caller, &name)?;
-            admit(&app.tenant(&caller)?, &cache, cost)?;
+            let tenant = app.tenant(&caller)?;
+            app.refusals()
+                .admit(&tenant, &cache, [&caller.account, &name], cost)?;
             operation(&cache, &app.view(&cache))
         })
         .await
@@ -277,6 +289,7 @@ impl Live {
             keyring: keyring.map_err(|error| SettingsError(error.to_string()))?,
             accounts,
             region: settings.region.clone(),
+            operator: settings.operator.clone(),
             takes_basic: settings.basic_auth,
             cors: cors
                 .transpose()
@@ -294,6 +307,11 @@ impl Live {
 
     pub(crate) fn region(&self) -> Option<&str> {
         self.region.as_deref()
+    }
+
+    /// The account whose super users see the figures of all.
+    pub(crate) fn operator(&self) -> Option<&str> {
+        self.operator.as_deref()
     }
 
     /// The limits of a cache that a caller makes.
@@ -325,6 +343,11 @@ fn apply(settings: &Settings, engine: &Engine) -> Result<(), SettingsError> {
             }
             Err(_) => engine.cache.create_tenant(name, limits).map_err(refused)?,
         };
+        if settings.curve_entries > 0 {
+            tenant
+                .track_curve(settings.curve_entries)
+                .map_err(refused)?;
+        }
         let unsaid = CacheSettings::default();
         let of = |cache: &str| {
             let said = account.caches.get(cache).unwrap_or(&unsaid);
@@ -342,23 +365,6 @@ fn apply(settings: &Settings, engine: &Engine) -> Result<(), SettingsError> {
         }
     }
     Ok(())
-}
-
-/// Admits an operation by the rates of the cache and of its account, or says which refuses it.
-fn admit(
-    tenant: &Tenant<'_, [u8]>,
-    cache: &NamedCache<'_, [u8]>,
-    cost: Cost,
-) -> Result<(), ApiError> {
-    let (whose, limits, limit) = match cache.admit(cost) {
-        Ok(_) => return Ok(()),
-        Err(AdmitError::Exceeded { whose, limit }) => match whose {
-            Whose::Tenant => ("account", tenant.limits()?, limit),
-            Whose::Cache => ("cache", cache.limits()?, limit),
-        },
-        Err(_) => return Err(ApiError::CACHE_NOT_FOUND),
-    };
-    Err(rate_limit(whose, limits.rates, limit))
 }
 
 /// How long a look-up may wait for a further level.

@@ -15,6 +15,8 @@
 //! | `items` | the other operations on items: POST on `/caches/{name}/items/{op}` |
 //! | `control` | caches and tokens: `/caches`, `/tokens` |
 //! | `operations` | for those who run it: `/metrics`; `openapi`: `/openapi.json` |
+//! | `admission` | rates, and how often they refused |
+//! | `console` | the page for people, and its figures |
 //! | `routes`, `respond`, `counts` | which handler a path has; what all answers have in common |
 //! | `program` | the commands of `larder-http` |
 //!
@@ -34,8 +36,10 @@
 //! # }
 //! ```
 
+mod admission;
 mod app;
 pub mod auth;
+mod console;
 mod control;
 mod counts;
 mod data;

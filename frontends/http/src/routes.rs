@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::items::Op;
-use crate::{control, data, items, openapi, operations, respond};
+use crate::{console, control, data, items, openapi, operations, respond};
 
 /// All routes of a server.
 pub fn router(app: App) -> Router {
@@ -34,6 +34,8 @@ pub fn router(app: App) -> Router {
         .route("/tokens", any(control::tokens))
         .route("/openapi.json", any(openapi::document))
         .route("/metrics", any(operations::metrics))
+        .route("/console", any(console::page))
+        .route("/console/data", any(console::data))
         .with_state(app.clone())
         .merge(app.health().routes())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed("GET, HEAD") })

@@ -29,6 +29,10 @@ pub struct Settings {
     pub body_bytes_max: u64,
     /// The region that tokens have to be for, if they name one.
     pub region: Option<String>,
+    /// The account whose super users see the figures of all accounts in the console; others see their own.
+    pub operator: Option<String>,
+    /// How many entries of each account are simulated at other sizes, for the console's curve; 0: none, and no cost.
+    pub curve_entries: usize,
     /// The origin that may ask from web pages, or `*`; `None`: none.
     pub cors: Option<String>,
     /// Whether `Authorization: Basic` is taken, for the user `momento` with the token as the password.
@@ -59,6 +63,8 @@ impl Default for Settings {
             max_bytes: 256 << 20,
             body_bytes_max: 64 << 20,
             region: None,
+            operator: None,
+            curve_entries: 2048,
             cors: None,
             basic_auth: false,
             metrics_public: false,
