@@ -37,7 +37,7 @@ pub(super) struct Fault {
     name: &'static str,
     message: String,
     /// What is answered, if it's another than the vendor's form.
-    answer: Option<Response>,
+    answer: Option<Box<Response>>,
 }
 
 impl Fault {
@@ -212,7 +212,7 @@ impl<'d> Run<'d> {
     /// Leaves the flow with a fault.
     fn raise(&mut self, kind: &str, fault: Fault) -> Raised {
         self.context.put("fault.name".to_owned(), fault.name.into());
-        let response = fault.answer.unwrap_or_else(|| {
+        let response = fault.answer.map(|answer| *answer).unwrap_or_else(|| {
             let code = format!("{kind}.{}", fault.name);
             fault_response(StatusCode::INTERNAL_SERVER_ERROR, &fault.message, &code)
         });
@@ -282,7 +282,7 @@ impl<'d> Run<'d> {
                 if is_error {
                     let mut fault =
                         Fault::new("ErrorResponseCode", "the target answers with an error");
-                    fault.answer = Some(response);
+                    fault.answer = Some(Box::new(response));
                     return Err(self.raise("messaging.adaptors.http.flow", fault));
                 }
                 Ok(())
@@ -298,7 +298,7 @@ impl<'d> Run<'d> {
                 };
                 let mut fault = Fault::new(name, "The target cannot be reached");
                 let code = format!("messaging.adaptors.http.flow.{name}");
-                fault.answer = Some(fault_response(status, &fault.message, &code));
+                fault.answer = Some(Box::new(fault_response(status, &fault.message, &code)));
                 Err(self.raise("", fault))
             }
         }

@@ -3,6 +3,14 @@
 // Clippy doesn't see that functions beside the tests are tests' as well.
 #![allow(clippy::unwrap_used)]
 
+mod apigee_documents;
+mod apigee_expiry;
+mod apigee_flows;
+mod apigee_invalidate;
+mod apigee_keys;
+mod apigee_levels;
+mod apigee_policies;
+mod apigee_world;
 mod azure_caches;
 mod azure_documents;
 mod azure_limits;

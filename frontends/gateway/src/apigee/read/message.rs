@@ -19,9 +19,11 @@ const TIMEOUT_MS: u64 = 55_000;
 const TIMEOUT_MS_MAX: u64 = 86_400_000;
 
 fn changes(element: &Element) -> Result<Changes, Finding> {
-    let mut changes = Changes::default();
-    changes.ignores_unresolved =
-        bool_text(element, "IgnoreUnresolvedVariables", element.at)?.unwrap_or(false);
+    let ignores = bool_text(element, "IgnoreUnresolvedVariables", element.at)?;
+    let mut changes = Changes {
+        ignores_unresolved: ignores.unwrap_or(false),
+        ..Changes::default()
+    };
     for (kind, headers) in [("Set", true), ("Add", false)] {
         let Some(block) = element.element(kind) else {
             continue;

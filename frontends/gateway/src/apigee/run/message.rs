@@ -186,7 +186,7 @@ impl Run<'_> {
         let mut message = Message::default();
         self.apply(changes, &mut message)?;
         let mut fault = Fault::new("RaiseFault", "raised by a policy");
-        fault.answer = Some(answer(message, StatusCode::INTERNAL_SERVER_ERROR));
+        fault.answer = Some(Box::new(answer(message, StatusCode::INTERNAL_SERVER_ERROR)));
         Err(fault)
     }
 }
