@@ -22,6 +22,11 @@ impl Until {
         (!left.is_zero()).then_some(left)
     }
 
+    /// The same, or so long from now on if that is sooner.
+    pub(crate) fn at_most(self, within: Duration) -> Self {
+        self.min(Self::after(within))
+    }
+
     pub(crate) fn instant(self) -> Instant {
         self.0
     }

@@ -1,0 +1,177 @@
+//! E-61: versions of the protocol, users, databases, TLS, connections.
+
+use std::fs;
+use std::thread;
+
+use larder::{LevelMode, MissReason};
+use larder_valkey::{Address, Config, ConfigError, Protocol, Tls};
+
+use LevelMode::L2;
+
+use crate::server::server;
+use crate::world::{MINUTE, Node, PATIENT, bytes, get, reason};
+
+/// Puts and gets, through connections of their own.
+fn works(config: Config) -> bool {
+    let [one, two] = [(); 2].map(|()| Node::new(config.clone()));
+    let put = one.view(L2).put("k", b"v", MINUTE).unwrap();
+    put.in_l2 && get(&two.view(L2), "k") == bytes(b"v")
+}
+
+#[test]
+fn e_61_both_versions_of_the_protocol_serve() {
+    let server = server!();
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        assert!(works(Config::one(server.address()).protocol(protocol)));
+    }
+    assert!(server.calls("hello") == 2);
+}
+
+#[test]
+fn e_61_users_and_passwords() {
+    let server = server!(
+        "--requirepass",
+        "secret",
+        "--user",
+        "shop",
+        "on",
+        ">pass",
+        "~*",
+        "+@all"
+    );
+    let config = Config::one(server.address());
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        let config = config.clone().protocol(protocol);
+        assert!(works(config.clone().credentials(None, "secret")));
+        assert!(works(config.clone().credentials(Some("shop"), "pass")));
+        let wrong = Node::new(config.clone().credentials(Some("shop"), "secret"));
+        assert_eq!(
+            reason(wrong.view(L2).lookup("k", PATIENT)),
+            MissReason::Unavailable
+        );
+        let nobody = Node::new(config);
+        assert_eq!(
+            reason(nobody.view(L2).lookup("k", PATIENT)),
+            MissReason::Unavailable
+        );
+    }
+}
+
+#[test]
+fn e_61_databases_are_apart() {
+    let server = server!();
+    let config = Config::one(server.address());
+    let nodes = [0, 1, 15].map(|database| Node::new(config.clone().database(database)));
+    for node in &nodes {
+        assert!(node.view(L2).get("k").is_none());
+        node.view(L2).put("k", b"v", MINUTE).unwrap();
+        assert!(node.view(L2).get("k").is_some());
+    }
+    let none = Node::new(config.database(16));
+    assert_eq!(
+        reason(none.view(L2).lookup("k", PATIENT)),
+        MissReason::Unavailable
+    );
+}
+
+#[test]
+fn e_61_tls_by_setting_and_only_for_whom_is_trusted() {
+    let folder = std::env::temp_dir().join(format!("larder-valkey-tls-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let made = ["127.0.0.1", "elsewhere.test"]
+        .map(|name| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap());
+    let [here, elsewhere] = made.each_ref().map(|made| made.cert.pem());
+    let file = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).unwrap();
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    let certificate = file("cert.pem", &here);
+    let key = file("key.pem", &made[0].signing_key.serialize_pem());
+    let arguments = [
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &certificate,
+        "--tls-auth-clients",
+        "no",
+        "--tls-replication",
+        "no",
+    ];
+    if !crate::server::is_installed() {
+        return;
+    }
+    let server = crate::server::Server::start_tls(&arguments);
+    let config = |pem: &str| {
+        let tls = Tls::trusting(pem.as_bytes()).unwrap();
+        Config::one(server.tls_address()).tls(tls)
+    };
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        assert!(works(config(&here).protocol(protocol)));
+    }
+    // Who isn't trusted, and who isn't the one whose name it is.
+    let wrong = Tls::trusting(here.as_bytes())
+        .unwrap()
+        .server_name("elsewhere.test");
+    for refused in [
+        config(&elsewhere),
+        Config::one(server.tls_address()).tls(wrong),
+    ] {
+        let node = Node::new(refused);
+        assert_eq!(
+            reason(node.view(L2).lookup("k", PATIENT)),
+            MissReason::Unavailable
+        );
+    }
+    // Many calls on one connection, large ones too.
+    let node = Node::new(config(&here).compress_from(None));
+    let large = vec![b'v'; 300_000];
+    for _ in 0..20 {
+        node.view(L2).put("large", &large[..], MINUTE).unwrap();
+        assert!(
+            node.view(L2)
+                .get("large")
+                .is_some_and(|found| found[..] == large)
+        );
+    }
+    assert_eq!(node.servers.stats().connects, 1);
+    assert_eq!(
+        Tls::trusting(b"nothing").unwrap_err(),
+        ConfigError::Certificate
+    );
+    let _ = fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn e_61_connections_are_shared_used_again_and_no_more_than_they_may_be() {
+    let server = server!();
+    let node = Node::new(Config::one(server.address()).connections_max(3));
+    for n in 0..50 {
+        node.view(L2).put(n, b"v", MINUTE).unwrap();
+    }
+    assert_eq!(node.servers.stats().connects, 1);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for n in 0..50 {
+                    assert!(node.view(L2).get(n).is_some());
+                }
+            });
+        }
+    });
+    let stats = node.servers.stats();
+    assert!(stats.connects <= 3 && stats.closed == 0, "{stats:?}");
+}
+
+#[test]
+fn e_61_what_cannot_be_meant_is_refused() {
+    let refused = |config: Config| larder_valkey::Valkey::new(config).unwrap_err();
+    assert_eq!(refused(Config::cluster(vec![])), ConfigError::NoServers);
+    assert_eq!(
+        refused(Config::sentinel(vec![], "m")),
+        ConfigError::NoServers
+    );
+    let cluster = Config::cluster(vec![Address::new("a", 1)]).database(1);
+    assert_eq!(refused(cluster), ConfigError::DatabaseOfCluster);
+}
