@@ -237,4 +237,9 @@ impl<V: Value + ?Sized> Cache<V> {
     pub(crate) fn check_invariants(&self) {
         self.inner.store.validate();
     }
+
+    /// What is claimed of both bounds, what stands for nothing yet included.
+    pub(crate) fn claimed(&self) -> (u64, u64) {
+        self.inner.store.claimed()
+    }
 }

@@ -69,6 +69,9 @@ mod rings;
 #[cfg(test)]
 #[cfg(not(engine_loom))]
 mod scaling;
+#[cfg(test)]
+#[cfg(not(engine_loom))]
+mod scenarios;
 #[cfg(not(engine_loom))]
 mod scope;
 #[cfg(not(engine_loom))]

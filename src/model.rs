@@ -12,12 +12,12 @@ use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Probe, Releaser};
 use crate::hash::KeyHash;
 use crate::reclaim::{Domain, Hazard, Name, Named, Record};
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::table::{RetiredSegment, Shared, Table};
 
 mod flight;
 mod limits;
 mod lineage;
+mod peg;
 mod shares;
 mod tally;
 mod timed;
@@ -27,6 +27,7 @@ mod words;
 pub use flight::{End, Flight, Ticket, Waits};
 pub use limits::{Slate, Tenant, TwoSteps};
 pub use lineage::{Family, Fault, View};
+pub use peg::{Flaw, Peg};
 pub use shares::{Pool, Shares};
 pub use tally::{Books, Miscount};
 pub use timed::{Slip, Timed};
@@ -342,70 +343,6 @@ fn hash_of(block: BlockRef<'_>) -> KeyHash {
         .try_into()
         .expect("a model's keys are eight bytes");
     KeyHash::from_bits(u64::from_le_bytes(key))
-}
-
-/// One link to one entry, for the bare protocol of hazards.
-#[allow(missing_debug_implementations)]
-pub struct Peg {
-    domain: Domain,
-    link: AtomicPtr<crate::sync::Life>,
-}
-
-/// What a faulty reader leaves out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// Nothing.
-    None,
-    /// The barrier behind the name.
-    Barrier,
-    /// The second look at the link.
-    Recheck,
-}
-
-impl Peg {
-    /// A peg with something on it.
-    pub fn new() -> Peg {
-        let hung = Box::into_raw(Box::new(crate::sync::Life::new()));
-        Peg {
-            domain: Domain::new(),
-            link: AtomicPtr::new(hung),
-        }
-    }
-
-    /// Touches what hangs there, if it still does.
-    pub fn touch(&self, flaw: Flaw) {
-        let hazard = self.domain.register().hazard(0);
-        let seen = self.link.load(Ordering::Acquire);
-        if flaw == Flaw::Barrier {
-            hazard.name_entry_without_barrier(seen);
-        } else {
-            hazard.name_entry(seen);
-        }
-        if flaw != Flaw::Recheck && self.link.load(Ordering::SeqCst) != seen {
-            return;
-        }
-        // SAFETY: named, and linked after that; the box is leaked, so a faulty reader fails by the touch (M2).
-        if let Some(life) = unsafe { seen.as_ref() } {
-            life.touch();
-        }
-    }
-
-    /// Takes down what hangs there, and ends it if no reader names it. With `looks_early`, looks before it unlinks.
-    pub fn clear(&self, looks_early: bool) {
-        let early = looks_early.then(|| self.domain.look()).flatten();
-        let old = self.link.swap(std::ptr::null_mut(), Ordering::SeqCst);
-        let named = early.or_else(|| self.domain.look());
-        if named.is_some_and(|named| !named.has(old)) {
-            // SAFETY: the box is never freed in a model.
-            unsafe { &*old }.end();
-        }
-    }
-}
-
-impl Default for Peg {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// What a key of a model is looked up by (M1).

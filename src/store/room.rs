@@ -228,7 +228,7 @@ impl Store {
             // Another thread holds what will be free in a moment.
             search.n_yields += 1;
             search.idle -= 1;
-            std::thread::yield_now();
+            crate::sync::yield_now();
         }
         search.idle < IDLE_PASSES && search.pass < PASSES_MAX
     }

@@ -19,4 +19,9 @@ impl Store {
         assert_eq!(self.bytes.used(), bytes, "claims of bytes");
         assert_eq!(self.entries.used(), entries, "claims of entries");
     }
+
+    /// All claims of bytes, and of entries, at this moment.
+    pub(crate) fn claimed(&self) -> (u64, u64) {
+        (self.bytes.used(), self.entries.used())
+    }
 }

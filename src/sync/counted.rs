@@ -41,7 +41,9 @@ pub(crate) fn writes_of(f: impl FnOnce()) -> Vec<Write> {
     WRITES.take()
 }
 
+/// Notes a write that is about to be done, and may let another thread go first.
 pub(super) fn note<T: ?Sized>(how: How, word: &T) {
+    super::schedule::point();
     if IS_WATCHED.get() {
         let address = std::ptr::from_ref(word).addr();
         WRITES.with_borrow_mut(|writes| writes.push(Write { how, address }));
@@ -77,6 +79,7 @@ macro_rules! atomic {
 
             #[inline]
             pub(crate) fn load(&self, order: Ordering) -> $value {
+                super::schedule::point();
                 self.0.load(order)
             }
 

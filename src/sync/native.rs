@@ -30,7 +30,16 @@ impl<T> Mutex<T> {
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         #[cfg(test)]
-        note(How::Lock, self);
+        {
+            note(How::Lock, self);
+            // A thread of a schedule may not block (SD2).
+            while super::schedule::is_scheduled() {
+                if let Some(guard) = self.0.try_lock() {
+                    return guard;
+                }
+                super::schedule::give_way();
+            }
+        }
         self.0.lock()
     }
 
@@ -79,6 +88,11 @@ impl Sleeper {
     /// Sleeps at most that long; `None` is forever.
     pub(crate) fn sleep(&self, wait_max: Option<std::time::Duration>) {
         debug_assert_eq!(self.0.id(), thread_id(), "a thread sleeps for itself");
+        #[cfg(test)]
+        if super::schedule::is_scheduled() {
+            // It wakes too early, as it may.
+            return super::schedule::give_way();
+        }
         match wait_max {
             Some(wait_max) => std::thread::park_timeout(wait_max),
             None => std::thread::park(),
@@ -88,6 +102,13 @@ impl Sleeper {
     pub(crate) fn wake(&self) {
         self.0.unpark();
     }
+}
+
+/// Lets other threads go first.
+pub(crate) fn yield_now() {
+    #[cfg(test)]
+    super::schedule::give_way();
+    std::thread::yield_now();
 }
 
 /// No model runs here.

@@ -28,7 +28,8 @@ pub(crate) struct Watch {
     most_over: f64,
     held_before: usize,
     fixed: u64,
-    rss: Vec<(f64, u64)>,
+    /// When, the resident bytes, and those that the allocator has handed out.
+    rss: Vec<(f64, u64, u64)>,
 }
 
 impl Watch {
@@ -68,7 +69,11 @@ impl Watch {
     }
 
     pub(crate) fn second(&mut self) {
-        self.rss.push((self.elapsed().as_secs_f64(), rss_bytes()));
+        self.rss.push((
+            self.elapsed().as_secs_f64(),
+            rss_bytes(),
+            alloc::held() as u64,
+        ));
     }
 
     pub(crate) fn finish(&self) {
@@ -83,10 +88,18 @@ impl Watch {
             self.report.violate("more is held than the bound and 2 %");
         }
         let from = self.end.as_secs_f64() * SETTLED_AT;
-        let settled: Vec<_> = self.rss.iter().filter(|(at, _)| *at >= from).collect();
+        let settled: Vec<_> = self.rss.iter().filter(|sample| sample.0 >= from).collect();
         let (Some(first), Some(last)) = (settled.first(), settled.last()) else {
             return;
         };
+        for sample in self.rss.iter().step_by(self.rss.len().div_ceil(12)) {
+            println!(
+                "torture: resident at {:>4.0} s: {} KiB, {} KiB of it handed out by the allocator",
+                sample.0,
+                sample.1 >> 10,
+                sample.2 >> 10
+            );
+        }
         let growth = last.1 as f64 / first.1 as f64 - 1.0;
         println!(
             "torture: resident: {} KiB after {:.0} s, {} KiB after {:.0} s: {:+.2} %",
