@@ -1,8 +1,8 @@
 //! Fault 27 of `docs/faults.md`: the allocator refuses, at each of the allocations of a run in turn.
 //!
-//! What refuses here is what the engine asks for through its own layouts: the blocks of entries (aligned to 16) and the
-//! segments of the table (aligned to 64). Where a `Vec` of the engine's can't grow, the default handler aborts the
-//! process, as it does everywhere; so the allocator refuses nothing else.
+//! What the engine asks for through its own layouts, the blocks of entries (aligned to 16) and the segments of the table (aligned to 64),
+//! is refused with an error. Where a `Vec` of the engine's can't grow, the default handler aborts the process, as it does
+//! everywhere and SECURITY.md says; so whatever else is refused is refused in processes of their own.
 #![cfg(not(engine_loom))]
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
 #![allow(
@@ -12,15 +12,16 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Cache, Refusal};
+use larder::{Cache, Change, LoadError, Loaded, ManualClock, Refusal, Ttl};
 
 /// What the calling thread's allocations meet.
 #[derive(Clone, Copy)]
 struct Plan {
-    /// The alignment of what may be refused; 0: nothing.
+    /// The alignment of what may be refused; 0: nothing, [`ANY`]: everything.
     align: usize,
     /// Allocations of it that succeed before.
     spared: usize,
@@ -34,6 +35,8 @@ const PEACE: Plan = Plan {
     refused: 0,
 };
 
+const ANY: usize = usize::MAX;
+
 thread_local!(static PLAN: Cell<Plan> = const { Cell::new(PEACE) });
 
 struct Moody;
@@ -42,7 +45,7 @@ struct Moody;
 unsafe impl GlobalAlloc for Moody {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut plan = PLAN.get();
-        if layout.align() == plan.align {
+        if plan.align == ANY || layout.align() == plan.align {
             if plan.spared > 0 {
                 plan.spared -= 1;
             } else if plan.refused > 0 {
@@ -172,4 +175,106 @@ fn f27_a_table_that_gets_no_memory_to_grow_goes_on_with_what_it_has() {
         }
     }
     assert_eq!(run(PEACE), (0, true));
+}
+
+/// Says to a process of its own which allocation is refused.
+const CHILD: &str = "LARDER_REFUSED";
+
+/// Everything once, one allocation of it refused; whether it came to that.
+fn run_refused(spared: usize) -> bool {
+    let clock = ManualClock::new();
+    let cache: Cache<[u8]> = Cache::builder()
+        .max_bytes(1 << 20)
+        .stripes(1)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    cache.insert("k", [1; 100]).unwrap();
+    assert!(cache.get("k").is_some());
+    let is_fine = |refusal: &Refusal| assert_eq!(*refusal, Refusal::OutOfMemory);
+    PLAN.set(Plan {
+        align: ANY,
+        spared,
+        refused: 1,
+    });
+    for key in 0..40_u64 {
+        if let Err(error) = cache.insert_with_ttl(key, &[2; 50][..], Duration::from_secs(key + 1)) {
+            is_fine(&error.refusal);
+        }
+    }
+    let load = || Ok::<_, ()>(Loaded::Value(&[3; 70][..]));
+    match cache.get_or_load("loaded", Ttl::DEFAULT, load) {
+        Ok(found) => assert_eq!(found.as_deref(), Some(&[3; 70][..])),
+        Err(LoadError::OutOfMemory) => {}
+        Err(LoadError::Refused(error)) => is_fine(&error.refusal),
+        Err(other) => panic!("{other:?}"),
+    }
+    let computed = cache.compute("k", |old| {
+        Change::Insert(old.map_or(1, |old| old.len()).to_le_bytes())
+    });
+    if let Err(error) = computed {
+        assert!(
+            matches!(error, larder::ComputeError::Refused(error) if error.refusal == Refusal::OutOfMemory)
+        );
+    }
+    if let Ok(scope) = cache.scope(("a", 1_u64)) {
+        if let Err(error) = scope.insert("in it", &[4; 30][..]) {
+            is_fine(&error.refusal);
+        }
+        scope.invalidate();
+        assert!(scope.get("in it").is_none());
+    }
+    clock.advance(Duration::from_secs(20));
+    cache.maintain(1000);
+    assert!(cache.iter().count() <= 43);
+    drop(cache.remove("k"));
+    let was_refused = PLAN.replace(PEACE).refused == 0;
+    for key in 0..40_u64 {
+        cache.insert(key, key.to_le_bytes()).unwrap();
+        assert_eq!(cache.get(key).as_deref(), Some(&key.to_le_bytes()[..]));
+    }
+    cache.clear();
+    assert_eq!(cache.stats().live_bytes, 0);
+    was_refused
+}
+
+/// Alone, it does nothing: the test below runs it in processes of their own.
+#[test]
+fn f27_one_refusal() {
+    if let Ok(spared) = std::env::var(CHILD) {
+        println!("refused: {}", run_refused(spared.parse().unwrap()));
+    }
+}
+
+#[test]
+fn f27_whatever_allocation_is_refused_the_process_goes_on_or_is_aborted_by_the_default_handler() {
+    let (mut n_errors, mut n_aborts) = (0, 0);
+    for spared in 0.. {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "f27_one_refusal", "--nocapture"])
+            .env(CHILD, spared.to_string())
+            .output()
+            .unwrap();
+        let (out, err) = (
+            String::from_utf8_lossy(&child.stdout),
+            String::from_utf8_lossy(&child.stderr),
+        );
+        if child.status.success() {
+            if out.contains("refused: false") {
+                break;
+            }
+            assert!(out.contains("refused: true"), "{out}");
+            n_errors += 1;
+        } else {
+            assert!(
+                err.contains("memory allocation of"),
+                "allocation {spared}: {} {err}",
+                child.status
+            );
+            n_aborts += 1;
+        }
+    }
+    println!("{n_errors} refusals were survived, {n_aborts} were aborts");
+    // The blocks of forty entries at least.
+    assert!(n_errors >= 40, "{n_errors} and {n_aborts}");
 }
