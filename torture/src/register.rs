@@ -171,10 +171,12 @@ impl Registers {
                 }
             }
             // Nothing was begun since it settled, it is a value, and its time was not up.
-            None if begun == seen.settled && begun & 1 == 0 && begun > 0 => {
-                if now < seen.not_before {
-                    self.report.violate(&format!("R4: {key} is missing"));
-                }
+            None if begun == seen.settled
+                && begun & 1 == 0
+                && begun > 0
+                && now < seen.not_before =>
+            {
+                self.report.violate(&format!("R4: {key} is missing"));
             }
             None => {}
         }
