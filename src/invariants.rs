@@ -26,7 +26,8 @@ use model::Op;
 // They see the public interface alone, and are the fuzzer's too.
 #[allow(
     unreachable_patterns,
-    reason = "from outside, the public enums are not exhaustive"
+    clippy::disallowed_types,
+    reason = "from outside, the public enums are not exhaustive, and locks are the standard library's"
 )]
 #[path = "../tests/it/machine.rs"]
 mod machine;

@@ -46,7 +46,7 @@ where
     let Ok((mut draft, _)) = Draft::new::<V, S>(plan, None, source) else {
         return;
     };
-    let at = |n: usize| Nanos(1 + u64::from(times[n]) << (times[n] % 50));
+    let at = |n: usize| Nanos((1 + u64::from(times[n])) << (times[n] % 50));
     let sealed = Times {
         hard: at(4),
         idle: at(5),

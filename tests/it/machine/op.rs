@@ -171,7 +171,7 @@ impl Op {
 }
 
 fn asked(n: u8) -> Asked {
-    let is_it = n / 8 % 4 != 0;
+    let is_it = !(n / 8).is_multiple_of(4);
     match n % 8 {
         0 | 1 => Asked::Absent,
         2 => Asked::Present,
