@@ -166,6 +166,5 @@ pub(crate) fn run(seed: u64, fault: Option<Fault>, actors: Vec<Box<dyn FnOnce() 
             resume_unwind(panic);
         }
     }
-    let n_switches = schedule.state.lock().n_switches;
-    n_switches
+    schedule.state.lock().n_switches
 }
