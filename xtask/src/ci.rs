@@ -27,10 +27,12 @@ pub(crate) fn ci() -> Result<(), Failure> {
 
 type StepFn = fn() -> Result<(), Failure>;
 
-const STEPS: [(&str, StepFn); 8] = [
+const STEPS: [(&str, StepFn); 10] = [
     ("check", commands::check),
     ("faults", || coverage::faults(&["--check".to_owned()])),
+    ("spec", || coverage::spec(&["--check".to_owned()])),
     ("test", || commands::test(&[])),
+    ("histories", || commands::histories(&[])),
     ("doc", commands::doc),
     ("loom", || commands::loom(&[])),
     ("bench --smoke", || commands::bench(&["--smoke".to_owned()])),

@@ -8,7 +8,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-use crate::run::{Failure, Step, root};
+use crate::run::{Failure, Step, is_installed, root};
 use crate::tidy;
 
 pub(crate) fn check() -> Result<(), Failure> {
@@ -46,6 +46,11 @@ pub(crate) fn tidy() -> Result<(), Failure> {
 }
 
 pub(crate) fn test(rest: &[String]) -> Result<(), Failure> {
+    if !is_installed("redis-server", "redis-server") {
+        println!(
+            "test: without redis-server, the tests of the second level are SKIPPED one by one"
+        );
+    }
     let nextest = Step::cargo().args(["nextest", "--version"]).succeeds();
     let tests = if nextest {
         Step::cargo().args(["nextest", "run", "--workspace"])

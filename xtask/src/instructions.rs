@@ -10,7 +10,7 @@
 use std::env;
 use std::fs;
 
-use crate::run::{Failure, Step, root};
+use crate::run::{Failure, Step, is_installed, root};
 
 /// Where the committed figures are, from the repository's root.
 const BASELINE: &str = "benches/instructions.txt";
@@ -31,7 +31,7 @@ pub(crate) fn instructions(rest: &[String]) -> Result<(), Failure> {
         [word] if word == "--bless" => true,
         _ => return Err(Failure::new("instructions takes nothing but --bless")),
     };
-    if !has_valgrind() {
+    if !is_installed("valgrind", "valgrind") {
         return if env::var_os("CI").is_some() {
             Err(Failure::new("valgrind is missing and can't be installed"))
         } else {
@@ -65,24 +65,6 @@ pub(crate) fn instructions(rest: &[String]) -> Result<(), Failure> {
             verdict.lost.join("; ")
         )))
     }
-}
-
-fn has_valgrind() -> bool {
-    let is_there = || Step::new("valgrind").args(["--version"]).succeeds();
-    let install = || {
-        let update = Step::new("apt-get").args(["update", "-qq"]);
-        let install = Step::new("apt-get")
-            .args([
-                "install",
-                "-y",
-                "-qq",
-                "--no-install-recommends",
-                "valgrind",
-            ])
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        update.run().and_then(|()| install.run()).is_ok()
-    };
-    is_there() || env::var_os("CI").is_some() && install() && is_there()
 }
 
 /// What figures depend on besides the sources: the compiler, and the C library with its allocator and copies.

@@ -99,5 +99,5 @@ cargo xtask <command>
   spec [parts]      numbers of docs/spec that no test names; momento, apigee, azure, engine; --check
   faults            faults of docs/faults.md that no test names; --write makes docs/faults-coverage.md, --check compares it
   load [parts]      larder-http beside nginx, redis-server and memcached; hits, idle, slow; --seconds N, --rounds N
-  ci                check, faults --check, test, doc, loom, bench --smoke, instructions, fuzz 0.2
+  ci                check, faults and spec --check, test, histories, doc, loom, bench --smoke, instructions, fuzz 0.2
 ";

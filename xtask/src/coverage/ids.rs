@@ -98,7 +98,7 @@ pub(crate) fn of_faults(text: &str) -> BTreeMap<Id, String> {
 }
 
 /// The numbers of `line` but those of scenarios' steps, in order.
-fn mentioned(line: &str) -> impl Iterator<Item = Id> + '_ {
+pub(crate) fn mentioned(line: &str) -> impl Iterator<Item = Id> + '_ {
     let bytes = line.as_bytes();
     line.match_indices('-').filter_map(move |(at, _)| {
         let letter = line.get(at.checked_sub(1)?..at)?;

@@ -179,3 +179,31 @@ fn a_word_that_is_no_part_is_refused_and_a_gap_fails_only_the_check() {
     assert!(verdict(3, true).is_err());
     assert!(verdict(0, true).is_ok());
 }
+
+#[test]
+fn e_103_what_a_frontend_asks_of_the_engine_is_shown_through_both() {
+    let root = root();
+    let (_, tests) = read(&root).unwrap();
+    let engine = fs::read_to_string(root.join("docs/spec/engine-vocabulary.md")).unwrap();
+    let named_in = |id: Id, folders: &[&str]| {
+        let mut tests = tests.iter().filter(|test| test.ids.contains(&id));
+        tests.any(|test| folders.iter().any(|folder| test.path.starts_with(folder)))
+    };
+    let mut n = 0;
+    for row in engine.lines().filter(|line| line.starts_with("| E-")) {
+        let mut ids = ids::mentioned(row);
+        let own = ids.next().unwrap();
+        let asked: Vec<Id> = ids.filter(|id| id.kind != Kind::E).collect();
+        if !asked.is_empty() {
+            n += 1;
+            // Further levels are on top of the engine.
+            let directly = ["src/", "tests/", "tiers/"];
+            assert!(named_in(own, &directly), "{own} isn't shown on the engine");
+        }
+        for id in asked {
+            let shown = named_in(id, &["frontends/"]);
+            assert!(shown, "{own} is for {id}, which no frontend shows");
+        }
+    }
+    assert!(n > 30, "{n} rows name a frontend's numbers");
+}
