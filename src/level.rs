@@ -25,7 +25,8 @@
 //! - N5 What a level answers after its time is dropped.
 //!
 //! # What may be stale, and for how long
-//! - What another process wrote, removed or purged: a copy here lives on for [`LevelOptions::l1_lifetime`] at most.
+//! - What another process wrote, removed or purged: a copy here lives on for [`LevelOptions::l1_lifetime`] at most. With a level that
+//!   [follows](Level::follow) changes, until it hears of this one; a copy that it would not hear about has that lifetime.
 //! - What this process couldn't write, with [`OnLevelError::Ignore`]: other processes see the older record until it is due, or
 //!   until this process reads or writes the key again and reaches the level. This process doesn't; but if it ends before, the
 //!   record is read again by its successor.
@@ -39,7 +40,9 @@
 mod counts;
 mod debts;
 mod fetch;
+mod follow;
 mod key;
+mod lease;
 mod load;
 mod memory;
 mod misses;
@@ -59,7 +62,9 @@ use crate::sync::Arc;
 use crate::terms::Tag;
 
 pub use self::counts::LevelStats;
+pub use self::follow::LevelChanges;
 pub use self::key::{LevelKey, LevelScope};
+pub use self::lease::LevelLease;
 pub use self::memory::{Hold, LevelCall, MemoryLevel};
 pub use self::options::{LevelMode, LevelOptions, OnLevelError};
 pub use self::view::{LevelView, Levels, NotAcrossLevels};
@@ -119,6 +124,34 @@ pub trait Level: Send + Sync + 'static {
     fn value_bytes_max(&self) -> Option<u64> {
         None
     }
+
+    /// Takes the lease of a key for `span`, so that one process loads it; waits for so long at most for whoever has it. Levels that have
+    /// no leases grant each at once.
+    ///
+    /// A lease is a courtesy: it may be lost, and two may have it.
+    ///
+    /// # Errors
+    /// It isn't granted; who asked loads nevertheless.
+    fn lease(
+        &self,
+        key: &LevelKey<'_>,
+        span: Duration,
+        within: Duration,
+    ) -> Result<LevelLease, LevelError> {
+        let _ = (key, span, within);
+        Ok(LevelLease::default())
+    }
+
+    /// Gives a lease back before its time.
+    fn release(&self, key: &LevelKey<'_>, lease: LevelLease, within: Duration) {
+        let _ = (key, lease, within);
+    }
+
+    /// Is called once by each [`Levels`] that it is brought together with, which wants to be told of changes. A level that hears of none
+    /// does nothing with it.
+    fn follow(&self, changes: LevelChanges) {
+        drop(changes);
+    }
 }
 
 /// A level that others hold as well.
@@ -146,6 +179,23 @@ impl<L: Level + ?Sized> Level for Arc<L> {
 
     fn value_bytes_max(&self) -> Option<u64> {
         (**self).value_bytes_max()
+    }
+
+    fn lease(
+        &self,
+        key: &LevelKey<'_>,
+        span: Duration,
+        within: Duration,
+    ) -> Result<LevelLease, LevelError> {
+        (**self).lease(key, span, within)
+    }
+
+    fn release(&self, key: &LevelKey<'_>, lease: LevelLease, within: Duration) {
+        (**self).release(key, lease, within);
+    }
+
+    fn follow(&self, changes: LevelChanges) {
+        (**self).follow(changes);
     }
 }
 

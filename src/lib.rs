@@ -129,9 +129,9 @@ pub use janitor::Janitor;
 pub use key::{Key, KeyError, KeyParts, KeyWriter, MAX_KEY_BYTES, Part};
 #[cfg(not(engine_loom))]
 pub use level::{
-    Hold, Level, LevelAnswer, LevelCall, LevelError, LevelKey, LevelMode, LevelOptions, LevelPut,
-    LevelPutError, LevelRecord, LevelRefusal, LevelScope, LevelStats, LevelView, Levels,
-    MemoryLevel, NotAcrossLevels, OnLevelError, Stamp,
+    Hold, Level, LevelAnswer, LevelCall, LevelChanges, LevelError, LevelKey, LevelLease, LevelMode,
+    LevelOptions, LevelPut, LevelPutError, LevelRecord, LevelRefusal, LevelScope, LevelStats,
+    LevelView, Levels, MemoryLevel, NotAcrossLevels, OnLevelError, Stamp,
 };
 #[cfg(not(engine_loom))]
 pub use limiter::{

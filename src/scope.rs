@@ -207,6 +207,11 @@ impl<'c, V: Value + ?Sized> Scope<'c, V> {
         }
     }
 
+    /// Whether the other one is of the same cache; of which scope is the caller's knowledge.
+    pub(crate) fn is_same(&self, other: &OwnedScope<V>) -> bool {
+        Arc::ptr_eq(self.inner, &other.inner)
+    }
+
     /// Gives the same view without the borrow: it keeps the cache alive.
     pub fn into_owned(self) -> OwnedScope<V> {
         OwnedScope {

@@ -7,7 +7,7 @@ use super::put::Wrote;
 use super::view::{View, at};
 use crate::entry::{Block, Entry, Source, Value};
 use crate::error::{InsertError, TtlError};
-use crate::key::{Key, with_key};
+use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::stats::RemovalCause;
 use crate::stripe::{NewTtl, TtlChange};
@@ -60,15 +60,16 @@ impl<V: Value + ?Sized> View<'_, V> {
     }
 
     pub(crate) fn remove<K: Key + ?Sized>(self, key: &K) -> Option<Entry<V>> {
+        with_key(key, |key| self.remove_encoded(key)).ok().flatten()
+    }
+
+    /// The same for a key as it is stored. Bytes that are no key's are found nowhere.
+    pub(crate) fn remove_encoded(self, key: KeyRef<'_>) -> Option<Entry<V>> {
         let store = &self.inner.store;
-        let place = self.place();
-        let block = with_key(key, |key| {
-            let probe = at(place, key);
-            let hash = probe.hash(store.hasher());
-            self.note_gone(hash);
-            store.remove(hash, &probe)
-        });
-        block.ok().flatten().map(|block| self.last(block))
+        let probe = at(self.place(), key);
+        let hash = probe.hash(store.hasher());
+        self.note_gone(hash);
+        store.remove(hash, &probe).map(|block| self.last(block))
     }
 
     pub(crate) fn remove_if<K: Key + ?Sized>(

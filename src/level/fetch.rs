@@ -65,9 +65,12 @@ impl LevelView<'_> {
         Fetched { stamp, found }
     }
 
-    /// How a copy of a record is written into the cache.
-    pub(super) fn copied<B>(&self, record: &LevelRecord<B>) -> WriteOptions {
-        let ttl_max = self.options.copy_ttl_max();
+    /// How a copy of a record is written into the cache, where it may stay so long at most.
+    pub(super) fn copied<B>(
+        &self,
+        record: &LevelRecord<B>,
+        ttl_max: Option<Duration>,
+    ) -> WriteOptions {
         let ttl = record.ttl.into_iter().chain(ttl_max).min();
         let ttl = match (ttl, record.fresh) {
             (None, None) => Ttl::NEVER,

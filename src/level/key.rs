@@ -63,6 +63,10 @@ impl Path {
         self.ends.push(self.bytes.len());
     }
 
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn key(&self, key: KeyRef<'_>) -> LevelKey<'_> {
         let n_bytes = self.bytes.len() + key.bytes().len() + 4;
         let mut bytes = Vec::with_capacity(n_bytes);
@@ -140,4 +144,56 @@ impl fmt::Debug for LevelScope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LevelScope({})", self.path.escape_ascii())
     }
+}
+
+/// What bytes name that a level says have changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told<'a> {
+    Record {
+        path: &'a [u8],
+        shape: u8,
+        key: &'a [u8],
+    },
+    Scope {
+        path: &'a [u8],
+    },
+}
+
+/// Reads a key that may be anybody's; `None`: it is none of these.
+pub(super) fn told(bytes: &[u8]) -> Option<Told<'_>> {
+    let (head, rest) = bytes.split_at_checked(2)?;
+    let end = path_bytes(rest)?;
+    let (path, rest) = (&rest[..end], &rest[end + 1..]);
+    match (head, rest) {
+        ([RECORD, FORMAT], [shape, key @ ..]) => {
+            let shape = *shape;
+            Some(Told::Record { path, shape, key })
+        }
+        ([GENERATION, FORMAT], []) => Some(Told::Scope { path }),
+        _ => None,
+    }
+}
+
+/// Where the end of a path stands in bytes that begin with one.
+fn path_bytes(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let length = bytes.get(at..at + 4)?;
+        let length = length
+            .iter()
+            .rev()
+            .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+        at = at.checked_add(4 + length)?;
+        if *bytes.get(at)? == END {
+            return Some(at);
+        }
+        // The kind and the shape of the next step.
+        at += 2;
+    }
+}
+
+/// What all keys of a name space begin with: those of records, and those of generations.
+pub(super) fn told_prefixes(name_space: &[u8]) -> [Vec<u8>; 2] {
+    let path = Path::new(name_space, None);
+    [RECORD, GENERATION].map(|kind| [&[kind, FORMAT], &path.bytes[..]].concat())
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fetch::Meta;
+use super::fetch::{Fetched, Meta};
+use super::lease::Leased;
 use super::view::LevelView;
 use super::{LevelMode, LevelRecord};
 use crate::cache::{LoadOptions, Loaded, Lookup, MissReason};
@@ -120,6 +121,7 @@ impl LevelView<'_> {
         let path = self.path();
         let mut meta = None;
         let options = LoadOptions::new().timeout(within);
+        let mut ttl_max = None;
         let answer = self.here().get_or_load(key, options, || {
             let found = with_key(key, |key| {
                 let key = path.key(key);
@@ -129,6 +131,7 @@ impl LevelView<'_> {
                     return Err(reason);
                 }
                 let call = misses.begin();
+                ttl_max = self.read_ttl_max(&path);
                 let found = self.fetch(&key, hash, until).found;
                 if let Err(reason) = found {
                     misses.note(hash, call, reason);
@@ -136,7 +139,7 @@ impl LevelView<'_> {
                 found
             });
             let record = found.unwrap_or(Err(MissReason::Absent))?;
-            let copied = self.copied(&record);
+            let copied = self.copied(&record, ttl_max);
             let (value, of_value) = (record.value.clone(), record.with_value(()));
             meta = Some(of_value);
             Ok(Loaded::With(value, copied))
@@ -245,9 +248,17 @@ impl LevelView<'_> {
         let hash = self.hash(&level_key);
         // Watched from before the look, so that a write that comes after it is seen.
         let watch = self.inner().turns.watch(hash);
-        let fetched = self.fetch(&level_key, hash, self.until(self.options.timeout));
+        let ttl_max = self.read_ttl_max(&path);
+        let mut fetched = self.fetch(&level_key, hash, self.until(self.options.timeout));
+        let is_fresh =
+            |fetched: &Fetched| matches!(&fetched.found, Ok(record) if !record.is_stale());
+        // Given back at the end, when what was loaded is there for others.
+        let leased = (!is_fresh(&fetched)).then(|| self.leased(&level_key));
+        if leased.iter().flatten().any(Leased::has_waited) {
+            fetched = self.fetch(&level_key, hash, self.until(self.options.timeout));
+        }
         let mut hand = |record: LevelRecord<Bytes>| {
-            let copied = self.copied(&record);
+            let copied = self.copied(&record, ttl_max);
             let (value, of_value) = (record.value.clone(), record.with_value(()));
             *meta = Some(of_value);
             self.kept_or_done(key, Held::Fetched(value), of_value, copied)
@@ -288,7 +299,8 @@ impl LevelView<'_> {
         };
         self.publish(&level_key, hash, watch, record.with_value(value.as_ref()));
         *meta = Some(record);
-        let copied = self.copied(&record);
+        // A change that came since it was stored may have been told already.
+        let copied = self.copied(&record, self.options.copy_ttl_max());
         self.kept_or_done(key, Held::Loaded(value), record, copied)
     }
 

@@ -39,12 +39,16 @@ pub struct LevelOptions {
     /// Which levels.
     pub mode: LevelMode,
     /// How long a copy stays in the cache before the further level is asked again, and so how long the writes of other processes may
-    /// go unseen; a second by default. `None`: as long as the record lives, which is for levels that tell of others' writes.
+    /// go unseen; a second by default. What is read from a level that
+    /// [follows](super::Level::follow) changes at the moment stays as long as the record. `None`: as long as the record lives, which is for levels that tell of others' writes.
     pub l1_lifetime: Option<Duration>,
     /// How long an operation may take in the further level, waits for other callers included; half a second by default.
     pub timeout: Duration,
     /// What a write does when the further level fails.
     pub on_error: OnLevelError,
+    /// How long this process may keep others from loading what it loads ([`LevelView::get_or_load`](super::LevelView::get_or_load)), and
+    /// waits for others at most; `None`, the default: each process loads for itself.
+    pub lease: Option<Duration>,
     /// The longest value that goes to the further level; its own limit holds as well. `None`: only that.
     pub value_bytes_max: Option<u64>,
 }
@@ -57,6 +61,7 @@ impl LevelOptions {
             l1_lifetime: Some(Duration::from_secs(1)),
             timeout: Duration::from_millis(500),
             on_error: OnLevelError::Ignore,
+            lease: None,
             value_bytes_max: None,
         }
     }
@@ -80,6 +85,12 @@ impl LevelOptions {
     #[must_use]
     pub const fn on_error(self, on_error: OnLevelError) -> Self {
         Self { on_error, ..self }
+    }
+
+    /// The same with another span of leases.
+    #[must_use]
+    pub const fn lease(self, lease: Option<Duration>) -> Self {
+        Self { lease, ..self }
     }
 
     /// The same with another limit on the size of values.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::key::Path;
+use super::key::{Path, Told, told};
 use crate::key::Key;
 use crate::key::{KeyWriter, Part, with_key};
 use crate::lineage::{Generation, Kind, Name, Registry};
@@ -138,4 +138,31 @@ fn parts_that_are_no_strings_are_told_apart() {
     let text = number.to_le_bytes();
     assert_ne!(bytes(Part::Uint(number.into())), bytes(Part::Bytes(&text)));
     assert_ne!(bytes(Part::Int(-1)), bytes(Part::Uint(u64::MAX.into())));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn e58_what_is_told_is_read_back_and_any_bytes_are_read_without_a_panic(
+        full in (part(), prop::collection::vec(step(), 0..3), parts()),
+        junk in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let (key, scopes) = encode(&Registry::new(), &full);
+        let path = &scopes.last().unwrap()[2..];
+        let path = &path[..path.len() - 1];
+        let told_of_key = told(&key);
+        let is_of_path =
+            matches!(told_of_key, Some(Told::Record { path: found, .. }) if found == path);
+        prop_assert!(is_of_path);
+        for scope in &scopes {
+            let told_of_scope = told(scope);
+            let is_above =
+                matches!(told_of_scope, Some(Told::Scope { path: found }) if path.starts_with(found));
+            prop_assert!(is_above);
+        }
+        let _ = told(&junk);
+        let _ = told(&[&key[..2], &junk].concat());
+        prop_assert_eq!(told(&key[..key.len().min(6)]), None);
+    }
 }

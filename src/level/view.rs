@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::counts::Counts;
 use super::debts::Debts;
+use super::follow::{Followed, LevelChanges};
 use super::key::{LevelKey, LevelScope, Path};
 use super::misses::Misses;
 use super::turns::Turns;
@@ -48,6 +49,7 @@ pub(super) struct Inner {
     pub(super) debts: Debts,
     pub(super) misses: Misses,
     pub(super) turns: Turns,
+    pub(super) followed: Followed,
 }
 
 impl Levels {
@@ -70,10 +72,18 @@ impl Levels {
             debts: Debts::default(),
             misses: Misses::new(),
             turns: Turns::default(),
+            followed: Followed::default(),
         };
-        Self {
-            inner: Arc::new(inner),
+        let inner = Arc::new(inner);
+        if let Some(level) = &inner.level {
+            level.follow(LevelChanges::new(Arc::downgrade(&inner), name_space));
         }
+        Self { inner }
+    }
+
+    /// Whether the level tells of others' changes at the moment.
+    pub fn follows(&self) -> bool {
+        self.inner.followed.is_live()
     }
 
     /// A scope through its levels. A named cache is the scope that [`NamedCache::scope`](crate::NamedCache::scope) gives.
@@ -146,6 +156,13 @@ impl<'c> LevelView<'c> {
 
     pub(super) fn inner(&self) -> &Inner {
         &self.levels.inner
+    }
+
+    /// The longest that copies of records may stay which are read from now on.
+    pub(super) fn read_ttl_max(&self, path: &Path) -> Option<Duration> {
+        let is_followed = self.inner().followed.note(path, &self.scope);
+        let ttl_max = self.options.copy_ttl_max();
+        ttl_max.filter(|_| !is_followed)
     }
 
     pub(super) fn path(&self) -> Path {

@@ -1,6 +1,8 @@
 //! Two levels: a cache and a slower one that several processes share. Below: what comes late or at the same time (`races`),
-//! failures (`outages`), loaders behind both (`loads`), and scopes in the level (`scopes`).
+//! failures (`outages`), changes that are told (`follow`), leases (`lease`), loaders behind both (`loads`), and scopes in the level (`scopes`).
 
+mod follow;
+mod lease;
 mod loads;
 mod outages;
 mod races;
