@@ -37,7 +37,7 @@ impl Breaker {
     pub(crate) fn new(breaking: Breaking) -> Self {
         let state = State {
             n_failures: 0,
-            backoff: backoff(breaking),
+            backoff: backoff(breaking).build(),
             open_until: None,
             tried_until: None,
         };
@@ -74,7 +74,7 @@ impl Breaker {
             state.n_failures = 0;
             state.open_until = None;
             state.tried_until = None;
-            state.backoff = backoff(self.breaking);
+            state.backoff = backoff(self.breaking).build();
             self.is_troubled.store(false, Ordering::Relaxed);
         }
     }
@@ -108,14 +108,14 @@ impl Breaker {
 /// A trial that has not ended so long after its time is one that nobody makes any more.
 const GRACE: Duration = Duration::from_secs(1);
 
-fn backoff(breaking: Breaking) -> ExponentialBackoff {
+/// The pauses of a breaker, without an end.
+pub(crate) fn backoff(breaking: Breaking) -> ExponentialBuilder {
     ExponentialBuilder::new()
         .with_min_delay(breaking.pause_min)
         .with_max_delay(breaking.pause_max)
         .with_factor(2.0)
         .with_jitter()
         .without_max_times()
-        .build()
 }
 
 #[cfg(test)]

@@ -119,6 +119,9 @@ pub struct Config {
     pub compress_from: Option<usize>,
     /// The longest value that is stored or read; 64 MiB by default.
     pub value_bytes_max: u64,
+    /// Whether the servers are asked to tell of changes, so that copies of what others write are dropped at once; not by default. It
+    /// takes servers from version 6 on, and a thread.
+    pub tracking: bool,
 }
 
 impl Config {
@@ -136,6 +139,7 @@ impl Config {
             breaking: Breaking::default(),
             compress_from: Some(4096),
             value_bytes_max: 64 << 20,
+            tracking: false,
         }
     }
 
@@ -216,6 +220,12 @@ impl Config {
             value_bytes_max: value_bytes_max.min(256 << 20),
             ..self
         }
+    }
+
+    /// The same with or without tracking.
+    #[must_use]
+    pub fn tracking(self, tracking: bool) -> Self {
+        Self { tracking, ..self }
     }
 
     /// Refuses what can't be meant.

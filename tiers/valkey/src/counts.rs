@@ -51,6 +51,12 @@ counts! {
     redirects,
     /// Times that the servers of a cluster, or the master, were asked for.
     refreshes,
+    /// Keys that servers told to have changed.
+    invalidations,
+    /// Times that all servers began to tell of changes.
+    tracks,
+    /// Times that they stopped.
+    tracks_lost,
 }
 
 /// One counter.

@@ -19,17 +19,26 @@ mod counts;
 mod envelope;
 mod fault;
 mod frame;
+mod lease;
 mod node;
+mod rate;
 mod servers;
 mod stream;
 mod time;
 #[cfg(feature = "tls")]
 mod tls;
+mod tracking;
 mod valkey;
 
 pub use config::{Address, Breaking, Config, ConfigError, Protocol, Servers};
 pub use counts::ValkeyStats;
 pub use envelope::{Flaw, open, seal};
+pub use rate::{RateRefusal, SharedRate};
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 pub use valkey::Valkey;
+
+/// The README's program, as a doc test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -108,6 +108,24 @@ impl Servers {
             None => Err(Fault::Garbled),
         }
     }
+
+    /// The servers that tell of changes.
+    pub(crate) fn masters(&self, until: Until) -> Vec<Arc<Node>> {
+        match &self.route {
+            Route::One(node) => vec![Arc::clone(node)],
+            Route::Sentinel(sentinel) => sentinel.node(until).into_iter().collect(),
+            Route::Cluster(cluster) => cluster.masters(until),
+        }
+    }
+
+    /// Has the servers asked for anew by the next call.
+    pub(crate) fn doubt(&self) {
+        match &self.route {
+            Route::One(_) => {}
+            Route::Sentinel(sentinel) => sentinel.doubt(),
+            Route::Cluster(cluster) => cluster.doubt(),
+        }
+    }
 }
 
 fn run_at(node: &Arc<Node>, requests: &[Request<'_>], until: Until) -> Result<Answers, Fault> {

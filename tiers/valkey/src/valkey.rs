@@ -9,6 +9,7 @@
 //! set:    MGET counters; SET record PX          with a stamp that is known: the latter alone
 //! delete: DEL record
 //! end:    SET counter NX; INCR counter          in one go
+//! lease:  SET lease NX PX, again and again      back: GET lease; DEL lease
 //! ```
 //!
 //! # Invariants
@@ -26,7 +27,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder::{Level, LevelAnswer, LevelError, LevelKey, LevelRecord, LevelScope, Stamp};
+use larder::{
+    Level, LevelAnswer, LevelChanges, LevelError, LevelKey, LevelLease, LevelRecord, LevelScope,
+    Stamp,
+};
 use redis::{Cmd, ServerErrorKind, Value};
 
 use crate::config::{Config, ConfigError};
@@ -34,8 +38,10 @@ use crate::conn::command;
 use crate::counts::ValkeyStats;
 use crate::envelope::{self, Flaw};
 use crate::fault::Fault;
+use crate::lease;
 use crate::servers::{Answers, Request, Servers};
 use crate::time::{Until, wall_us};
+use crate::tracking;
 
 /// A further level on Valkey or Redis. Clones are the same.
 ///
@@ -264,6 +270,26 @@ impl Level for Valkey {
     fn value_bytes_max(&self) -> Option<u64> {
         Some(self.servers.config().value_bytes_max)
     }
+
+    fn lease(
+        &self,
+        key: &LevelKey<'_>,
+        span: Duration,
+        within: Duration,
+    ) -> Result<LevelLease, LevelError> {
+        lease::take(&self.servers, key, span, Until::after(within))
+    }
+
+    fn release(&self, key: &LevelKey<'_>, lease: LevelLease, within: Duration) {
+        lease::give_back(&self.servers, key, lease, Until::after(within));
+    }
+
+    /// With [`Config::tracking`], by a thread. Without one, copies have their usual lifetime.
+    fn follow(&self, changes: LevelChanges) {
+        if self.servers.config().tracking {
+            tracking::start(&self.servers, changes);
+        }
+    }
 }
 
 impl fmt::Debug for Valkey {
@@ -312,7 +338,7 @@ fn is_of_value(kind: Option<ServerErrorKind>, code: &str) -> bool {
 }
 
 /// The server's own deadline, no sooner than the record's. At most a century, which every server takes.
-fn whole_ms(ttl: Duration) -> u64 {
+pub(crate) fn whole_ms(ttl: Duration) -> u64 {
     let ms = ttl.as_nanos().div_ceil(1_000_000).max(1);
     u64::try_from(ms).map_or(CENTURY_MS, |ms| ms.min(CENTURY_MS))
 }

@@ -51,7 +51,7 @@ fn e_60_after_the_pause_one_call_tries_and_the_others_are_turned_away() {
 fn e_60_pauses_grow_are_drawn_and_have_a_limit() {
     let draw = || {
         let breaking = Breaking::default();
-        backoff(breaking).take(20).collect::<Vec<_>>()
+        backoff(breaking).build().take(20).collect::<Vec<_>>()
     };
     let (one, other) = (draw(), draw());
     let Breaking {

@@ -176,6 +176,21 @@ impl Cluster {
         Ok(())
     }
 
+    /// The masters that have slots.
+    pub(super) fn masters(&self, until: Until) -> Vec<Arc<Node>> {
+        if self.is_doubted.load(Ordering::Relaxed) {
+            self.refresh(until);
+        }
+        let table = self.table.lock();
+        let mut masters: Vec<Arc<Node>> = Vec::new();
+        for (_, _, node) in &table.ranges {
+            if !masters.iter().any(|other| Arc::ptr_eq(other, node)) {
+                masters.push(Arc::clone(node));
+            }
+        }
+        masters
+    }
+
     fn node(&self, slot: u16) -> Option<Arc<Node>> {
         let table = self.table.lock();
         let mut ranges = table.ranges.iter().rev();
@@ -202,7 +217,7 @@ impl Cluster {
         }
     }
 
-    fn doubt(&self) {
+    pub(super) fn doubt(&self) {
         self.is_doubted.store(true, Ordering::Relaxed);
     }
 

@@ -63,7 +63,7 @@ impl Sentinel {
         let Some(fault) = fault.filter(Fault::is_of_topology) else {
             return answers;
         };
-        self.is_doubted.store(true, Ordering::Relaxed);
+        self.doubt();
         match self.node(until) {
             // Nothing was done by who isn't there, or isn't the master.
             Some(other) if fault != Fault::Timeout && !Arc::ptr_eq(&other, &node) => {
@@ -71,6 +71,10 @@ impl Sentinel {
             }
             _ => answers,
         }
+    }
+
+    pub(super) fn doubt(&self) {
+        self.is_doubted.store(true, Ordering::Relaxed);
     }
 
     /// The master, asked for if need be.
