@@ -103,7 +103,10 @@ fn show(what: &str, view: &LevelView<'_>) {
     println!("{what}: {}", value(view));
 }
 
-#[allow(clippy::disallowed_methods, reason = "a program has the system's clock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a program has the system's clock"
+)]
 fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) -> Outcome<()> {
     let begun = Instant::now();
     while !is_so() {
