@@ -13,7 +13,7 @@ use redis::{Cmd, Value};
 
 use crate::config::{Address, Config, Protocol};
 use crate::fault::Fault;
-use crate::frame::{Frame, Walk};
+use crate::frame::{self, Frame, Walk};
 use crate::stream::{Idle, Stream};
 use crate::time::Until;
 
@@ -119,7 +119,7 @@ impl Conn {
                 Err(_) => return Err(Fault::Garbled),
             }
         };
-        let reply = redis::parse_redis_value(&self.buffer[..reply_bytes]);
+        let reply = frame::read(&self.buffer[..reply_bytes]);
         self.buffer.copy_within(reply_bytes..self.n_filled, 0);
         self.n_filled -= reply_bytes;
         if self.n_filled == 0 && self.buffer.len() > BUFFER_BYTES_KEPT {
