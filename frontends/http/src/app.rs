@@ -19,11 +19,11 @@ use larder::{
     Clock, Cost, LevelMode, LevelView, Limits, NamedCache, Nanos, OnLevelError, RateLimiter, Rates,
     Tenant,
 };
-use larder_serve::{Connections, Health};
+use larder_serve::{Connections, Counts, Health};
 
 use crate::admission::Refusals;
 use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
-use crate::counts::Counts;
+use crate::counts::OPERATIONS;
 use crate::engine::Engine;
 use crate::error::{ApiError, rate_limit};
 use crate::profile::CacheSettings;
@@ -87,7 +87,7 @@ impl App {
         let inner = Inner {
             engine,
             live: ArcSwap::from_pointee(live),
-            counts: Counts::default(),
+            counts: Counts::new(&OPERATIONS),
             refusals: Refusals::default(),
             health: Health::default(),
         };

@@ -8,7 +8,6 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use metrics::counter;
 
 use crate::app::App;
 use crate::auth::Rights;
@@ -60,12 +59,5 @@ fn publish(app: &App, accounts: &[String], is_public: bool) {
         return;
     }
     cache.stats().publish(&[("of", "engine")]);
-    for (operation, status, count) in app.counts().all() {
-        let status = match status {
-            0 => "other".to_owned(),
-            status => status.to_string(),
-        };
-        let labels = [("operation", operation.to_owned()), ("status", status)];
-        counter!("larder_http_requests_total", &labels).absolute(count);
-    }
+    app.counts().publish("larder_http_requests_total");
 }

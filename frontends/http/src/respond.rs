@@ -34,7 +34,7 @@ pub(crate) async fn respond(State(app): State<App>, request: Request, next: Next
     }
     let route = route.as_ref().map_or("", MatchedPath::as_str);
     let status = response.status();
-    app.counts().add(operation(&method, route), status);
+    app.counts().add(operation(&method, route) as usize, status);
     if status.is_server_error() {
         info!(%method, route, status = status.as_u16(), "answered");
     } else {

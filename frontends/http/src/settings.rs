@@ -90,18 +90,7 @@ impl Settings {
     /// # Errors
     /// What can't be read or isn't known, and where.
     pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let mut builder = config::Config::builder();
-        if let Some(path) = file {
-            let source = config::File::from(path).format(config::FileFormat::Toml);
-            builder = builder.add_source(source);
-        }
-        let environment = config::Environment::with_prefix("LARDER")
-            .prefix_separator("_")
-            .separator("__")
-            .try_parsing(true);
-        let read = builder.add_source(environment).build();
-        read.and_then(config::Config::try_deserialize)
-            .map_err(|error| SettingsError(error.to_string()))
+        larder_serve::read_settings(file).map_err(|error| SettingsError(error.to_string()))
     }
 
     /// Whether there are keys, without which nobody but the machine itself may be listened to.

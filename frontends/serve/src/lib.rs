@@ -18,6 +18,7 @@
 pub mod auth;
 mod base64;
 pub mod body;
+mod counts;
 mod health;
 mod listen;
 mod logs;
@@ -28,9 +29,10 @@ mod settings;
 mod tls;
 
 pub use self::base64::{from_base64, to_base64};
+pub use self::counts::Counts;
 pub use self::health::Health;
-pub use self::listen::{Drained, serve};
+pub use self::listen::{Drained, Peer, serve};
 pub use self::metrics::scrape;
 pub use self::run::{Run, SetupError};
-pub use self::settings::{Connections, Log, Tls};
+pub use self::settings::{Connections, Log, Tls, read_settings};
 pub use self::tls::TlsError;

@@ -7,6 +7,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,10 @@ use tracing::{debug, info, warn};
 
 use crate::Connections;
 use crate::paced::{Paced, Phase, Tracked};
+
+/// Who is at the other end of a connection: an extension of each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +60,7 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     tokio::pin!(stop);
     loop {
-        let (stream, slot) = tokio::select! {
+        let (stream, peer, slot) = tokio::select! {
             biased;
             () = &mut stop => break,
             accepted = accept(&listener, &slots) => match accepted {
@@ -72,7 +77,7 @@ pub async fn serve(
         let watcher = graceful.watcher();
         let (tls, router) = (tls.clone(), router.clone());
         tasks.spawn(async move {
-            connection(stream, tls, connections, router, watcher).await;
+            connection((stream, peer), tls, connections, router, watcher).await;
             drop(slot);
         });
     }
@@ -91,40 +96,45 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned();
     let slot = slot.await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, slot))
+    Ok((stream, Peer(peer), slot))
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     tls: Option<TlsAcceptor>,
     connections: Connections,
     router: Router,
     watcher: Watcher,
 ) {
     let Some(tls) = tls else {
-        return speak(stream, connections, router, watcher).await;
+        return speak((stream, peer), connections, router, watcher).await;
     };
     match timeout(connections.header, tls.accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, connections, router, watcher).await,
+        Ok(Ok(stream)) => speak((stream, peer), connections, router, watcher).await,
         Ok(Err(error)) => debug!(%error, "no TLS"),
         Err(_) => debug!("TLS took too long"),
     }
 }
 
 /// Speaks HTTP/1 on a stream until it ends.
-async fn speak<S>(stream: S, connections: Connections, router: Router, watcher: Watcher)
-where
+async fn speak<S>(
+    (stream, peer): (S, Peer),
+    connections: Connections,
+    router: Router,
+    watcher: Watcher,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let phase = Arc::new(Phase::default());
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&phase), connections));
     let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let busy = Phase::begin(&phase);
         let answer = hyper::service::Service::call(&router, request.map(Body::new));
         async move {
