@@ -23,17 +23,19 @@
 //! | [`trace`] | what happened to one request, step by step |
 //! | [`azure`] | documents, expressions, policies and their execution |
 //! | [`apigee`] | bundles, flow variables, cache policies and their execution |
+//! | [`program`] | the reverse proxy: settings, listeners, client, commands |
 //!
 //! `azure` and `apigee` import from the modules above and never from each other.
 //!
 //! # Not here
-//! The listener: it is the program's, and shared with the other frontends.
+//! How connections are served: that is `larder-serve`'s, and shared with the other frontends.
 
 pub mod apigee;
 pub mod azure;
 pub mod engine;
 pub mod finding;
 pub mod http;
+pub mod program;
 pub mod stored;
 pub mod trace;
 pub mod upstream;

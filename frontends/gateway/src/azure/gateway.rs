@@ -86,8 +86,8 @@ impl Gateway {
 
     /// Another gateway for what was loaded anew: the same cache, the same counters.
     #[must_use]
-    pub fn reloaded(&self, settings: Settings, apis: Vec<ApiSettings>) -> Self {
-        let (engine, reach) = (self.engine.clone(), self.reach.clone());
+    pub fn reloaded(&self, reach: Reach, settings: Settings, apis: Vec<ApiSettings>) -> Self {
+        let engine = self.engine.clone();
         Self::with_meters(engine, reach, settings, apis, Arc::clone(&self.meters))
     }
 

@@ -152,7 +152,9 @@ fn z_153_a_reload_keeps_the_cache_and_the_counters() {
     );
     let world = World::new(&first);
     assert_eq!(world.body(), "1");
-    let gateway = world.gateway.reloaded(settings(), vec![api(&second)]);
+    let gateway = world
+        .gateway
+        .reloaded(world.reach(), settings(), vec![api(&second)]);
     assert_eq!(
         world.handle_by(&gateway, Request::get("/x")).body_text(),
         "v"

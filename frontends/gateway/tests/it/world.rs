@@ -210,8 +210,17 @@ impl World {
 
     /// Another gateway over the same engine.
     pub(crate) fn beside(&self, document: &str, settings: Settings) -> Gateway {
-        let reach = Reach::new(self.others.clone(), HOSTS);
-        Gateway::new(self.engine.clone(), reach, settings, vec![api(document)])
+        Gateway::new(
+            self.engine.clone(),
+            self.reach(),
+            settings,
+            vec![api(document)],
+        )
+    }
+
+    /// Everybody who may be asked.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach::new(self.others.clone(), HOSTS)
     }
 
     pub(crate) fn seconds(&self, seconds: u64) {

@@ -1,0 +1,139 @@
+//! A gateway: what is deployed, the limits around it, and the routers that are served.
+//!
+//! # Idea         it knows no sockets, so that programs, tests and examples serve it in one way: by `larder-serve`
+//! # Costs        a request: a load of the site
+//! # Invariants   AP1 a reload that fails changes nothing
+//! # Not here     requests: module `front`
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use larder::{Cache, Janitor};
+use larder_serve::{Connections, Counts, Health};
+use tokio::sync::Semaphore;
+
+use super::client::Client;
+use super::settings::{Settings, SettingsError};
+use super::site::{Loaded, Site};
+use super::{admin, front};
+use crate::engine::{Engine, Time};
+use crate::finding::Finding;
+
+/// A gateway. Clones are the same.
+#[derive(Clone)]
+pub struct App {
+    pub(super) site: Arc<ArcSwap<Site>>,
+    pub(super) engine: Engine,
+    pub(super) client: Client,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) body_bytes_max: u64,
+    pub(super) connections: Connections,
+    pub(super) health: Health,
+    _janitor: Arc<Janitor>,
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings can't be used, or a file.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
+    /// Documents have errors.
+    #[error("{}", lines(.0))]
+    Findings(Vec<Finding>),
+}
+
+fn lines(findings: &[Finding]) -> String {
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// An engine of so many bytes, on the system's clock.
+pub(super) fn engine(max_bytes: u64) -> Result<Engine, SettingsError> {
+    let time = Time::system();
+    let cache = Cache::builder()
+        .max_bytes(max_bytes)
+        .clock(time.clone())
+        .build()
+        .map_err(|error| SettingsError(format!("max_bytes: {error}")))?;
+    Ok(Engine::new(cache, time))
+}
+
+impl App {
+    /// Reads what is to be served; warnings are given to `tell`.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn new(settings: &Settings, tell: impl FnMut(&Finding)) -> Result<Self, StartError> {
+        let engine = engine(settings.max_bytes)?;
+        let client = Client::new(&settings.backends)?;
+        let Loaded { site, findings } = Site::load(settings, &engine, client.clone(), None)?;
+        let Some(site) = site else {
+            return Err(StartError::Findings(findings));
+        };
+        findings.iter().for_each(tell);
+        let janitor = Janitor::start(engine.cache(), Duration::from_millis(500));
+        Ok(Self {
+            _janitor: Arc::new(janitor.map_err(|error| SettingsError::of(&error))?),
+            site: Arc::new(ArcSwap::from_pointee(site)),
+            engine,
+            client,
+            slots: Arc::new(Semaphore::new(settings.requests_max)),
+            counts: Arc::new(Counts::new(&front::OPERATIONS)),
+            body_bytes_max: settings.body_bytes_max,
+            connections: settings.connections,
+            health: Health::default(),
+        })
+    }
+
+    /// The traffic.
+    pub fn router(&self) -> Router {
+        front::router(self.clone())
+    }
+
+    /// Health and metrics, for an address of their own.
+    pub fn admin_router(&self) -> Router {
+        admin::router(self.clone())
+    }
+
+    /// Whether it should be sent requests.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// The engine, whose counters tell what was found.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What is deployed.
+    pub fn site(&self) -> Arc<Site> {
+        self.site.load_full()
+    }
+
+    /// Reads what is to be served anew: documents, hosts, subscriptions. Addresses and limits of connections stay.
+    ///
+    /// # Errors
+    /// [`StartError`]; what is served is what was served before, then.
+    pub fn reload(&self, settings: &Settings) -> Result<(), StartError> {
+        let before = self.site.load_full();
+        let loaded = Site::load(settings, &self.engine, self.client.clone(), Some(&before))?;
+        let Some(site) = loaded.site else {
+            return Err(StartError::Findings(loaded.findings));
+        };
+        self.site.store(Arc::new(site));
+        Ok(())
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}

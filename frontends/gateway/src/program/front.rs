@@ -1,0 +1,170 @@
+//! The way in and out: a request of a socket into one for policies, and their answer back.
+//!
+//! # Idea         what is of the connection ends here: bodies are read whole, and hyper frames what is sent anew
+//! # Costs        bodies aren't copied where they came in one piece
+//! # Invariants   F1 never more requests are under way than may be; F2 every answer is counted
+//! # Not here     deadlines of connections: `larder-serve`
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use bytes::Bytes;
+use futures_util::stream;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Version, header};
+use hyper::ext::ReasonPhrase;
+use larder_serve::Peer;
+use larder_serve::body::{BodyError, collect};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{Level, debug, enabled, error, info, trace, warn};
+
+use super::app::App;
+use crate::http::{Method, Request, Response, StatusCode};
+use crate::trace::Trace;
+
+/// Every path of the listener.
+pub(super) fn router(app: App) -> Router {
+    Router::new()
+        .fallback(serve)
+        .with_state(app)
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+async fn serve(State(app): State<App>, request: axum::extract::Request) -> http::Response<Body> {
+    let method = request.method().clone();
+    let response = match app.slots.try_acquire() {
+        Ok(_slot) => answer(&app, request).await,
+        Err(_) => refusal(503, "Too many requests are under way.").header("Retry-After", "1"),
+    };
+    app.counts.add(operation(&method), response.status);
+    let status = response.status.as_u16();
+    match response.status.is_server_error() {
+        true => info!(%method, status, "answered"),
+        false => debug!(%method, status, "answered"),
+    }
+    send(response, &method)
+}
+
+async fn answer(app: &App, request: axum::extract::Request) -> Response {
+    let (head, body) = request.into_parts();
+    if let Err(refused) = look_at(&head) {
+        return refused;
+    }
+    let body = match collect(body, app.body_bytes_max, &app.connections).await {
+        Ok(body) => body,
+        Err(BodyError::TooLarge) => return refusal(413, "The body is too large."),
+        Err(BodyError::TooSlow) => return refusal(408, "The body took too long."),
+        Err(BodyError::Broken) => return refusal(400, "The body is not well-formed."),
+    };
+    let client = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let mut headers = head.headers;
+    pass_on(&mut headers, head.version, client);
+    let request = Request {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().map(str::to_owned),
+        headers,
+        body,
+        client,
+    };
+    let wanted = match enabled!(Level::TRACE) {
+        true => Trace::on(),
+        false => Trace::off(),
+    };
+    let (response, steps) = app.site.load_full().handle(request, wanted).await;
+    for step in steps.steps() {
+        match (step.is_warning, step.at) {
+            (true, Some(at)) => warn!(policy = step.policy, %at, "a policy warns"),
+            (true, None) => warn!(policy = step.policy, "a warning"),
+            (false, _) => {}
+        }
+        trace!("{step}");
+    }
+    response
+}
+
+/// Refuses what two servers may read in two ways.
+fn look_at(head: &Parts) -> Result<(), Response> {
+    let n_hosts = head.headers.get_all(header::HOST).iter().count();
+    let is_named = n_hosts == 1 || n_hosts == 0 && head.version < Version::HTTP_11;
+    if !is_named {
+        return Err(refusal(400, "One Host is needed."));
+    }
+    if head.method == Method::CONNECT || head.method == Method::TRACE {
+        return Err(refusal(405, "The method is not allowed.").header("Allow", ""));
+    }
+    match head.uri.path().starts_with('/') {
+        true => Ok(()),
+        false => Err(refusal(400, "The target is no path.")),
+    }
+}
+
+/// What a gateway adds for whom it asks, and what it has dealt with itself.
+fn pass_on(headers: &mut HeaderMap, version: Version, client: Option<IpAddr>) {
+    headers.remove(header::EXPECT);
+    let via = match version {
+        Version::HTTP_10 => "1.0 larder-gateway",
+        _ => "1.1 larder-gateway",
+    };
+    headers.append(header::VIA, HeaderValue::from_static(via));
+    let client = client.and_then(|client| HeaderValue::try_from(client.to_string()).ok());
+    if let Some(client) = client {
+        headers.append("x-forwarded-for", client);
+    }
+}
+
+/// A response as it is sent. What has no body says nothing of its length.
+fn send(response: Response, method: &Method) -> http::Response<Body> {
+    let status = match response.status.is_informational() {
+        true => StatusCode::BAD_GATEWAY,
+        false => response.status,
+    };
+    let is_empty = *method == Method::HEAD
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    let body = match is_empty {
+        true => Body::from_stream(stream::empty::<Result<Bytes, Infallible>>()),
+        false => Body::from(response.body),
+    };
+    let mut sent = http::Response::new(body);
+    *sent.status_mut() = status;
+    *sent.headers_mut() = response.headers;
+    let reason = response
+        .reason
+        .map(|reason| ReasonPhrase::try_from(reason.into_bytes()));
+    if let Some(Ok(reason)) = reason {
+        sent.extensions_mut().insert(reason);
+    }
+    sent
+}
+
+/// An answer of the gateway's own.
+fn refusal(status: u16, message: &str) -> Response {
+    let body = serde_json::json!({ "statusCode": status, "message": message });
+    Response::text(status, body.to_string()).header("Content-Type", "application/json")
+}
+
+/// What a panic is answered.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> http::Response<Body> {
+    // The message may hold what the client sent, so it stays with the panic hook.
+    error!("a request panicked");
+    send(refusal(500, "Internal server error"), &Method::GET)
+}
+
+/// The methods that are told apart.
+pub(super) const OPERATIONS: [&str; 6] = ["get", "head", "post", "put", "delete", "other"];
+
+fn operation(method: &Method) -> usize {
+    match *method {
+        Method::GET => 0,
+        Method::HEAD => 1,
+        Method::POST => 2,
+        Method::PUT => 3,
+        Method::DELETE => 4,
+        _ => 5,
+    }
+}

@@ -1,0 +1,242 @@
+//! The settings: a file, the environment over it, and what holds where neither says anything.
+//!
+//! # Idea         everything has a default, so that a folder of policies is served without a file; paths are relative to the file
+//! # Costs        read at the start and at each reload
+//! # Invariants   none
+//! # Not here     documents: module `read`
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use larder_serve::{Connections, Log, Tls, read_settings};
+use serde::Deserialize;
+use url::Url;
+
+use crate::azure;
+use crate::azure::expr::Subscription;
+
+/// Why settings can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(pub String);
+
+impl SettingsError {
+    /// With the reason that something else gives.
+    pub(super) fn of(error: &dyn fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// All settings. The commented example file has them one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where to answer for health and metrics; `None`: nowhere.
+    pub admin: Option<SocketAddr>,
+    /// The bytes that all caches may take together.
+    pub max_bytes: u64,
+    /// The longest body of a request.
+    pub body_bytes_max: u64,
+    /// How many requests may be under way at a time; more are refused.
+    pub requests_max: usize,
+    /// The log.
+    pub log: Log,
+    /// TLS towards clients; `None`: plain.
+    pub tls: Option<Tls>,
+    /// Connections of clients.
+    pub connections: Connections,
+    /// Who is asked.
+    pub backends: Backends,
+    /// Documents of the Azure kind.
+    pub azure: AzureSettings,
+    /// What paths are relative to.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// Who is asked, and within which limits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backends {
+    /// Hosts that may be asked beside the backends that are configured, each `name` or `name:port`.
+    pub hosts: Vec<String>,
+    /// Addresses of hosts whose names the system isn't asked for. The port is for URLs that have none.
+    pub addresses: BTreeMap<String, SocketAddr>,
+    /// For a connection.
+    pub connect_ms: u64,
+    /// For an answer, its body included, where a policy says nothing.
+    pub timeout_ms: u64,
+    /// The longest body of an answer.
+    pub answer_bytes_max: u64,
+    /// How many idle connections are kept for each host.
+    pub idle_max: usize,
+    /// How long.
+    pub idle_ms: u64,
+    /// Certificates of authorities that are trusted beside the system's, in PEM.
+    pub authorities: Option<PathBuf>,
+}
+
+/// Documents of the Azure kind, and what they are told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AzureSettings {
+    /// The service, whose data is apart from that of all others.
+    pub service: String,
+    /// The region, which is apart as well.
+    pub region: String,
+    /// Whether a call without a key is refused; by default, if there are keys.
+    pub subscription_required: Option<bool>,
+    /// Whether a key of the cache with a null part is an error.
+    pub reject_null_in_key: bool,
+    /// Whether references may leave the path of their base.
+    pub allow_path_climb: bool,
+    /// The longest value that is stored.
+    pub value_bytes_max: usize,
+    /// How long a request waits for another that computes the same value.
+    pub wait_ms: u64,
+    /// What `{{name}}` stands for.
+    pub named_values: BTreeMap<String, String>,
+    /// Who may call.
+    pub subscriptions: Vec<SubscriptionEntry>,
+    /// The APIs.
+    pub apis: Vec<ApiEntry>,
+}
+
+/// Somebody who may call.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionEntry {
+    /// The key that is sent.
+    pub key: String,
+    /// The name.
+    pub id: String,
+    /// What was subscribed to.
+    pub product: Option<String>,
+}
+
+/// An API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiEntry {
+    /// Its id.
+    pub id: String,
+    /// Its name, if another than its id.
+    pub name: Option<String>,
+    /// What its paths begin with.
+    #[serde(default)]
+    pub prefix: String,
+    /// The file of its policies.
+    pub document: PathBuf,
+    /// Its backend.
+    pub backend: Option<Url>,
+    /// Its operations, which limits may name.
+    #[serde(default)]
+    pub operations: Vec<OperationEntry>,
+}
+
+/// An operation of an API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperationEntry {
+    /// Its id.
+    pub id: String,
+    /// Its name, if another than its id.
+    pub name: Option<String>,
+    /// Its method.
+    pub method: String,
+    /// Its path behind the prefix, such as `/items/{id}`.
+    pub path: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin: None,
+            max_bytes: 256 << 20,
+            body_bytes_max: 16 << 20,
+            requests_max: 1024,
+            log: Log::default(),
+            tls: None,
+            connections: Connections::default(),
+            backends: Backends::default(),
+            azure: AzureSettings::default(),
+            folder: PathBuf::new(),
+        }
+    }
+}
+
+impl Default for Backends {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            addresses: BTreeMap::new(),
+            connect_ms: 5_000,
+            timeout_ms: 300_000,
+            answer_bytes_max: 64 << 20,
+            idle_max: 64,
+            idle_ms: 60_000,
+            authorities: None,
+        }
+    }
+}
+
+impl Default for AzureSettings {
+    fn default() -> Self {
+        let known = azure::Settings::default();
+        Self {
+            service: known.service,
+            region: known.region,
+            subscription_required: None,
+            reject_null_in_key: known.reject_null_in_key,
+            allow_path_climb: known.allow_path_climb,
+            value_bytes_max: known.value_bytes_max,
+            wait_ms: 300_000,
+            named_values: BTreeMap::new(),
+            subscriptions: Vec::new(),
+            apis: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a file, and the environment over it: `LARDER_LISTEN`, `LARDER_BACKENDS__TIMEOUT_MS`.
+    ///
+    /// # Errors
+    /// What can't be read or isn't known, and where.
+    pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let read = read_settings(file);
+        let mut settings: Self = read.map_err(|error| SettingsError::of(&error))?;
+        let folder = file.and_then(Path::parent);
+        settings.folder = folder.map(Path::to_owned).unwrap_or_default();
+        Ok(settings)
+    }
+
+    pub(super) fn for_azure(&self) -> azure::Settings {
+        let of = &self.azure;
+        let subscription = |entry: &SubscriptionEntry| Subscription {
+            key: entry.key.clone(),
+            id: entry.id.clone(),
+            product: entry.product.clone(),
+        };
+        azure::Settings {
+            service: of.service.clone(),
+            region: of.region.clone(),
+            subscriptions: of.subscriptions.iter().map(subscription).collect(),
+            subscription_required: of
+                .subscription_required
+                .unwrap_or(!of.subscriptions.is_empty()),
+            reject_null_in_key: of.reject_null_in_key,
+            allow_path_climb: of.allow_path_climb,
+            value_bytes_max: of.value_bytes_max,
+            backend_timeout: Duration::from_millis(self.backends.timeout_ms),
+            request_timeout: Duration::from_millis(of.wait_ms),
+            ..azure::Settings::default()
+        }
+    }
+}
