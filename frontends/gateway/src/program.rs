@@ -34,6 +34,7 @@ pub use self::client::Client;
 pub use self::command::Program;
 pub use self::explain::{parse_request, tell};
 pub use self::settings::{
-    ApiEntry, AzureSettings, Backends, OperationEntry, Settings, SettingsError, SubscriptionEntry,
+    ApiEntry, ApigeeSettings, AzureSettings, Backends, CacheEntry, OperationEntry, Settings,
+    SettingsError, SubscriptionEntry,
 };
 pub use self::site::{Loaded, Site};

@@ -33,6 +33,8 @@ pub struct App {
     pub(super) body_bytes_max: u64,
     pub(super) connections: Connections,
     pub(super) health: Health,
+    /// Of administrators of caches.
+    pub(super) token: Option<Arc<str>>,
     _janitor: Arc<Janitor>,
 }
 
@@ -87,6 +89,7 @@ impl App {
             body_bytes_max: settings.body_bytes_max,
             connections: settings.connections,
             health: Health::default(),
+            token: settings.apigee.token.as_deref().map(Arc::from),
         })
     }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::settings::{ApiEntry, OperationEntry, Settings, SettingsError};
+use crate::apigee::bundle::Bundle;
 use crate::azure::read::{Surroundings, read};
 use crate::azure::{ApiSettings, Operation};
 use crate::finding::Finding;
@@ -20,14 +21,19 @@ use crate::http::Method;
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) apis: Vec<ApiSettings>,
+    /// Each with its folder.
+    pub(super) bundles: Vec<(PathBuf, Bundle)>,
     pub(super) findings: Vec<Finding>,
 }
 
 /// The file of settings in a folder.
 const SETTINGS: &str = "gateway.toml";
 
+/// The folder of a bundle.
+const BUNDLE: &str = "apiproxy";
+
 impl Settings {
-    /// Reads the settings of a folder: its `gateway.toml`, or else every document that is there. Of several, each has its name as the
+    /// Reads the settings of a folder: its `gateway.toml`, or else the bundle or every document that is there. Of several, each has its name as the
     /// beginning of its paths.
     ///
     /// # Errors
@@ -36,8 +42,12 @@ impl Settings {
         let file = folder.join(SETTINGS);
         let mut settings = Self::read(file.is_file().then_some(&file))?;
         settings.folder = folder.to_owned();
-        if settings.azure.apis.is_empty() {
-            settings.azure.apis = documents(folder, backend)?;
+        if !settings.azure.apis.is_empty() || !settings.apigee.bundles.is_empty() {
+            return Ok(settings);
+        }
+        match folder.join(BUNDLE).is_dir() {
+            true => settings.apigee.bundles = vec![PathBuf::new()],
+            false => settings.azure.apis = documents(folder, backend)?,
         }
         Ok(settings)
     }
@@ -84,7 +94,29 @@ impl Read {
         for entry in &settings.azure.apis {
             read.api(settings, entry)?;
         }
+        for folder in &settings.apigee.bundles {
+            read.bundle(&settings.path(folder))?;
+        }
         Ok(read)
+    }
+
+    fn bundle(&mut self, folder: &Path) -> Result<(), SettingsError> {
+        let mut found = Vec::new();
+        texts(folder, &folder.join(BUNDLE), &mut found)?;
+        found.sort();
+        let files = found.iter().map(|(path, text)| (&**path, &**text));
+        let findings = match Bundle::read(files) {
+            Ok(mut bundle) => {
+                let warnings = std::mem::take(&mut bundle.warnings);
+                self.bundles.push((folder.to_owned(), bundle));
+                warnings
+            }
+            Err(findings) => findings,
+        };
+        let findings = findings.into_iter();
+        self.findings
+            .extend(findings.map(|finding| placed(finding, folder)));
+        Ok(())
     }
 
     fn api(&mut self, settings: &Settings, entry: &ApiEntry) -> Result<(), SettingsError> {
@@ -113,6 +145,44 @@ impl Read {
         api.operations = operations.collect::<Result<_, _>>()?;
         self.apis.push(api);
         Ok(())
+    }
+}
+
+/// The texts of all files in a folder and below, by their paths from `root` on.
+fn texts(
+    root: &Path,
+    folder: &Path,
+    found: &mut Vec<(String, String)>,
+) -> Result<(), SettingsError> {
+    let refused =
+        |error: &dyn std::fmt::Display| SettingsError(format!("{}: {error}", folder.display()));
+    for entry in fs::read_dir(folder).map_err(|error| refused(&error))? {
+        let entry = entry.map_err(|error| refused(&error))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|error| refused(&error))?;
+        if kind.is_dir() {
+            texts(root, &path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "xml") {
+            let name = path.strip_prefix(root).unwrap_or(&path);
+            found.push((name.to_string_lossy().replace('\\', "/"), text_of(&path)?));
+        }
+        if found.len() > BUNDLE_FILES_MAX {
+            return Err(refused(&"a bundle has too many files"));
+        }
+    }
+    Ok(())
+}
+
+/// More files than a bundle has.
+const BUNDLE_FILES_MAX: usize = 10_000;
+
+/// A finding in a file of a bundle, which has its place in a folder.
+pub(super) fn placed(finding: Finding, folder: &Path) -> Finding {
+    let file = finding.file.as_deref().unwrap_or(BUNDLE);
+    let file = folder.join(file).display().to_string();
+    Finding {
+        file: Some(file),
+        ..finding
     }
 }
 

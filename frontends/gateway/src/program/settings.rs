@@ -11,12 +11,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use larder::Expiry;
 use larder_serve::{Connections, Log, Tls, read_settings};
 use serde::Deserialize;
 use url::Url;
 
+use crate::apigee::{CacheSettings, Environment, EnvironmentOptions};
 use crate::azure;
 use crate::azure::expr::Subscription;
+use crate::engine::Engine;
 
 /// Why settings can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,8 @@ pub struct Settings {
     pub backends: Backends,
     /// Documents of the Azure kind.
     pub azure: AzureSettings,
+    /// Bundles of the Apigee kind.
+    pub apigee: ApigeeSettings,
     /// What paths are relative to.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -105,6 +110,36 @@ pub struct AzureSettings {
     pub subscriptions: Vec<SubscriptionEntry>,
     /// The APIs.
     pub apis: Vec<ApiEntry>,
+}
+
+/// Bundles of the Apigee kind, and the environment that they are deployed to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApigeeSettings {
+    /// The organisation, whose data is apart from that of all others.
+    pub organization: String,
+    /// The environment, which is apart as well.
+    pub environment: String,
+    /// Folders with an `apiproxy` in each.
+    pub bundles: Vec<PathBuf>,
+    /// The caches of the environment, by name.
+    pub caches: BTreeMap<String, CacheEntry>,
+    /// What administrators of caches send as a bearer's token; `None`: there are none.
+    pub token: Option<String>,
+    /// Whether keys are their rendered texts, as with the vendor.
+    pub string_keys: bool,
+    /// Whether a variable that isn't there counts as an empty one in keys.
+    pub unresolved_is_empty: bool,
+}
+
+/// A cache of the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheEntry {
+    /// How long entries are kept that say nothing themselves.
+    pub ttl_seconds: Option<u64>,
+    /// Values longer than this are not kept.
+    pub element_bytes_max: Option<u64>,
 }
 
 /// Somebody who may call.
@@ -166,6 +201,7 @@ impl Default for Settings {
             connections: Connections::default(),
             backends: Backends::default(),
             azure: AzureSettings::default(),
+            apigee: ApigeeSettings::default(),
             folder: PathBuf::new(),
         }
     }
@@ -201,6 +237,53 @@ impl Default for AzureSettings {
             subscriptions: Vec::new(),
             apis: Vec::new(),
         }
+    }
+}
+
+impl Default for ApigeeSettings {
+    fn default() -> Self {
+        let known = EnvironmentOptions::default();
+        Self {
+            organization: "organization".to_owned(),
+            environment: "environment".to_owned(),
+            bundles: Vec::new(),
+            caches: BTreeMap::new(),
+            token: None,
+            string_keys: known.string_keys,
+            unresolved_is_empty: known.unresolved_is_empty,
+        }
+    }
+}
+
+impl ApigeeSettings {
+    /// The environment over an engine, without its caches.
+    pub(super) fn environment(&self, engine: &Engine) -> Result<Environment, SettingsError> {
+        let options = EnvironmentOptions {
+            string_keys: self.string_keys,
+            unresolved_is_empty: self.unresolved_is_empty,
+            ..EnvironmentOptions::default()
+        };
+        let (organization, name) = (&self.organization, &self.environment);
+        let environment = Environment::new(engine.clone(), organization, name, options);
+        environment.map_err(|error| SettingsError(format!("apigee: {error}")))
+    }
+
+    /// Makes the caches that aren't there, and changes those that are. Others stay, which administrators have made.
+    pub(super) fn describe(&self, environment: &Environment) -> Result<(), SettingsError> {
+        for (name, entry) in &self.caches {
+            let expiry = entry.ttl_seconds.map(Duration::from_secs);
+            let settings = CacheSettings {
+                expiry: expiry.map(Expiry::after),
+                element_bytes_max: entry.element_bytes_max,
+                ..CacheSettings::default()
+            };
+            if environment.update_cache(name, settings.clone()) {
+                continue;
+            }
+            let made = environment.create_cache(name, settings);
+            made.map_err(|error| SettingsError(format!("apigee.caches.{name}: {error:?}")))?;
+        }
+        Ok(())
     }
 }
 

@@ -1,10 +1,16 @@
 //! What is deployed: which of several takes a request, and who may be asked.
 //!
-//! # Idea         both kinds of policies answer requests, say what they did, and were checked before; here is the one place that tells them apart
+//! # Idea         both kinds of policies answer requests, say what they did, and were checked before; here is the one place that tells
+//!   them apart
 //! # Costs        a request: a look through what is deployed
 //! # Invariants   SI1 a site stands on an engine and never changes: a reload makes another over the same engine
 //! # Not here     files: module `read`
 
+use url::Url;
+
+use super::read::{Read, placed};
+use super::settings::{Settings, SettingsError};
+use crate::apigee::{Deployment, Environment};
 use crate::azure;
 use crate::engine::Engine;
 use crate::finding::Finding;
@@ -12,12 +18,11 @@ use crate::http::{Request, Response};
 use crate::trace::Trace;
 use crate::upstream::{Reach, Upstream};
 
-use super::read::Read;
-use super::settings::{Settings, SettingsError};
-
 /// What is deployed.
 #[derive(Debug)]
 pub struct Site {
+    environment: Environment,
+    bundles: Vec<Deployment>,
     azure: azure::Gateway,
 }
 
@@ -31,7 +36,8 @@ pub struct Loaded {
 }
 
 impl Site {
-    /// Reads what the settings name. `before` is what it will stand in for: counters go on.
+    /// Reads what the settings name. `before` is what it will stand in for: counters go on, and caches that administrators have made
+    /// stay.
     ///
     /// # Errors
     /// A file can't be read, or settings don't go together.
@@ -41,11 +47,28 @@ impl Site {
         upstream: impl Upstream,
         before: Option<&Self>,
     ) -> Result<Loaded, SettingsError> {
-        let Read { apis, mut findings } = Read::all(settings)?;
-        let backends = apis.iter().filter_map(|api| api.api.service_url.as_ref());
-        let mut hosts: Vec<String> = backends.filter_map(host).collect();
-        hosts.extend(settings.backends.hosts.iter().cloned());
-        let reach = Reach::new(upstream, hosts);
+        let mut read = Read::all(settings)?;
+        let reach = Reach::new(upstream, hosts(settings, &read));
+        let environment = match before {
+            Some(before) => before.environment.clone(),
+            None => settings.apigee.environment(engine)?,
+        };
+        settings.apigee.describe(&environment)?;
+        let mut bundles = Vec::new();
+        for (folder, bundle) in read.bundles {
+            let findings = match Deployment::new(bundle, environment.clone(), reach.clone()) {
+                Ok(deployment) => {
+                    let findings = deployment.node_findings().to_vec();
+                    bundles.push(deployment);
+                    findings
+                }
+                Err(findings) => findings,
+            };
+            let findings = findings.into_iter();
+            read.findings
+                .extend(findings.map(|finding| placed(finding, &folder)));
+        }
+        let mut findings = read.findings;
         findings.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
         if findings.iter().any(Finding::is_error) {
             return Ok(Loaded {
@@ -55,29 +78,60 @@ impl Site {
         }
         let of = settings.for_azure();
         let azure = match before {
-            Some(before) => before.azure.reloaded(reach, of, apis),
-            None => azure::Gateway::new(engine.clone(), reach, of, apis),
+            Some(before) => before.azure.reloaded(reach, of, read.apis),
+            None => azure::Gateway::new(engine.clone(), reach, of, read.apis),
         };
-        Ok(Loaded {
-            site: Some(Self { azure }),
-            findings,
-        })
+        let site = Some(Self {
+            environment,
+            bundles,
+            azure,
+        });
+        Ok(Loaded { site, findings })
     }
 
-    /// Answers a request.
+    /// Answers a request: by the bundle to which most of its path belongs, or else by an API.
     pub async fn handle(&self, request: Request, trace: Trace) -> (Response, Trace) {
-        let handled = self.azure.handle(request, trace).await;
-        (handled.response, handled.trace)
+        let bundles = self.bundles.iter();
+        let taking = bundles.filter_map(|bundle| Some((bundle, bundle.takes(&request.path)?)));
+        match taking.max_by_key(|(_, length)| *length) {
+            Some((bundle, _)) => {
+                let handled = bundle.handle(request, trace).await;
+                (handled.response, handled.trace)
+            }
+            None => {
+                let handled = self.azure.handle(request, trace).await;
+                (handled.response, handled.trace)
+            }
+        }
+    }
+
+    /// The environment of the bundles.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// The engine's tenants that its data is kept under.
-    pub fn tenants(&self) -> Vec<String> {
-        vec![self.azure.tenant().to_owned()]
+    pub fn tenants(&self) -> [&str; 2] {
+        [self.azure.tenant(), self.environment.tenant()]
     }
 }
 
+/// Who may be asked: the backends and targets that are written down, and the hosts of the settings.
+fn hosts(settings: &Settings, read: &Read) -> Vec<String> {
+    let apis = read.apis.iter();
+    let mut hosts: Vec<String> = apis
+        .filter_map(|api| host(api.api.service_url.as_ref()?))
+        .collect();
+    let targets = read.bundles.iter().flat_map(|(_, bundle)| &bundle.targets);
+    // One with a variable in its host is no URL, or one that the settings have to allow.
+    let urls = targets.filter_map(|target| Url::parse(target.url.as_deref()?).ok());
+    hosts.extend(urls.filter_map(|url| host(&url)));
+    hosts.extend(settings.backends.hosts.iter().cloned());
+    hosts
+}
+
 /// The host of a URL, as lists of hosts name it.
-fn host(url: &url::Url) -> Option<String> {
+fn host(url: &Url) -> Option<String> {
     let name = url.host_str()?;
     Some(match url.port() {
         Some(port) => format!("{name}:{port}"),
