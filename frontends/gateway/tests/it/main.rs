@@ -22,4 +22,6 @@ mod azure_subscriptions;
 mod azure_tokens;
 mod azure_value;
 mod azure_values;
+mod corpus;
+mod inputs;
 mod world;
