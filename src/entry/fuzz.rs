@@ -30,7 +30,8 @@ where
     S: Source<V> + PartialEq,
 {
     let [_, _, shape, flags, tag, times @ ..] = head;
-    let place = u64::from_le_bytes([times[0], times[1], times[2], 0, 0, 0, 0, times[3]]);
+    // Zero stands for the root.
+    let place = u64::from_le_bytes([times[0], times[1], times[2], 0, 0, 0, 0, times[3]]).max(1);
     let tag = Tag::from_bits(tag % 6);
     let (idle, refreshed) = (flags & 1 == 1, flags & 2 == 2);
     let probe = Probe::new((flags & 4 == 4).then_some(place), shape % 16, key);
