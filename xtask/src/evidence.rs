@@ -121,7 +121,7 @@ pub(crate) fn coverage(rest: &[String]) -> Result<(), Failure> {
         // Code of tests isn't what is asked about.
         .args([
             "--ignore-filename-regex",
-            "tests|fuzz|invariants|scaling|counted|examples|benches",
+            "tests|fuzz|invariants|scenarios|scaling|counted|schedule|examples|benches",
         ])
         .args(rest);
     // Debian's tools carry their version; cargo-llvm-cov asks rustup for its own where nothing is said.
