@@ -88,6 +88,7 @@ async fn answer(app: &App, request: axum::extract::Request) -> Response {
 }
 
 /// Refuses what two servers may read in two ways.
+#[expect(clippy::result_large_err, reason = "it is the answer, and is sent")]
 fn look_at(head: &Parts) -> Result<(), Response> {
     let n_hosts = head.headers.get_all(header::HOST).iter().count();
     let is_named = n_hosts == 1 || n_hosts == 0 && head.version < Version::HTTP_11;

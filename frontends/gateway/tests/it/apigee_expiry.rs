@@ -169,7 +169,7 @@ fn a_093_a_095_bounds_of_the_time_to_live() {
 }
 
 #[test]
-fn expiry_the_cases_of_the_vendors_lint() {
+fn expiry_1_expiry_2_expiry_3_expiry_4_expiry_5_expiry_7_expiry_9_expiry_10_what_a_block_holds() {
     let cases = [
         ("<TimeoutInSeconds>120</TimeoutInSeconds>", Some(0)),
         ("<TimeoutInSeconds>86400</TimeoutInSeconds>", Some(0)),
@@ -195,6 +195,18 @@ fn expiry_the_cases_of_the_vendors_lint() {
             "{children}"
         );
     }
+}
+
+#[test]
+fn expiry_6_expiry_8_one_block_at_most_and_none_warns() {
+    let warnings = |settings: &str| {
+        let found = read(&populate_for(&inner(), settings)).ok();
+        found.map(|(_, warnings)| warnings.len())
+    };
+    let one = block("<TimeoutInSeconds>120</TimeoutInSeconds>");
+    assert_eq!(warnings(&one), Some(0));
+    assert_eq!(warnings(&format!("{one}{one}")), None);
+    assert_eq!(warnings(""), Some(1));
 }
 
 #[test]

@@ -124,7 +124,7 @@ const NEGATIVE: &str = r#"<policies><inbound>
 </inbound></policies>"#;
 
 #[test]
-fn s_4_1_a_verdict_is_kept_for_five_seconds_also_if_it_is_no() {
+fn s_4_1_s_4_2_s_4_3_a_verdict_is_kept_for_five_seconds_also_if_it_is_no() {
     let world = World::new(NEGATIVE);
     world.others.answer(|call| {
         let is_good = call
@@ -166,7 +166,7 @@ const TOKENS: &str = r#"<policies><inbound>
 </outbound></policies>"#;
 
 #[test]
-fn s_5_1_a_token_is_used_again_until_it_expires_or_is_refused() {
+fn s_5_1_s_5_2_a_token_is_used_again_until_it_expires_or_is_refused() {
     let world = World::new(TOKENS);
     let issued = std::sync::atomic::AtomicU64::new(0);
     let answer = move |call: &Call| {
