@@ -1,5 +1,6 @@
 //! The program, over real sockets.
 
+mod bundles;
 mod commands;
 mod edges;
 mod limits;
@@ -7,3 +8,4 @@ mod proxy;
 mod scenarios;
 mod serving;
 mod support;
+mod tls;
