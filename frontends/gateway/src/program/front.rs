@@ -51,7 +51,7 @@ async fn serve(State(app): State<App>, request: axum::extract::Request) -> http:
 
 async fn answer(app: &App, request: axum::extract::Request) -> Response {
     let (head, body) = request.into_parts();
-    if let Err(refused) = look_at(&head) {
+    if let Some(refused) = refused(&head) {
         return refused;
     }
     let body = match collect(body, app.body_bytes_max, &app.connections).await {
@@ -87,20 +87,19 @@ async fn answer(app: &App, request: axum::extract::Request) -> Response {
     response
 }
 
-/// Refuses what two servers may read in two ways.
-#[expect(clippy::result_large_err, reason = "it is the answer, and is sent")]
-fn look_at(head: &Parts) -> Result<(), Response> {
+/// What a request is answered that two servers may read in two ways; `None` lets it pass.
+fn refused(head: &Parts) -> Option<Response> {
     let n_hosts = head.headers.get_all(header::HOST).iter().count();
     let is_named = n_hosts == 1 || n_hosts == 0 && head.version < Version::HTTP_11;
     if !is_named {
-        return Err(refusal(400, "One Host is needed."));
+        return Some(refusal(400, "One Host is needed."));
     }
     if head.method == Method::CONNECT || head.method == Method::TRACE {
-        return Err(refusal(405, "The method is not allowed.").header("Allow", ""));
+        return Some(refusal(405, "The method is not allowed.").header("Allow", ""));
     }
     match head.uri.path().starts_with('/') {
-        true => Ok(()),
-        false => Err(refusal(400, "The target is no path.")),
+        true => None,
+        false => Some(refusal(400, "The target is no path.")),
     }
 }
 

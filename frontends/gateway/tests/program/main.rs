@@ -1,7 +1,10 @@
 //! The program, over real sockets.
 
-// Clippy doesn't see that functions beside the tests are tests' as well. Each example brings the stage along.
-#![allow(clippy::unwrap_used, clippy::duplicate_mod, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what a client waits for is told by the system's clock"
+)]
 
 mod bundles;
 mod commands;

@@ -1,5 +1,10 @@
 //! Each scenario runs to its end and says what was in the cache.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each example is a program, with a stage of its own"
+)]
+
 #[path = "../../examples/fragments.rs"]
 #[allow(dead_code)]
 mod fragments;
