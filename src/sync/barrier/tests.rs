@@ -15,7 +15,8 @@ use super::*;
 #[derive(Default)]
 struct Litmus {
     slot: CachePadded<AtomicPtr<u8>>,
-    link: CachePadded<AtomicU64>,
+    /// Not that of schedules, which takes its time before each load, and so hides what the store buffer does.
+    link: CachePadded<std::sync::atomic::AtomicU64>,
     readers_round: CachePadded<AtomicU64>,
     writers_round: CachePadded<AtomicU64>,
 }
