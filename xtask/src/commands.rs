@@ -168,7 +168,7 @@ pub(crate) fn deny() -> Result<(), Failure> {
         ));
     }
     Step::cargo()
-        .args(["deny", "check", "licenses", "bans", "sources"])
+        .args(["deny", "--workspace", "check", "licenses", "bans", "sources"])
         .run()
 }
 
