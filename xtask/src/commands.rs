@@ -168,7 +168,14 @@ pub(crate) fn deny() -> Result<(), Failure> {
         ));
     }
     Step::cargo()
-        .args(["deny", "--workspace", "check", "licenses", "bans", "sources"])
+        .args([
+            "deny",
+            "--workspace",
+            "check",
+            "licenses",
+            "bans",
+            "sources",
+        ])
         .run()
 }
 
