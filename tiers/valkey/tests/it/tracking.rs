@@ -94,8 +94,8 @@ fn e_51_when_tracking_breaks_its_copies_end_and_the_lifetime_is_the_bound() {
     };
     copied(&node, true);
     server.kill();
-    until("it is seen", || !node.levels.follows());
-    assert!(here.is_empty());
+    // That nothing is told any more is known first, so that no copy comes which is kept for long; then those there are end.
+    until("it is seen", || !node.levels.follows() && here.is_empty());
     // Back, but for a while without telling: nobody may track.
     server.restart();
     until("it tells again", || node.levels.follows());
