@@ -16,7 +16,7 @@
 //! # Invariants
 //! - SN1 Under a stripe's lock no user code runs, and nothing is written.
 //! - SN2 What a file was before, it is until the next snapshot is whole on the disk.
-//! - SN3 An entry that is past its deadline by the wall clock doesn't come back, and nothing that was written since is overwritten.
+//! - SN3 An entry that is past its deadline by the wall clock doesn't come back, and no value that was written since is overwritten.
 //!
 //! # Not here
 //! How a value is encoded: [`Codec`].
@@ -214,7 +214,8 @@ impl<V: Codec + ?Sized> Cache<V> {
         write::write(self, to, wall_ns)
     }
 
-    /// Puts back what a file holds. What has been written since the cache was built stays as it is.
+    /// Puts back what a file holds. What has been written since the cache was built stays as it is; that there is no value, where a loader has
+    /// found that since, gives way to a value of the file.
     ///
     /// A damaged file gives what is whole in it, and [`Restored`] tells the rest. Tenants and named caches that aren't there are made with the
     /// limits that they had; those that are there keep theirs.
