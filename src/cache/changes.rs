@@ -223,7 +223,8 @@ macro_rules! changes {
         /// Has `f` say what is to become of a key's entry, in one step: nobody writes the key between the look and the change.
         ///
         /// `f` runs without a lock, on a handle; if the key is written meanwhile, it is called again with what is there then. After
-        /// eight times, other writers of the key wait until this call is done.
+        /// eight times, other writers of the key wait until this call is done. The look is a use of the entry, whatever `f` answers and
+        /// whether its value is refused or not; so it is in [`increment`](Self::increment) and [`append`](Self::append).
         ///
         /// # Examples
         /// ```

@@ -59,9 +59,7 @@ impl Machine {
                 let error = answer.unwrap_err();
                 let is_there = error == IncrementError::NotANumber;
                 self.check_presence(key, is_there);
-                if is_there {
-                    self.model.touch(key);
-                }
+                self.touch_seen(key, is_there);
             }
             Op::Load(key, len, ttl) => self.load(key, len, ttl),
             Op::LoadInVain(key) => {
@@ -246,9 +244,10 @@ impl Machine {
             Outcome::InsertWith(written) => written,
             _ => Written::Default,
         };
-        let mut n_calls = 0;
-        let answer = on!(self, key, view => view.compute(ModelKey(key), |_| {
+        let (mut n_calls, mut seen) = (0, None);
+        let answer = on!(self, key, view => view.compute(ModelKey(key), |present| {
             n_calls += 1;
+            seen = present.cloned();
             match outcome {
                 Outcome::Keep => Change::Keep,
                 Outcome::Remove => Change::Remove,
@@ -259,6 +258,9 @@ impl Machine {
         let computed = match answer {
             Ok(computed) => computed,
             Err(ComputeError::Refused(error)) => {
+                // What is there was looked at, whatever came of it.
+                self.check_bytes(key, seen.as_deref());
+                self.touch_seen(key, seen.is_some());
                 return self.check_insert(key, bytes, written, Err(error));
             }
             Err(other) => panic!("{other:?}"),
@@ -280,6 +282,13 @@ impl Machine {
         }
     }
 
+    /// Notes the use of an entry by a call that changed nothing.
+    fn touch_seen(&mut self, key: u8, is_there: bool) {
+        if is_there {
+            self.model.touch(key);
+        }
+    }
+
     fn append(&mut self, key: u8, written: Written) {
         let there = on!(self, key, view => view.peek(ModelKey(key)));
         self.check_found(key, there.clone(), false);
@@ -296,6 +305,7 @@ impl Machine {
                 self.check_stored(key, joined, hard, replaces);
             }
             Err(AppendError::Refused(refusal)) => {
+                self.touch_seen(key, there.is_some());
                 self.check_refused(refusal, joined.len(), written)
             }
             Err(other) => panic!("{other:?}"),
