@@ -11,19 +11,32 @@
 //! beforehand, so that in normal running a victim's bytes can be given to the newcomer at once; garbage beyond the
 //! allowance keeps its own claim.
 //!
+//! A cache that shares its bound with others (`purse`) claims from a bound that nobody can reach, and what it wasn't given is claimed from the
+//! start, as being `away`. So to be given bytes is to have a claim given back, and to give bytes up is to claim them: B1 holds for the sum.
+//!
 //! # Costs        common case: additions under the stripe's lock; the shared counter moves by net differences only
 //! # Invariants   B1 `used <= max` after every claim: claiming is one compare-and-swap from a sum that fits
 //!   B2 an account's claim is the sum of its parts, and is given back exactly once
 //! # Not here     what garbage is waiting for (module `reclaim`), whom to evict (module `policy`)
 
+mod lend;
+mod purse;
+
+pub(crate) use self::purse::Purse;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{CachePadded, planted};
+use crate::sync::{Arc, CachePadded, planted};
 
 /// The allowance for garbage is this part of the bound.
 const SLACK_SHARE: u64 = 64;
 
 /// No stripe lets more garbage than this wait in normal running, however large the bound.
 const ALLOWANCE_MAX: u64 = 4 << 20;
+
+/// The bound of what isn't bounded, or not here; far from where sums would overflow.
+pub(crate) const UNBOUNDED: u64 = 1 << 62;
+
+/// Looks at a counter that others move.
+const LOOKS_MAX: usize = 8;
 
 /// The shared side: a bound, and the sum of all claims.
 #[derive(Debug)]
@@ -33,6 +46,9 @@ pub(crate) struct Budget {
     allowance: AtomicU64,
     largest: AtomicU64,
     n_stripes: u64,
+    purse: Option<Arc<Purse>>,
+    /// Of the claims, what stands for bytes that the purse or other caches have.
+    away: AtomicU64,
     used: CachePadded<AtomicU64>,
 }
 
@@ -43,47 +59,96 @@ impl Budget {
             allowance: AtomicU64::new(0),
             largest: AtomicU64::new(0),
             n_stripes: n_stripes as u64,
+            purse: None,
+            away: AtomicU64::new(0),
             used: CachePadded::new(AtomicU64::new(0)),
         };
         budget.set_max(max);
         budget
     }
 
+    /// Of a cache that has nothing yet, and takes from a purse.
+    pub(crate) fn with_purse(purse: Arc<Purse>, n_stripes: usize) -> Budget {
+        let mut budget = Budget::new(UNBOUNDED, n_stripes);
+        budget.away = AtomicU64::new(UNBOUNDED);
+        budget.used = CachePadded::new(AtomicU64::new(UNBOUNDED));
+        budget.purse = Some(purse);
+        budget.follow_purse();
+        budget
+    }
+
+    /// Fits the slack to the share of the purse that this cache may have.
+    pub(crate) fn follow_purse(&self) {
+        if let Some(purse) = &self.purse {
+            self.set_slack(purse.share(), purse.max());
+        }
+    }
+
+    #[inline]
+    fn limit(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// The bound, which may be shared with other caches.
     #[inline]
     pub(crate) fn max(&self) -> u64 {
-        self.max.load(Ordering::Relaxed)
+        self.purse
+            .as_ref()
+            .map_or_else(|| self.limit(), |purse| purse.max())
     }
 
     /// Sets the bound. Claims above it stay until they're given back.
     pub(crate) fn set_max(&self, max: u64) {
-        let allowance = (max / SLACK_SHARE / self.n_stripes).min(ALLOWANCE_MAX);
         self.max.store(max, Ordering::Relaxed);
+        self.set_slack(max, max);
+    }
+
+    fn set_slack(&self, share: u64, max: u64) {
+        let allowance = (share / SLACK_SHARE / self.n_stripes).min(ALLOWANCE_MAX);
         self.allowance.store(allowance, Ordering::Relaxed);
         self.largest
             .store(max - allowance * self.n_stripes, Ordering::Relaxed);
     }
 
+    /// The claims of this cache. Bytes that come or go at this moment may be left out.
     #[inline]
     pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+        // Acquire pairs with the releases in `lend`: `used` is as new as `away`, and then `away` as `used`.
+        let mut away = self.away.load(Ordering::Acquire);
+        let mut used = 0;
+        for _ in 0..LOOKS_MAX {
+            used = self.used.load(Ordering::Acquire);
+            let again = self.away.load(Ordering::Acquire);
+            if again == away {
+                break;
+            }
+            away = again;
+        }
+        used.saturating_sub(away)
     }
 
     /// How far the claims are above the bound, after it was lowered.
     #[inline]
     pub(crate) fn excess(&self) -> u64 {
-        self.used().saturating_sub(self.max())
+        self.used
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.limit())
     }
 
     /// Claims all of `amount` or nothing (B1).
     pub(crate) fn try_claim(&self, amount: u64) -> bool {
         let mut used = self.used.load(Ordering::Relaxed);
         loop {
-            let Some(sum) = used.checked_add(amount).filter(|&sum| sum <= self.max()) else {
-                return false;
+            let Some(sum) = used.checked_add(amount).filter(|&sum| sum <= self.limit()) else {
+                if !self.refill(amount) {
+                    return false;
+                }
+                used = self.used.load(Ordering::Relaxed);
+                continue;
             };
             if planted!(Claim) {
                 // Each look is a point where others may come between.
-                (0..8).for_each(|_| _ = self.used());
+                (0..8).for_each(|_| _ = self.excess());
                 self.used.fetch_add(amount, Ordering::Relaxed);
                 return true;
             }
@@ -102,7 +167,7 @@ impl Budget {
     /// Claims in two steps, which is what the model's failing twin does.
     #[cfg(engine_loom)]
     pub(crate) fn claim_in_two_steps(&self, amount: u64) -> bool {
-        let fits = self.used() + amount <= self.max();
+        let fits = self.used() + amount <= self.limit();
         if fits {
             self.used.fetch_add(amount, Ordering::Relaxed);
         }
@@ -113,6 +178,9 @@ impl Budget {
     pub(crate) fn give_back(&self, amount: u64) {
         let before = self.used.fetch_sub(amount, Ordering::Relaxed);
         debug_assert!(before >= amount, "B2: a claim is given back once");
+        if self.purse.is_some() {
+            self.lend_idle();
+        }
     }
 
     /// A stripe's part of the slack that is kept for garbage.
@@ -277,9 +345,11 @@ impl Account {
     pub(crate) fn set_structure(&mut self, structure: u64, budget: &Budget) {
         let grown = structure.saturating_sub(self.structure);
         if grown > self.spare {
-            // A structure that grew beyond its estimate is claimed even so; the next insert evicts for it.
             let missing = grown - self.spare;
-            budget.used.fetch_add(missing, Ordering::Relaxed);
+            if !budget.try_claim(missing) {
+                // A structure that grew beyond its estimate is claimed even so; the next insert evicts for it.
+                budget.used.fetch_add(missing, Ordering::Relaxed);
+            }
             self.spare += missing;
         }
         let claimed = self.claimed();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cache::{Cache, Capacity, Inner, Jitter, Watch, Weigher};
 use crate::charter::Directory;
 use crate::clock::{Clock, TimeSource};
+use crate::common::{Budget, Common, Lender};
 use crate::entry::{Entry, Stored, Value};
 use crate::error::{BuildError, TtlError};
 use crate::hash::Hasher64;
@@ -22,6 +23,7 @@ const STRIPES_MAX: usize = 1024;
 pub struct Builder<V: Value + ?Sized> {
     max_bytes: Option<u64>,
     max_entries: Option<u64>,
+    common: Option<Arc<Common>>,
     stripes: Option<usize>,
     ttl: Option<Duration>,
     tti: Option<Duration>,
@@ -41,6 +43,7 @@ impl<V: Value + ?Sized> Cache<V> {
         Builder {
             max_bytes: None,
             max_entries: None,
+            common: None,
             stripes: None,
             ttl: None,
             tti: None,
@@ -65,6 +68,14 @@ impl<V: Value + ?Sized> Builder<V> {
     #[must_use]
     pub fn max_bytes(mut self, max: u64) -> Self {
         self.max_bytes = Some(max);
+        self
+    }
+
+    /// Bounds the bytes together with other caches, as [`max_bytes`](Self::max_bytes) does alone: the caches of a [`Budget`] share one
+    /// bound.
+    #[must_use]
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.common = Some(Arc::clone(budget.common()));
         self
     }
 
@@ -185,18 +196,22 @@ impl<V: Value + ?Sized> Builder<V> {
     /// Builds the cache.
     ///
     /// # Errors
-    /// [`BuildError`] says what was wrong and what would be right: no bound or one that is too large, stripes that are
+    /// [`BuildError`] says what was wrong and what would be right: no bound, one that is too large, or `max_bytes` beside a budget, stripes that are
     /// no power of two, a time of zero, or `max_bytes` for a type that owns memory elsewhere without a weigher.
     pub fn build(self) -> Result<Cache<V>, BuildError> {
-        if self.max_bytes.is_none() && self.max_entries.is_none() {
+        if self.max_bytes.is_some() && self.common.is_some() {
+            return Err(BuildError::OfBudget);
+        }
+        let shared = self.common.as_ref().map(|common| common.purse().max());
+        let capacity = Capacity {
+            max_bytes: self.max_bytes.or(shared),
+            max_entries: self.max_entries,
+        };
+        if capacity.max_bytes.is_none() && capacity.max_entries.is_none() {
             return Err(BuildError::NoBound);
         }
-        Capacity {
-            max_bytes: self.max_bytes,
-            max_entries: self.max_entries,
-        }
-        .check()?;
-        if self.max_bytes.is_some() && self.weigher.is_none() && !<V as Stored>::INLINE {
+        capacity.check()?;
+        if capacity.max_bytes.is_some() && self.weigher.is_none() && !<V as Stored>::INLINE {
             return Err(BuildError::NoWeigher);
         }
         let times = [self.ttl, self.tti];
@@ -205,13 +220,21 @@ impl<V: Value + ?Sized> Builder<V> {
         }
         let stripes = self
             .stripes
-            .unwrap_or_else(|| default_stripes(self.max_bytes, self.max_entries));
+            .unwrap_or_else(|| default_stripes(capacity.max_bytes, capacity.max_entries));
         if !stripes.is_power_of_two() || stripes > STRIPES_MAX {
             return Err(BuildError::Stripes(stripes));
         }
         let hasher = self.hasher();
+        if let Some(common) = &self.common {
+            common.enter()?;
+        }
         let config = Config {
-            max_bytes: self.max_bytes,
+            max_bytes: self
+                .common
+                .as_ref()
+                .map(|common| common.purse().share())
+                .or(self.max_bytes),
+            common: self.common.clone(),
             max_entries: self.max_entries,
             stripes_log2: stripes.trailing_zeros(),
             lifetime: Lifetime::new(self.ttl, self.tti),
@@ -219,10 +242,6 @@ impl<V: Value + ?Sized> Builder<V> {
             hasher,
         };
         let jitter = Jitter::new(config.hasher.hash(0, 0, b"jitter").bits());
-        let capacity = Capacity {
-            max_bytes: self.max_bytes,
-            max_entries: self.max_entries,
-        };
         let watch = Watch::default();
         if let Some(n_entries) = self.curve_entries {
             watch.track_curve(capacity, n_entries);
@@ -231,14 +250,19 @@ impl<V: Value + ?Sized> Builder<V> {
             watch.track_hot_keys(n_keys);
         }
         let store = TypedStore::new(config, self.listener);
-        Ok(Cache::from_inner(Inner {
+        let cache = Cache::from_inner(Inner {
             store,
             weigher: self.weigher,
             has_tti: self.tti.is_some(),
             directory: Directory::default(),
             jitter,
             watch,
-        }))
+        });
+        if let Some(common) = &self.common {
+            let lender: Arc<dyn Lender> = Arc::clone(cache.inner()) as _;
+            common.add(&lender);
+        }
+        Ok(cache)
     }
 }
 
@@ -255,6 +279,7 @@ impl<V: Value + ?Sized> fmt::Debug for Builder<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("max_bytes", &self.max_bytes)
+            .field("budget", &self.common.is_some())
             .field("max_entries", &self.max_entries)
             .field("stripes", &self.stripes)
             .field("default_ttl", &self.ttl)

@@ -25,7 +25,9 @@ mod write;
 
 use std::fmt;
 
+use crate::budget::Budget as Account;
 use crate::charter::Directory;
+use crate::common::{BYTES_MAX, Lender};
 use crate::entry::{BlockRef, Value};
 use crate::error::BuildError;
 use crate::key::{KeyParts, KeyRef, Shape};
@@ -80,6 +82,20 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) watch: Watch,
 }
 
+impl<V: Value + ?Sized> Lender for Inner<V> {
+    fn account(&self) -> &Account {
+        self.store.account()
+    }
+
+    fn lend(&self, bytes: u64, evicts: bool) -> u64 {
+        self.store.lend(bytes, evicts)
+    }
+
+    fn follow(&self, share: u64) -> Result<(), u64> {
+        self.store.follow_share(share)
+    }
+}
+
 /// The bounds of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -129,8 +145,7 @@ impl Capacity {
     }
 }
 
-/// The largest bounds that are taken: sums of them stay far from overflow.
-const BYTES_MAX: u64 = 1 << 61;
+/// The largest bound on entries that is taken.
 const ENTRIES_MAX: u64 = 1 << 40;
 
 impl<V: Value + ?Sized> Cache<V> {

@@ -224,6 +224,8 @@ pub enum BuildError {
     NoWeigher,
     /// A bound of a kind that the cache was not built with, or taken away from one that it was built with.
     OtherBound,
+    /// A bound on bytes of its own for a cache whose bytes a [`Budget`](crate::Budget) bounds.
+    OfBudget,
     /// A bound on bytes below what tenants are guaranteed together.
     BelowGuarantees {
         /// The sum of guarantees, which is the lowest bound that would be taken.
@@ -256,6 +258,9 @@ impl fmt::Display for BuildError {
             ),
             BuildError::OtherBound => f.write_str(
                 "the bounds of a cache keep their kind; give those that it was built with",
+            ),
+            BuildError::OfBudget => f.write_str(
+                "the bytes of this cache are bounded by its budget: leave max_bytes out, or change the bound by Budget::set_max_bytes",
             ),
             BuildError::BelowGuarantees { guaranteed } => write!(
                 f,

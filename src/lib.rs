@@ -18,6 +18,8 @@ mod clock;
 #[cfg(not(engine_loom))]
 mod codec;
 #[cfg(not(engine_loom))]
+mod common;
+#[cfg(not(engine_loom))]
 mod curve;
 #[allow(unsafe_code)]
 mod entry;
@@ -110,6 +112,8 @@ pub use clock::{Clock, ManualClock, Nanos, SystemClock};
 pub use codec::Serde;
 #[cfg(not(engine_loom))]
 pub use codec::{Codec, CodecError};
+#[cfg(not(engine_loom))]
+pub use common::Budget;
 #[cfg(not(engine_loom))]
 pub use curve::{Curve, CurvePoint};
 #[cfg(not(engine_loom))]

@@ -32,7 +32,7 @@ pub use shares::{Pool, Shares};
 pub use tally::{Books, Miscount};
 pub use timed::{Slip, Timed};
 pub use turn::Desk;
-pub use words::{Budget, Deadline};
+pub use words::{Budget, Deadline, Pair};
 
 /// Explores all interleavings of a model.
 pub fn check(model: impl Fn() + Send + Sync + 'static) {

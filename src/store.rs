@@ -9,6 +9,7 @@
 
 mod free;
 mod keep;
+mod lend;
 mod members;
 mod read;
 mod reservation;
@@ -19,8 +20,9 @@ mod typed;
 mod works;
 
 pub(crate) use self::keep::KeptEntry;
-use crate::budget::Budget;
+use crate::budget::{Budget, UNBOUNDED};
 use crate::clock::TimeSource;
+use crate::common::Common;
 use crate::entry::{Block, BlockRef, Husks, Left, Probe, Releaser};
 use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
@@ -52,6 +54,8 @@ type Listener = Box<dyn Fn(BlockRef<'_>, Left, RemovalCause) + Send + Sync>;
 /// What a store is made of.
 pub(crate) struct Config {
     pub(crate) max_bytes: Option<u64>,
+    /// What it shares with other caches, which it has entered; then `max_bytes` is its share of it.
+    pub(crate) common: Option<Arc<Common>>,
     pub(crate) max_entries: Option<u64>,
     pub(crate) stripes_log2: u32,
     pub(crate) lifetime: Lifetime,
@@ -99,13 +103,13 @@ pub(crate) struct Store {
     chunk_entries: u64,
     bytes: CachePadded<Budget>,
     entries: CachePadded<Budget>,
+    common: Option<Arc<Common>>,
+    /// The stripe that gives up bytes next.
+    lends_next: AtomicU32,
     registry: Registry,
     shares: Arc<Shares>,
     panics: AtomicU64,
 }
-
-/// The bound of what isn't bounded; far from where sums would overflow.
-const UNBOUNDED: u64 = 1 << 62;
 
 impl Store {
     fn new(config: Config, releaser: Releaser, listener: Option<Listener>) -> Store {
@@ -154,8 +158,13 @@ impl Store {
             resizing: Mutex::new(()),
             chunk_bytes: CHUNK_BYTES_MAX.min(max_bytes / (n_stripes as u64 * 256)),
             chunk_entries: (max_entries / (n_stripes as u64 * 1024)).clamp(1, CHUNK_ENTRIES_MAX),
-            bytes: CachePadded::new(Budget::new(max_bytes, n_stripes)),
+            bytes: CachePadded::new(match &config.common {
+                Some(common) => Budget::with_purse(Arc::clone(common.purse()), n_stripes),
+                None => Budget::new(max_bytes, n_stripes),
+            }),
             entries: CachePadded::new(Budget::new(max_entries, n_stripes)),
+            common: config.common,
+            lends_next: AtomicU32::new(0),
             registry,
             shares: Arc::new(Shares::new(max_bytes, n_stripes)),
             panics: AtomicU64::new(0),
@@ -274,7 +283,14 @@ impl Store {
         }
     }
 
-    fn finish_due(&self, cell: &Cell, mut stripe: MutexGuard<'_, Stripe>) {
+    fn finish_due(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>) {
+        self.settle_due(cell, stripe);
+        if self.common.is_some() {
+            self.balance();
+        }
+    }
+
+    fn settle_due(&self, cell: &Cell, mut stripe: MutexGuard<'_, Stripe>) {
         let batch = self.take_batch(cell, &mut stripe, false);
         let tells = stripe.has_told();
         drop(stripe);
@@ -316,6 +332,9 @@ impl Store {
         }
     }
 }
+
+/// Entries that are taken out of another stripe in one hold of its lock.
+const EVICT_ELSEWHERE: usize = 32;
 
 /// Bytes that a stripe claims beyond its need, while there is plenty.
 const CHUNK_BYTES_MAX: u64 = 4096;

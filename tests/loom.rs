@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use larder::model::{Answer, Budget, Flaw, Keeper, Pantry, Peg, check};
+use larder::model::{Answer, Budget, Flaw, Keeper, Pair, Pantry, Peg, check};
 use loom::thread;
 
 #[path = "loom/deadline.rs"]
@@ -326,4 +326,38 @@ fn claims_never_pass_the_bound() {
 #[should_panic(expected = "above the bound")]
 fn twin_claims_in_two_steps_pass_it() {
     claimed(Budget::claim_in_two_steps);
+}
+
+/// Two caches below one bound: one claims and gives back, the other claims and lends, and the bound is lowered meanwhile.
+fn paired(claim: fn(&Pair, usize, u64) -> bool) {
+    check(move || {
+        let pair = Arc::new(Pair::new(3));
+        let other = Arc::clone(&pair);
+        let second = thread::spawn(move || {
+            let has = claim(&other, 1, 2);
+            if has {
+                other.give_back(1, 2);
+            }
+            other.lend(1);
+        });
+        let has = claim(&pair, 0, 2);
+        let (_, free, _) = pair.parts();
+        assert!(free <= 3, "what is free is above the bound");
+        pair.set_max(2);
+        second.join().expect("the other ends");
+        let (given, free, debt) = pair.parts();
+        assert_eq!(given + free, 2 + debt, "bytes came or went");
+        assert_eq!(pair.used(), if has { 2 } else { 0 });
+    });
+}
+
+#[test]
+fn claims_of_two_caches_never_pass_their_bound() {
+    paired(Pair::try_claim);
+}
+
+#[test]
+#[should_panic(expected = "above the bound")]
+fn twin_what_is_free_is_taken_in_two_steps() {
+    paired(Pair::claim_in_two_steps);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sync::Arc;
 
 /// The bound holds, and the counter is what the accounts and the reservations say.
 fn validate(budget: &Budget, accounts: &[Account], reserved: u64) {
@@ -199,4 +200,79 @@ fn threads_that_claim_stay_below_the_bound() {
     });
     assert_eq!(budget.used(), 0);
     assert!(n_refused < 4 * ROUNDS);
+}
+
+/// Two accounts below one bound, and what must hold between any two calls (P1).
+fn sharing(max: u64) -> (Arc<Purse>, [Budget; 2]) {
+    let purse = Arc::new(Purse::new(max));
+    let account = || Budget::with_purse(Arc::clone(&purse), 1);
+    (Arc::clone(&purse), [account(), account()])
+}
+
+fn check_shared(purse: &Purse, accounts: &[Budget; 2]) {
+    let given: u64 = accounts.iter().map(Budget::given).sum();
+    assert_eq!(given + purse.free(), purse.max() + purse.debt(), "P1");
+    for account in accounts {
+        assert!(account.used() <= account.given(), "B1");
+    }
+}
+
+#[test]
+fn two_accounts_claim_from_one_purse() {
+    let (purse, accounts) = sharing(1 << 20);
+    assert_eq!(accounts[0].max(), 1 << 20);
+    assert!(!accounts[0].try_claim((1 << 20) + 1));
+    assert!(accounts[0].try_claim(1 << 20));
+    check_shared(&purse, &accounts);
+    assert!(!accounts[1].try_claim(1));
+    // What is given back goes to whoever wants it, but for a chunk.
+    accounts[0].give_back(1 << 20);
+    check_shared(&purse, &accounts);
+    assert_eq!(accounts[0].given(), purse.chunk());
+    assert!(!accounts[1].try_claim(1 << 20));
+    assert_eq!(accounts[0].lend_unused(u64::MAX), purse.chunk());
+    assert!(accounts[1].try_claim(1 << 20));
+    check_shared(&purse, &accounts);
+}
+
+#[test]
+fn who_has_less_than_its_share_is_owed_when_nothing_is_left() {
+    let (purse, accounts) = sharing(100 << 10);
+    purse.set_share(50 << 10);
+    assert!(accounts[0].try_claim(80 << 10) && accounts[1].try_claim(20 << 10));
+    assert_eq!(accounts[0].surplus(), 30 << 10);
+    assert!(!accounts[0].is_owed(1) && accounts[1].is_owed(1));
+    // A claim that its holder gives up, as an eviction does.
+    accounts[0].lend_claimed(30 << 10);
+    check_shared(&purse, &accounts);
+    assert_eq!((accounts[0].used(), accounts[0].surplus()), (50 << 10, 0));
+    assert!(!accounts[1].is_owed(1) && accounts[1].is_owed(31 << 10));
+    assert!(accounts[1].try_claim(30 << 10));
+}
+
+#[test]
+fn a_lowered_bound_is_a_debt_that_is_paid_first() {
+    let (purse, accounts) = sharing(100 << 10);
+    assert!(accounts[0].try_claim(80 << 10));
+    purse.set_max(60 << 10);
+    check_shared(&purse, &accounts);
+    assert_eq!((purse.debt(), purse.free()), (20 << 10, 0));
+    accounts[0].lend_claimed(30 << 10);
+    check_shared(&purse, &accounts);
+    assert_eq!((purse.debt(), purse.free()), (0, 10 << 10));
+    purse.set_max(30 << 10);
+    purse.set_max(90 << 10);
+    check_shared(&purse, &accounts);
+    assert_eq!((purse.debt(), purse.free()), (0, 40 << 10));
+}
+
+#[test]
+fn what_a_structure_takes_beyond_all_is_claimed_even_so() {
+    let (purse, accounts) = sharing(8 << 10);
+    let mut account = Account::default();
+    account.set_structure(4 << 10, &accounts[0]);
+    check_shared(&purse, &accounts);
+    assert_eq!((accounts[0].used(), accounts[0].excess()), (4 << 10, 0));
+    account.set_structure(9 << 10, &accounts[0]);
+    assert!(accounts[0].excess() > 0);
 }

@@ -10,7 +10,8 @@ use crate::{entry, wheel};
 #[path = "../../tests/it/inputs/keys.rs"]
 mod keys;
 
-/// Runs every input of a target; none where the repository isn't around the crate.
+/// Runs every input of a target that has a name; none where the repository isn't around the crate. What a fuzzer found on this machine is
+/// named by its hash, and would take minutes.
 fn each(target: &str, run: fn(&[u8])) {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     if !corpora.is_dir() {
@@ -18,8 +19,12 @@ fn each(target: &str, run: fn(&[u8])) {
     }
     let mut n = 0;
     for file in fs::read_dir(corpora.join(target)).unwrap() {
-        run(&fs::read(file.unwrap().path()).unwrap());
-        n += 1;
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        if name.len() < 40 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            run(&fs::read(file.path()).unwrap());
+            n += 1;
+        }
     }
     assert!(n >= 5, "the corpus of {target} has {n} inputs");
 }

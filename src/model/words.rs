@@ -1,6 +1,7 @@
-//! The words that decide by themselves: a budget, a deadline.
+//! The words that decide by themselves: a budget, two that share a bound, a deadline.
 
 use crate::clock::Nanos;
+use crate::sync::Arc;
 use crate::{budget, entry};
 
 /// The shared counter of claims.
@@ -31,6 +32,61 @@ impl Budget {
     /// All claims.
     pub fn used(&self) -> u64 {
         self.0.used()
+    }
+}
+
+/// The accounts of two caches below one bound.
+#[derive(Debug)]
+pub struct Pair {
+    purse: Arc<budget::Purse>,
+    accounts: [budget::Budget; 2],
+}
+
+impl Pair {
+    /// A bound for both.
+    pub fn new(max: u64) -> Pair {
+        let purse = Arc::new(budget::Purse::new(max));
+        let account = || budget::Budget::with_purse(Arc::clone(&purse), 1);
+        Pair {
+            accounts: [account(), account()],
+            purse,
+        }
+    }
+
+    /// One of them claims, all or nothing.
+    pub fn try_claim(&self, which: usize, amount: u64) -> bool {
+        self.accounts[which].try_claim(amount)
+    }
+
+    /// As `try_claim`, but what is free is looked at first, and taken then.
+    pub fn claim_in_two_steps(&self, which: usize, amount: u64) -> bool {
+        self.purse.take_in_two_steps(amount) == amount && self.accounts[which].claim_given(amount)
+    }
+
+    /// One of them gives a claim back.
+    pub fn give_back(&self, which: usize, amount: u64) {
+        self.accounts[which].give_back(amount);
+    }
+
+    /// One of them gives up what it doesn't use.
+    pub fn lend(&self, which: usize) {
+        self.accounts[which].lend_unused(u64::MAX);
+    }
+
+    /// The bound is lowered.
+    pub fn set_max(&self, max: u64) {
+        self.purse.set_max(max);
+    }
+
+    /// All claims of both.
+    pub fn used(&self) -> u64 {
+        self.accounts.iter().map(budget::Budget::used).sum()
+    }
+
+    /// What both were given, what is free, and what is owed; to be looked at when nobody moves any of it.
+    pub fn parts(&self) -> (u64, u64, u64) {
+        let given = self.accounts.iter().map(budget::Budget::given).sum();
+        (given, self.purse.free(), self.purse.debt())
     }
 }
 

@@ -231,6 +231,9 @@ impl Store {
             }
             self.flush(cell, false);
         }
+        if self.common.is_some() {
+            done.more |= self.balance();
+        }
         done
     }
 
@@ -274,6 +277,9 @@ impl Store {
     ) -> Result<(), BuildError> {
         if self.bounded != (max_bytes.is_some(), max_entries.is_some()) {
             return Err(BuildError::OtherBound);
+        }
+        if max_bytes.is_some() && self.common.is_some() {
+            return Err(BuildError::OfBudget);
         }
         // One change at a time, since each is of several words.
         let _turn = self.resizing.lock();
@@ -340,6 +346,9 @@ impl Drop for Store {
                     segment.free();
                 }
             }
+        }
+        if let Some(common) = &self.common {
+            common.leave(self.bytes.given());
         }
     }
 }

@@ -22,8 +22,6 @@ const PASSES_MAX: usize = 1 << 16;
 const LARGE_SHARE: u64 = 4096;
 /// ... and more than this.
 const LARGE_MIN: u64 = 1024;
-/// Entries that are taken out of another stripe in one hold of its lock.
-const EVICT_ELSEWHERE: usize = 32;
 
 impl Store {
     /// Claims the bytes of a large entry before its memory is taken, so that the allocator never hands out more than the
@@ -215,6 +213,8 @@ impl Store {
             Some(pool) if pool != PoolId::ROOT => self.take_of_pool(home, pool, search),
             _ => !freed && self.take_elsewhere(home, search),
         };
+        // Last, since what it takes is others'.
+        let gained = gained || !progress && !freed && self.borrow(search.wanted);
         search.pass += 1;
         if progress || freed || gained {
             search.idle = 0;
@@ -301,7 +301,6 @@ impl Store {
     /// Evicts in other stripes, one at a time, for one insert. Whether that brought anything.
     fn take_elsewhere(&self, home: &Cell, search: &mut Search<'_>) -> bool {
         let n = self.cells.len();
-        let now = self.time.coarse_now();
         let mut any = false;
         // Those that are free first, then those that must be waited for.
         for waits in [false, true] {
@@ -316,15 +315,15 @@ impl Store {
                 } else {
                     cell.back.try_lock()
                 };
-                let Some(mut stripe) = stripe else { continue };
-                let env = self.env(cell);
-                any |= stripe.make_room(&env, EVICT_ELSEWHERE, search.claimer, None, now);
-                let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
+                let Some(stripe) = stripe else { continue };
+                let missing = Claims {
+                    bytes: search.wanted.saturating_sub(bytes),
+                    entries: 1 - entries.min(1),
+                };
+                let (given, done) = self.take_from(cell, stripe, search.claimer, missing);
                 search.gained.bytes += given.bytes;
                 search.gained.entries += given.entries;
-                any |= given.bytes > 0;
-                self.finish(cell, stripe);
-                any |= self.flush(cell, true);
+                any |= done;
             }
             if any {
                 break;

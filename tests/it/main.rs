@@ -11,6 +11,7 @@
 
 mod atomic;
 mod basics;
+mod budget;
 mod curve;
 mod faults_accounts;
 mod faults_callbacks;

@@ -73,7 +73,7 @@ const FLOORS: [(u8, &[&str]); 10] = [
             "flight", "codec",
         ],
     ),
-    (3, &["publish", "stripe", "curve", "hot_keys"]),
+    (3, &["publish", "stripe", "curve", "hot_keys", "common"]),
     (4, &["store", "charter"]),
     (5, &["cache", "limiter"]),
     (6, &["scope", "builder", "janitor", "model"]),

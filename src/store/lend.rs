@@ -1,0 +1,93 @@
+//! Bytes that go from a cache to others of its budget, and come from them.
+
+use super::{Cell, EVICT_ELSEWHERE, Store};
+use crate::budget::Budget;
+use crate::shares::{PoolId, ShareError};
+use crate::stripe::{Claims, Stripe};
+use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
+
+/// Walks over all stripes for one caller that wants bytes.
+const ROUNDS: usize = 4;
+
+impl Store {
+    /// Evicts a few entries of a stripe, and takes what the stripe can spare of a claimer's need. What that is, and whether anything was
+    /// done.
+    pub(super) fn take_from(
+        &self,
+        cell: &Cell,
+        mut stripe: MutexGuard<'_, Stripe>,
+        claimer: PoolId,
+        missing: Claims,
+    ) -> (Claims, bool) {
+        let now = self.time.coarse_now();
+        let evicted = stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, claimer, None, now);
+        let given = stripe.give(missing.bytes, missing.entries);
+        self.settle_due(cell, stripe);
+        let freed = self.flush(cell, true);
+        (given, evicted || given.bytes > 0 || freed)
+    }
+
+    /// What bytes are claimed from.
+    pub(crate) fn account(&self) -> &Budget {
+        &self.bytes
+    }
+
+    /// Gives bytes up for other caches of the budget: what isn't used; if it `evicts`, what entries take, from one stripe after the
+    /// other. How many. No lock may be held.
+    pub(crate) fn lend(&self, bytes: u64, evicts: bool) -> u64 {
+        let mut lent = self.bytes.lend_unused(bytes);
+        if !evicts {
+            return lent;
+        }
+        for _ in 0..ROUNDS * self.cells.len() {
+            if lent >= bytes {
+                break;
+            }
+            let turn = self.lends_next.fetch_add(1, Ordering::Relaxed) as usize;
+            let cell = &self.cells[turn % self.cells.len()];
+            let missing = Claims {
+                bytes: bytes - lent,
+                entries: 0,
+            };
+            let (given, _) = self.take_from(cell, cell.back.lock(), PoolId::ROOT, missing);
+            self.bytes.lend_claimed(given.bytes);
+            lent += given.bytes;
+            lent += self.bytes.lend_unused(bytes - lent);
+        }
+        lent
+    }
+
+    /// Collects bytes from the other caches of the budget, for one claim. Whether there were any.
+    pub(super) fn borrow(&self, bytes: u64) -> bool {
+        let Some(common) = &self.common else {
+            return false;
+        };
+        common.collect(&self.bytes, bytes, self.bytes.is_owed(bytes))
+    }
+
+    /// What this cache owes to its budget, and what is owed to it, a chunk at a time. Whether there is more.
+    #[cold]
+    pub(super) fn balance(&self) -> bool {
+        let Some(common) = &self.common else {
+            return false;
+        };
+        let purse = common.purse();
+        if self.bytes.is_owed(0) {
+            common.collect(&self.bytes, 0, true);
+        }
+        let due = || purse.debt().min(self.bytes.surplus());
+        if due() == 0 {
+            return false;
+        }
+        self.lend(due().min(purse.chunk()), true) > 0 && due() > 0
+    }
+
+    /// Follows the share of the budget; what tenants are guaranteed, if that is more.
+    pub(crate) fn follow_share(&self, share: u64) -> Result<(), u64> {
+        match self.shares.set_capacity(share) {
+            Err(ShareError::AboveCapacity { guaranteed, .. }) => Err(guaranteed),
+            _ => Ok(()),
+        }
+    }
+}
