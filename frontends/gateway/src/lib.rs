@@ -23,7 +23,7 @@
 //! | [`trace`] | what happened to one request, step by step |
 //! | [`azure`] | documents, expressions, policies and their execution |
 //! | [`apigee`] | bundles, flow variables, cache policies and their execution |
-//! | [`program`] | the reverse proxy: settings, listeners, client, commands |
+//! | `program` | the reverse proxy: settings, listeners, client, commands; behind the feature of its name, which is on by default |
 //!
 //! `azure` and `apigee` import from the modules above and never from each other.
 //!
@@ -35,6 +35,7 @@ pub mod azure;
 pub mod engine;
 pub mod finding;
 pub mod http;
+#[cfg(feature = "program")]
 pub mod program;
 pub mod stored;
 pub mod trace;
