@@ -10,8 +10,10 @@ mod cache;
 mod limits;
 mod message;
 mod token;
+mod warnings;
 
 use self::attributes::{Attributes, no_text, unknown_element};
+use self::warnings::warnings;
 use super::expr::Wanted;
 use super::policy::{Act, Choose, Policy, SetVariable};
 use crate::finding::{Finding, Position};
@@ -50,12 +52,14 @@ pub struct Document {
     pub on_error: Vec<Policy>,
     /// Whether it is policies alone, without a section: they are in `inbound`.
     pub is_fragment: bool,
+    /// What is to be warned of.
+    pub warnings: Vec<Finding>,
 }
 
 /// Reads a document.
 ///
 /// # Errors
-/// All findings, if one of them is an error.
+/// All findings, warnings among them, if one is an error.
 ///
 /// # Examples
 /// ```
@@ -79,10 +83,16 @@ pub fn read(text: &str, around: &dyn Surroundings) -> Result<Document, Vec<Findi
         findings: Vec::new(),
     };
     let document = reader.document(&elements);
-    if reader.findings.iter().any(Finding::is_error) {
-        return Err(reader.findings);
+    let warnings = warnings(&elements);
+    if reader.findings.is_empty() {
+        return Ok(Document {
+            warnings,
+            ..document
+        });
     }
-    Ok(document)
+    let mut findings = reader.findings;
+    findings.extend(warnings);
+    Err(findings)
 }
 
 const SECTIONS: [&str; 4] = ["inbound", "backend", "outbound", "on-error"];

@@ -126,15 +126,19 @@ impl Read {
             settings,
             folder: path.parent().unwrap_or(Path::new("")),
         };
-        let document = match read(&text, &around) {
-            Ok(document) => document,
-            Err(findings) => {
-                let file = path.display().to_string();
-                let findings = findings.into_iter();
-                self.findings
-                    .extend(findings.map(|finding| finding.in_file(&file)));
-                return Ok(());
+        let (document, findings) = match read(&text, &around) {
+            Ok(mut document) => {
+                let warnings = std::mem::take(&mut document.warnings);
+                (Some(document), warnings)
             }
+            Err(findings) => (None, findings),
+        };
+        let file = path.display().to_string();
+        let findings = findings.into_iter();
+        self.findings
+            .extend(findings.map(|finding| finding.in_file(&file)));
+        let Some(document) = document else {
+            return Ok(());
         };
         let mut api = ApiSettings::new(&entry.id, entry.backend.clone(), document);
         if let Some(name) = &entry.name {

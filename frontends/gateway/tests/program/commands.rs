@@ -52,6 +52,17 @@ async fn check_prints_findings_with_their_places_and_ends_with_one() {
     let expected = (Some(0), "0 errors, 0 warnings\n".to_owned(), String::new());
     assert_eq!(told(&["check", good.text()]).await, expected);
 
+    // What is warned of is told, and doesn't count as an error.
+    let warned = Folder::new().with("w.xml", &LOOKUP.replace("60", "0"));
+    let (code, out, errors) = told(&["check", warned.text()]).await;
+    assert_eq!((code, &*errors), (Some(0), ""), "{out}");
+    let place = format!("{}:5:", warned.0.join("w.xml").display());
+    assert!(
+        out.starts_with(&place) && out.contains("warning: "),
+        "{out}"
+    );
+    assert!(out.ends_with("0 errors, 1 warnings\n"), "{out}");
+
     let bad = Folder::new().with("a.xml", LOOKUP).with("b.xml", BROKEN);
     let (code, out, _) = told(&["check", bad.text()]).await;
     assert_eq!(code, Some(1), "{out}");
