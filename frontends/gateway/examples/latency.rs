@@ -99,6 +99,7 @@ async fn ask(gateways: &[SocketAddr], n_rounds: usize, client: usize) -> Result<
                 headers,
                 body: Default::default(),
                 within: Duration::from_secs(10),
+                connect_within: None,
             };
             let since = Instant::now();
             let answer = http.send(call).await?;

@@ -138,6 +138,8 @@ pub struct Call {
     pub body: Bytes,
     /// How long the answer may take, its body included.
     pub within: Duration,
+    /// How long a new connection may take, TLS included; `None`: as the client was told.
+    pub connect_within: Option<Duration>,
 }
 
 /// The first value of a header as text; `None` if it is absent. What is no UTF-8 shows as U+FFFD.

@@ -148,6 +148,7 @@ impl<'t> Stage<'t> {
             headers,
             body: Default::default(),
             within: Duration::from_secs(30),
+            connect_within: None,
         };
         let hits_before = self.app.engine().cache().stats().hits;
         let answer = self.client.send(call).await?;

@@ -5,8 +5,11 @@
 //! # Invariants   B1 every step, route and flow refers to what is there, or the bundle has findings and isn't given out
 //! # Not here     environments: which caches there are
 
+mod timeouts;
+
 use std::collections::BTreeMap;
 
+pub use self::timeouts::Timeouts;
 use super::condition::Condition;
 use super::policy::Policy;
 use super::read;
@@ -48,6 +51,8 @@ pub struct Endpoint {
     pub base_path: String,
     /// Of a target: where it is.
     pub url: Option<String>,
+    /// Of a target: how long it may take.
+    pub timeouts: Timeouts,
     /// Before all flows.
     pub before: Steps,
     /// The first whose condition holds.
@@ -239,10 +244,15 @@ impl Reader {
             let text = element.element(name)?.element(inner)?.literal();
             Some(text.to_owned())
         };
+        let timeouts = Timeouts::of(&element).unwrap_or_else(|finding| {
+            self.add(path, [finding]);
+            Timeouts::default()
+        });
         let endpoint = Endpoint {
             name: name.to_owned(),
             base_path: connection("HTTPProxyConnection", "BasePath").unwrap_or_default(),
             url: connection("HTTPTargetConnection", "URL"),
+            timeouts,
             before: self.both(path, element.element("PreFlow")),
             flows: self.flows(path, &element),
             after: self.both(path, element.element("PostFlow")),

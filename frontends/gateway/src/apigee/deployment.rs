@@ -5,6 +5,8 @@
 //! # Invariants   D1 a deployment's policies name caches that the environment knew when it was made
 //! # Not here     flows: module `run`
 
+use std::time::Duration;
+
 use larder::Flow;
 
 use super::bundle::{Bundle, Endpoint};
@@ -23,8 +25,13 @@ pub struct Deployment {
     pub(super) bundle: Bundle,
     pub(super) environment: Environment,
     pub(super) reach: Reach,
+    /// Of targets that say nothing themselves.
+    pub(super) target_timeout: Duration,
     node_findings: Vec<Finding>,
 }
+
+/// How long a target may take, with the vendor.
+const TARGET_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// What came of a request.
 #[derive(Debug)]
@@ -84,9 +91,19 @@ impl Deployment {
                 bundle,
                 environment,
                 reach,
+                target_timeout: TARGET_TIMEOUT,
                 node_findings,
             }),
             false => Err(errors),
+        }
+    }
+
+    /// The same with another time for targets that say nothing themselves.
+    #[must_use]
+    pub fn with_target_timeout(self, target_timeout: Duration) -> Self {
+        Self {
+            target_timeout,
+            ..self
         }
     }
 
@@ -126,7 +143,7 @@ impl Deployment {
     }
 
     /// Answers a request.
-    pub async fn handle(&self, mut request: Request, trace: Trace) -> Handled {
+    pub async fn handle(&self, mut request: Request, mut trace: Trace) -> Handled {
         let mut place = Place {
             organization: self.environment.organization().to_owned(),
             environment: self.environment.name().to_owned(),
@@ -148,6 +165,7 @@ impl Deployment {
                 trace,
             };
         };
+        trace.set_route(&self.bundle.name);
         place.proxy = proxy.name.clone();
         place.base_path = base.to_owned();
         place.path_suffix = request.path[base.len()..].to_owned();

@@ -266,6 +266,11 @@ impl Environment {
         readings
     }
 
+    /// What is said of the caches, by their names.
+    pub fn described(&self) -> BTreeMap<String, CacheSettings> {
+        self.shared.caches.read().clone()
+    }
+
     /// The names of the caches, sorted; the shared one isn't among them.
     pub fn caches(&self) -> Vec<String> {
         self.shared.caches.read().keys().cloned().collect()

@@ -14,8 +14,6 @@
 mod cache;
 mod message;
 
-use std::time::Duration;
-
 use larder::Flow;
 
 use super::bundle::{Endpoint, Step, Steps};
@@ -49,9 +47,6 @@ impl Fault {
         }
     }
 }
-
-/// How long a target may take.
-const TARGET_TIMEOUT: Duration = Duration::from_secs(55);
 
 /// One request.
 pub(super) struct Run<'d> {
@@ -270,7 +265,11 @@ impl<'d> Run<'d> {
             url,
             headers: request.headers.clone(),
             body: request.body.clone(),
-            within: TARGET_TIMEOUT,
+            within: target
+                .timeouts
+                .answer
+                .unwrap_or(self.deployment.target_timeout),
+            connect_within: target.timeouts.connect,
         };
         match self.deployment.reach.send(call).await {
             Ok(mut response) => {

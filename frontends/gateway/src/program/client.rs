@@ -4,7 +4,9 @@
 //! # Costs        an answer is held once, up to its limit
 //! # Invariants   C1 a call ends within its time, the way through names, connections and bodies included; C2 redirections aren't followed,
 //!   so nobody is asked but who was checked
-//! # Not here     who may be asked
+//! # Not here     who may be asked; how long a connection may take: module `timed`
+
+mod timed;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -32,6 +34,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 use tracing::{debug, warn};
 
+use self::timed::{CONNECT_WITHIN, Timed};
 use super::settings::{Backends, SettingsError};
 use crate::http::{Call, Response, remove_hop_by_hop};
 use crate::upstream::{Boxed, SendError, Upstream};
@@ -39,7 +42,7 @@ use crate::upstream::{Boxed, SendError, Upstream};
 /// Asks backends and whom policies name. Clones share their connections.
 #[derive(Clone)]
 pub struct Client {
-    pool: Pool<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>,
+    pool: Pool<Timed<HttpsConnector<HttpConnector<Names>>>, Full<Bytes>>,
     answer_bytes_max: u64,
     ended: Arc<[AtomicU64; ENDS.len()]>,
 }
@@ -59,7 +62,9 @@ impl Client {
         });
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(Duration::from_millis(of.connect_ms)));
+        let connect_within = Duration::from_millis(of.connect_ms);
+        // Of several addresses each has its part of it.
+        http.set_connect_timeout(Some(connect_within));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(trust(of)?)
             .https_or_http()
@@ -69,7 +74,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(of.idle_max)
             .pool_idle_timeout(Duration::from_millis(of.idle_ms))
-            .build(connector);
+            .build(Timed::new(connector, connect_within));
         Ok(Self {
             pool,
             answer_bytes_max: of.answer_bytes_max,
@@ -116,7 +121,13 @@ impl Upstream for Client {
     fn send(&self, call: Call) -> Boxed<'_, Result<Response, SendError>> {
         Box::pin(async move {
             let host = call.url.host_str().unwrap_or_default().to_owned();
-            let answer = match timeout(call.within, self.exchange(call)).await {
+            let (within, connect_within) = (call.within, call.connect_within);
+            let exchange = self.exchange(call);
+            let answer = match connect_within {
+                Some(connect) => timeout(within, CONNECT_WITHIN.scope(connect, exchange)).await,
+                None => timeout(within, exchange).await,
+            };
+            let answer = match answer {
                 Ok(answer) => answer,
                 Err(_) => Err(SendError::TimedOut),
             };

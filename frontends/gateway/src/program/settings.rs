@@ -47,6 +47,8 @@ pub struct Settings {
     pub body_bytes_max: u64,
     /// How many requests may be under way at a time; more are refused.
     pub requests_max: usize,
+    /// Whether a proxy stands before the gateway whose `X-Forwarded-` headers are good; else clients' own are not passed on.
+    pub behind_proxy: bool,
     /// The log.
     pub log: Log,
     /// TLS towards clients; `None`: plain.
@@ -74,8 +76,9 @@ pub struct Backends {
     pub addresses: BTreeMap<String, SocketAddr>,
     /// For a connection.
     pub connect_ms: u64,
-    /// For an answer, its body included, where a policy says nothing.
-    pub timeout_ms: u64,
+    /// For an answer, its body included, where a policy or a target says nothing; `None`: as the vendors have it, five minutes, and 55 s for
+    /// targets of bundles.
+    pub timeout_ms: Option<u64>,
     /// The longest body of an answer.
     pub answer_bytes_max: u64,
     /// How many idle connections are kept for each host.
@@ -196,6 +199,7 @@ impl Default for Settings {
             max_bytes: 256 << 20,
             body_bytes_max: 16 << 20,
             requests_max: 1024,
+            behind_proxy: false,
             log: Log::default(),
             tls: None,
             connections: Connections::default(),
@@ -213,7 +217,7 @@ impl Default for Backends {
             hosts: Vec::new(),
             addresses: BTreeMap::new(),
             connect_ms: 5_000,
-            timeout_ms: 300_000,
+            timeout_ms: None,
             answer_bytes_max: 64 << 20,
             idle_max: 64,
             idle_ms: 60_000,
@@ -255,6 +259,13 @@ impl Default for ApigeeSettings {
     }
 }
 
+impl Backends {
+    /// How long an answer may take, if that is said.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout_ms.map(Duration::from_millis)
+    }
+}
+
 impl ApigeeSettings {
     /// The environment over an engine, without its caches.
     pub(super) fn environment(&self, engine: &Engine) -> Result<Environment, SettingsError> {
@@ -285,6 +296,20 @@ impl ApigeeSettings {
         }
         Ok(())
     }
+
+    /// Undoes `describe`: caches that it made go, and of the others is said what was said before.
+    pub(super) fn put_back(
+        &self,
+        environment: &Environment,
+        described: &BTreeMap<String, CacheSettings>,
+    ) {
+        for name in self.caches.keys() {
+            match described.get(name) {
+                Some(settings) => drop(environment.update_cache(name, settings.clone())),
+                None => drop(environment.delete_cache(name)),
+            }
+        }
+    }
 }
 
 impl Settings {
@@ -301,7 +326,7 @@ impl Settings {
     }
 
     pub(super) fn for_azure(&self) -> azure::Settings {
-        let of = &self.azure;
+        let (of, known) = (&self.azure, azure::Settings::default());
         let subscription = |entry: &SubscriptionEntry| Subscription {
             key: entry.key.clone(),
             id: entry.id.clone(),
@@ -317,9 +342,9 @@ impl Settings {
             reject_null_in_key: of.reject_null_in_key,
             allow_path_climb: of.allow_path_climb,
             value_bytes_max: of.value_bytes_max,
-            backend_timeout: Duration::from_millis(self.backends.timeout_ms),
+            backend_timeout: self.backends.timeout().unwrap_or(known.backend_timeout),
             request_timeout: Duration::from_millis(of.wait_ms),
-            ..azure::Settings::default()
+            ..known
         }
     }
 }

@@ -47,17 +47,39 @@ impl Site {
         upstream: impl Upstream,
         before: Option<&Self>,
     ) -> Result<Loaded, SettingsError> {
-        let mut read = Read::all(settings)?;
+        let read = Read::all(settings)?;
         let reach = Reach::new(upstream, hosts(settings, &read));
         let environment = match before {
             Some(before) => before.environment.clone(),
             None => settings.apigee.environment(engine)?,
         };
-        settings.apigee.describe(&environment)?;
+        let described = environment.described();
+        let loaded = match settings.apigee.describe(&environment) {
+            Ok(()) => Self::deployed(settings, engine, reach, environment.clone(), before, read),
+            Err(error) => Err(error),
+        };
+        if !matches!(&loaded, Ok(Loaded { site: Some(_), .. })) {
+            settings.apigee.put_back(&environment, &described);
+        }
+        loaded
+    }
+
+    fn deployed(
+        settings: &Settings,
+        engine: &Engine,
+        reach: Reach,
+        environment: Environment,
+        before: Option<&Self>,
+        mut read: Read,
+    ) -> Result<Loaded, SettingsError> {
         let mut bundles = Vec::new();
         for (folder, bundle) in read.bundles {
             let findings = match Deployment::new(bundle, environment.clone(), reach.clone()) {
                 Ok(deployment) => {
+                    let deployment = match settings.backends.timeout() {
+                        Some(timeout) => deployment.with_target_timeout(timeout),
+                        None => deployment,
+                    };
                     let findings = deployment.node_findings().to_vec();
                     bundles.push(deployment);
                     findings

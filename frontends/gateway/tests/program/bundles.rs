@@ -8,7 +8,7 @@ use crate::commands::told;
 use crate::support::{Answer, Backend, Folder, Gateway, NOTHING};
 
 /// A proxy that looks a token up by the client's id, and keeps one where there is none.
-fn bundle(target: &str, cache: &str) -> Folder {
+pub(crate) fn bundle(target: &str, cache: &str) -> Folder {
     let key = format!(
         r#"<CacheResource>{cache}</CacheResource><CacheKey><Prefix>token</Prefix><KeyFragment ref="request.queryparam.client_id"/></CacheKey>"#
     );
@@ -52,7 +52,7 @@ fn bundle(target: &str, cache: &str) -> Folder {
         )
 }
 
-async fn gateway(folder: &Folder, backend: &Backend) -> Gateway {
+pub(crate) async fn gateway(folder: &Folder, backend: &Backend) -> Gateway {
     Gateway::with(NOTHING, backend, |settings| {
         settings.apigee.bundles = vec![folder.0.clone()];
         settings.apigee.organization = "apifactory".into();

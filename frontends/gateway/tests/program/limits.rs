@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::{ANY, Answer, Backend, Gateway, NOTHING};
 
 /// Somebody who takes connections, and never answers.
-async fn silent() -> (TcpListener, String) {
+pub(crate) async fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind(ANY).await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     (listener, url)
@@ -55,7 +55,7 @@ async fn a_backend_that_never_answers_is_given_up() {
     let (silent, url) = silent().await;
     let gateway = Gateway::with(NOTHING, &backend, |settings| {
         settings.azure.apis[0].backend = Some(url.parse().unwrap());
-        settings.backends.timeout_ms = 100;
+        settings.backends.timeout_ms = Some(100);
     })
     .await;
     let since = Instant::now();
@@ -77,7 +77,7 @@ async fn an_answer_that_stops_halfway_is_given_up() {
     let (silent, url) = silent().await;
     let gateway = Gateway::with(NOTHING, &backend, |settings| {
         settings.azure.apis[0].backend = Some(url.parse().unwrap());
-        settings.backends.timeout_ms = 200;
+        settings.backends.timeout_ms = Some(200);
     })
     .await;
     let half = async {

@@ -166,6 +166,7 @@ impl Run<'_> {
             headers: message.headers,
             body: message.body,
             within: callout.timeout,
+            connect_within: None,
         };
         let sent = self.deployment.reach.send(call).await;
         let response = sent.map_err(|error| failed(format!("{asked}: {error}")))?;

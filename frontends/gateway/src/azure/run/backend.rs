@@ -75,6 +75,7 @@ impl Run<'_> {
             headers,
             body,
             within,
+            connect_within: None,
         };
         let value = match self.gateway.reach.send(call).await {
             Ok(response) => {
@@ -139,6 +140,7 @@ impl Run<'_> {
             headers: self.request.headers.clone(),
             body: self.request.body.clone(),
             within,
+            connect_within: None,
         };
         match self.gateway.reach.send(call).await {
             Ok(mut response) => {
