@@ -24,6 +24,7 @@ mod app;
 mod client;
 mod command;
 mod explain;
+mod forwarding;
 mod front;
 mod read;
 mod settings;

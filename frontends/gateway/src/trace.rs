@@ -1,6 +1,6 @@
 //! What happened to one request, step by step.
 //!
-//! # Idea         a list of short sentences, made only where somebody wants it; and the warnings, which are always kept
+//! # Idea         a list of short sentences, made only where somebody wants it; the warnings, which are always kept; and what is counted
 //! # Costs        nothing but a branch where it is off: sentences are made by closures
 //! # Invariants   R1 a trace holds `STEPS_MAX` steps at most; what comes later is counted
 //! # Not here     who reads it
@@ -41,6 +41,9 @@ pub struct Trace {
     is_on: bool,
     steps: Vec<Step>,
     n_dropped: u64,
+    route: String,
+    n_hits: u64,
+    n_misses: u64,
 }
 
 /// More steps than any document in its right mind takes.
@@ -80,6 +83,29 @@ impl Trace {
     /// The steps in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Says by whom the request is handled, as its configuration names it.
+    pub fn set_route(&mut self, route: &str) {
+        route.clone_into(&mut self.route);
+    }
+
+    /// By whom the request was handled; empty: by nobody.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// Counts a look into the cache.
+    pub fn looked_up(&mut self, is_hit: bool) {
+        match is_hit {
+            true => self.n_hits += 1,
+            false => self.n_misses += 1,
+        }
+    }
+
+    /// How many values were found in the cache, and how many weren't.
+    pub fn lookups(&self) -> (u64, u64) {
+        (self.n_hits, self.n_misses)
     }
 
     /// How many there was no room for.

@@ -27,6 +27,7 @@ mod paced;
 mod run;
 mod settings;
 mod tls;
+mod trail;
 
 pub use self::base64::{from_base64, to_base64};
 pub use self::counts::Counts;
@@ -36,3 +37,4 @@ pub use self::metrics::scrape;
 pub use self::run::{Run, SetupError};
 pub use self::settings::{Connections, Log, Tls, read_settings};
 pub use self::tls::TlsError;
+pub use self::trail::{End, REQUEST_ID, Trail};

@@ -138,6 +138,7 @@ impl Gateway {
             let response = refusal(StatusCode::NOT_FOUND, "Resource not found");
             return Handled { response, trace };
         };
+        trace.set_route(&api.api.id);
         let subscription = match self.subscription(&mut request) {
             Ok(subscription) => subscription,
             Err(message) => {

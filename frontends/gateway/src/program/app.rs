@@ -14,8 +14,10 @@ use axum::Router;
 use larder::{Cache, Janitor};
 use larder_serve::{Connections, Counts, Health};
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use super::client::Client;
+use super::forwarding::Forwarding;
 use super::settings::{Settings, SettingsError};
 use super::site::{Loaded, Site};
 use super::{admin, front};
@@ -31,6 +33,7 @@ pub struct App {
     pub(super) slots: Arc<Semaphore>,
     pub(super) counts: Arc<Counts>,
     pub(super) body_bytes_max: u64,
+    pub(super) forwarding: Forwarding,
     pub(super) connections: Connections,
     pub(super) health: Health,
     /// Of administrators of caches.
@@ -87,6 +90,10 @@ impl App {
             slots: Arc::new(Semaphore::new(settings.requests_max)),
             counts: Arc::new(Counts::new(&front::OPERATIONS)),
             body_bytes_max: settings.body_bytes_max,
+            forwarding: Forwarding {
+                is_trusted: settings.behind_proxy,
+                has_tls: settings.tls.is_some(),
+            },
             connections: settings.connections,
             health: Health::default(),
             token: settings.apigee.token.as_deref().map(Arc::from),
@@ -128,6 +135,9 @@ impl App {
         let Some(site) = loaded.site else {
             return Err(StartError::Findings(loaded.findings));
         };
+        for finding in &loaded.findings {
+            warn!("{finding}");
+        }
         self.site.store(Arc::new(site));
         Ok(())
     }

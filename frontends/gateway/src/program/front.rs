@@ -3,11 +3,10 @@
 //! # Idea         what is of the connection ends here: bodies are read whole, and hyper frames what is sent anew
 //! # Costs        bodies aren't copied where they came in one piece
 //! # Invariants   F1 never more requests are under way than may be; F2 every answer is counted
-//! # Not here     deadlines of connections: `larder-serve`
+//! # Not here     deadlines of connections: `larder-serve`; what a backend is told of a client: module `forwarding`
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::net::IpAddr;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,12 +14,12 @@ use axum::extract::State;
 use bytes::Bytes;
 use futures_util::stream;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Version, header};
+use http::{Version, header};
 use hyper::ext::ReasonPhrase;
-use larder_serve::Peer;
 use larder_serve::body::{BodyError, collect};
+use larder_serve::{End, Peer, REQUEST_ID, Trail};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::{Level, debug, enabled, error, info, trace, warn};
+use tracing::{Level, enabled, error, trace, warn};
 
 use super::app::App;
 use crate::http::{Method, Request, Response, StatusCode};
@@ -36,41 +35,67 @@ pub(super) fn router(app: App) -> Router {
 
 async fn serve(State(app): State<App>, request: axum::extract::Request) -> http::Response<Body> {
     let method = request.method().clone();
-    let response = match app.slots.try_acquire() {
-        Ok(_slot) => answer(&app, request).await,
-        Err(_) => refusal(503, "Too many requests are under way.").header("Retry-After", "1"),
-    };
+    let trail = Trail::new(request.headers(), &method);
+    let answered = trail.follow(async {
+        match app.slots.try_acquire() {
+            Ok(_slot) => answer(&app, request, &trail).await,
+            Err(_) => {
+                let busy = refusal(503, "Too many requests are under way.");
+                (busy.header("Retry-After", "1"), Trace::off())
+            }
+        }
+    });
+    let (mut response, steps) = answered.await;
     app.counts.add(operation(&method), response.status);
-    let status = response.status.as_u16();
-    match response.status.is_server_error() {
-        true => info!(%method, status, "answered"),
-        false => debug!(%method, status, "answered"),
-    }
+    let (hits, misses) = steps.lookups();
+    trail.end(End {
+        route: steps.route(),
+        status: response.status,
+        hits,
+        misses,
+    });
+    response.headers.insert(REQUEST_ID, trail.id().clone());
     send(response, &method)
 }
 
-async fn answer(app: &App, request: axum::extract::Request) -> Response {
+async fn answer(app: &App, request: axum::extract::Request, trail: &Trail) -> (Response, Trace) {
+    match accepted(app, request, trail).await {
+        Ok(request) => handled(app, request).await,
+        Err(refused) => (refused, Trace::off()),
+    }
+}
+
+/// A request as policies see it, or why it isn't one.
+async fn accepted(
+    app: &App,
+    request: axum::extract::Request,
+    trail: &Trail,
+) -> Result<Request, Response> {
     let (head, body) = request.into_parts();
     if let Some(refused) = refused(&head) {
-        return refused;
+        return Err(refused);
     }
-    let body = match collect(body, app.body_bytes_max, &app.connections).await {
-        Ok(body) => body,
-        Err(BodyError::TooLarge) => return refusal(413, "The body is too large."),
-        Err(BodyError::TooSlow) => return refusal(408, "The body took too long."),
-        Err(BodyError::Broken) => return refusal(400, "The body is not well-formed."),
-    };
+    let body = collect(body, app.body_bytes_max, &app.connections);
+    let body = body.await.map_err(|error| match error {
+        BodyError::TooLarge => refusal(413, "The body is too large."),
+        BodyError::TooSlow => refusal(408, "The body took too long."),
+        BodyError::Broken => refusal(400, "The body is not well-formed."),
+    })?;
     let client = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let mut headers = head.headers;
-    pass_on(&mut headers, head.version, client);
-    let request = Request {
+    app.forwarding.pass_on(&mut headers, head.version, client);
+    headers.insert(REQUEST_ID, trail.id().clone());
+    Ok(Request {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().map(str::to_owned),
         headers,
         body,
         client,
-    };
+    })
+}
+
+async fn handled(app: &App, request: Request) -> (Response, Trace) {
     let wanted = match enabled!(Level::TRACE) {
         true => Trace::on(),
         false => Trace::off(),
@@ -84,7 +109,7 @@ async fn answer(app: &App, request: axum::extract::Request) -> Response {
         }
         trace!("{step}");
     }
-    response
+    (response, steps)
 }
 
 /// What a request is answered that two servers may read in two ways; `None` lets it pass.
@@ -100,20 +125,6 @@ fn refused(head: &Parts) -> Option<Response> {
     match head.uri.path().starts_with('/') {
         true => None,
         false => Some(refusal(400, "The target is no path.")),
-    }
-}
-
-/// What a gateway adds for whom it asks, and what it has dealt with itself.
-fn pass_on(headers: &mut HeaderMap, version: Version, client: Option<IpAddr>) {
-    headers.remove(header::EXPECT);
-    let via = match version {
-        Version::HTTP_10 => "1.0 larder-gateway",
-        _ => "1.1 larder-gateway",
-    };
-    headers.append(header::VIA, HeaderValue::from_static(via));
-    let client = client.and_then(|client| HeaderValue::try_from(client.to_string()).ok());
-    if let Some(client) = client {
-        headers.append("x-forwarded-for", client);
     }
 }
 

@@ -25,7 +25,7 @@ async fn a_request_goes_to_the_backend_and_its_answer_comes_back() {
     .await;
     let gateway = Gateway::new(NOTHING, &backend).await;
     let answer = gateway
-        .raw("PUT /a%20b/c?x=1&y=%2F HTTP/1.1\r\nHost: gateway\r\nX-Mine: 1\r\nConnection: x-hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nX-Forwarded-For: 9.9.9.9\r\nContent-Length: 5\r\n\r\nhello")
+        .raw("PUT /a%20b/c?x=1&y=%2F HTTP/1.1\r\nHost: gateway\r\nX-Mine: 1\r\nConnection: x-hop, keep-alive, via, x-forwarded-for, x-request-id\r\nX-Hop: 1\r\nKeep-Alive: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nX-Forwarded-For: 9.9.9.9\r\nContent-Length: 5\r\n\r\nhello")
         .await;
     assert_eq!((answer.status, answer.body.as_str()), (201, "stored"));
     assert!(
@@ -46,12 +46,23 @@ async fn a_request_goes_to_the_backend_and_its_answer_comes_back() {
     let names: Vec<_> = seen.headers.keys().map(HeaderName::as_str).collect();
     let mut sorted = names.clone();
     sorted.sort_unstable();
-    let expected = ["content-length", "host", "via", "x-forwarded-for", "x-mine"];
+    let expected = [
+        "content-length",
+        "host",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-mine",
+        "x-request-id",
+    ];
     assert_eq!(sorted, expected);
     assert_eq!(seen.headers[header::HOST], backend.address.to_string());
     assert_eq!(seen.headers[header::VIA], "1.1 larder-gateway");
     let forwarded: Vec<_> = seen.headers.get_all("x-forwarded-for").iter().collect();
-    assert_eq!(forwarded, ["9.9.9.9", "127.0.0.1"]);
+    // What the client said there it could have made up.
+    assert_eq!(forwarded, ["127.0.0.1"]);
+    let id = seen.headers["x-request-id"].to_str().unwrap();
+    assert_eq!(answer.header("x-request-id"), Some(id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,4 +140,51 @@ async fn z_146_the_api_with_the_longest_prefix_takes_a_request() {
     assert_eq!(gateway.get("/shop/v20/cart").await.status, 200);
     assert_eq!(gateway.get("/else").await.status, 404);
     assert_eq!(backend.lines(), ["GET /deep/cart", "GET /v20/cart"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_trusted_proxy_says_is_passed_on() {
+    let backend = Backend::saying("ok").await;
+    let gateway = Gateway::with(NOTHING, &backend, |settings| settings.behind_proxy = true).await;
+    let request = "GET / HTTP/1.1\r\nHost: g\r\nX-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Request-Id: of-the-proxy\r\n\r\n";
+    let answer = gateway.raw(request).await;
+    assert_eq!(answer.header("x-request-id"), Some("of-the-proxy"));
+    let seen = backend.take().remove(0).headers;
+    let forwarded: Vec<_> = seen.get_all("x-forwarded-for").iter().collect();
+    assert_eq!(forwarded, ["9.9.9.9", "127.0.0.1"]);
+    assert_eq!(seen["x-forwarded-proto"], "https");
+    assert_eq!(seen["x-request-id"], "of-the-proxy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_a_policys_own_request_is_framed_anew() {
+    // What frames the partner's answer, and what is of its connection, is not this answer's.
+    let document = |url: &str| {
+        format!(
+            r#"<policies><inbound>
+    <send-request mode="new" response-variable-name="r"><set-url>{url}x</set-url></send-request>
+    <return-response response-variable-name="r"><set-body>four</set-body></return-response>
+</inbound></policies>"#
+        )
+    };
+    let backend = Backend::new(|_| {
+        let chunks = ["one, ", "two"].map(|part| Ok::<_, std::convert::Infallible>(part));
+        let mut answer = Response::new(Body::from_stream(futures_util::stream::iter(chunks)));
+        answer
+            .headers_mut()
+            .insert("connection", "x-theirs".parse().unwrap());
+        answer
+            .headers_mut()
+            .insert("x-theirs", "1".parse().unwrap());
+        answer
+    })
+    .await;
+    let allow = |settings: &mut larder_gateway::program::Settings| {
+        settings.backends.hosts.push(backend.address.to_string());
+    };
+    let gateway = Gateway::with(&document(&backend.url()), &backend, allow).await;
+    let answer = gateway.get("/").await;
+    assert_eq!((answer.status, &*answer.body), (200, "four"));
+    assert_eq!(answer.header("content-length"), Some("4"));
+    assert_eq!(answer.header("x-theirs"), None);
 }

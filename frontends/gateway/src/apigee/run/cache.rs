@@ -65,6 +65,7 @@ impl Run<'_> {
             Some(stored) => self.context.set(&lookup.assign_to, Var::from(stored)),
             None => false,
         };
+        self.trace.looked_up(is_hit);
         let mut tell = |what: &str, var: Var| {
             self.context
                 .put(format!("lookupcache.{}.{what}", policy.name), var);

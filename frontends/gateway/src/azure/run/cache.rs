@@ -88,7 +88,9 @@ impl<'g> Run<'g> {
     ) -> Result<(), Stop> {
         let key = self.key(&lookup.key, policy)?;
         let target = self.target(policy, lookup.caching, 0)?;
-        match target.and_then(|target| target.get(&key)) {
+        let found = target.and_then(|target| target.get(&key));
+        self.trace.looked_up(found.is_some());
+        match found {
             Some(value) => {
                 self.note(policy, || {
                     format!("hit: {key} -> {} = {value}", lookup.variable)

@@ -105,7 +105,6 @@ impl Run<'_> {
         };
         let mut stopped = None;
         let mut is_kept = false;
-        let is_tracing = self.trace.is_on();
         let mut was_run = false;
         let load = async {
             was_run = true;
@@ -128,12 +127,11 @@ impl Run<'_> {
         // A failed refresh is tried again with the next request.
         let options = LoadOptions::new().back_off(Duration::from_nanos(1));
         let loaded = scope.get_or_load_async(key, options, load).await;
-        if is_tracing {
-            self.note(policy, || match was_run {
-                true => format!("the block was run for {key}"),
-                false => format!("hit: {key}"),
-            });
-        }
+        self.trace.looked_up(!was_run);
+        self.note(policy, || match was_run {
+            true => format!("the block was run for {key}"),
+            false => format!("hit: {key}"),
+        });
         if let Some(stop) = stopped {
             return Ended::Stopped(stop);
         }
@@ -167,8 +165,10 @@ impl Run<'_> {
         if let Lookup::Hit(entry) = target.lookup(key)
             && let Some(found) = Stored::of_entry(&entry).and_then(Value::of_stored)
         {
+            self.trace.looked_up(true);
             return Ended::Found(found);
         }
+        self.trace.looked_up(false);
         let turns = self
             .gateway
             .engine

@@ -49,7 +49,9 @@ impl Run<'_> {
             }),
             None => None,
         };
-        match found.and_then(|entry| decode(&entry)) {
+        let found = found.and_then(|entry| decode(&entry));
+        self.trace.looked_up(found.is_some());
+        match found {
             Some(response) => {
                 self.note(policy, || format!("hit: {}", key.parts.join("__")));
                 Err(Stop::Answer(Box::new(response)))
