@@ -156,15 +156,21 @@ impl Key for Parts<'_> {
     }
 }
 
-/// Makes a call that may wait for a further level: the runtime's other tasks go on meanwhile, where it has threads for that.
+/// Makes a call that may wait for a further level: the runtime's other tasks go on meanwhile.
 pub fn may_wait<R>(mode: LevelMode, call: impl FnOnce() -> R) -> R {
+    match mode {
+        LevelMode::L1 => call(),
+        _ => beside_others(call),
+    }
+}
+
+/// Makes a call that takes a while: the runtime's other tasks go on meanwhile, where it has threads for that.
+pub(crate) fn beside_others<R>(call: impl FnOnce() -> R) -> R {
     use tokio::runtime::{Handle, RuntimeFlavor};
-    let may = mode != LevelMode::L1
-        && Handle::try_current()
-            .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if may {
-        tokio::task::block_in_place(call)
-    } else {
-        call()
+    let has_threads = Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    match has_threads {
+        true => tokio::task::block_in_place(call),
+        false => call(),
     }
 }

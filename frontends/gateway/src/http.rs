@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 use url::form_urlencoded;
@@ -173,22 +174,22 @@ fn pair(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// The headers that are of one connection, and not of the message (RFC 9110, 7.6.1), and those that who sends it states anew.
-const OF_THE_CONNECTION: [&str; 9] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+const OF_THE_CONNECTION: [HeaderName; 9] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    HOST,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
 ];
 
 /// Takes out what must not be passed on to the next connection: what `Connection` names, too.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
-        .get_all("connection")
+        .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
@@ -197,7 +198,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    for name in OF_THE_CONNECTION {
+    for name in &OF_THE_CONNECTION {
         headers.remove(name);
     }
 }

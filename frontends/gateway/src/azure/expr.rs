@@ -122,6 +122,15 @@ impl Expression {
         eval::evaluate(&self.checked.code, facts, is_strict).map_err(|wrong| self.located(wrong))
     }
 
+    /// The same as text, without the value in between.
+    ///
+    /// # Errors
+    /// As `evaluate`, and that the value has no text.
+    pub fn key_text(&self, facts: &Facts<'_>) -> Result<String, EvalError> {
+        let is_strict = facts.reject_null_in_key;
+        eval::text(&self.checked.code, facts, is_strict).map_err(|wrong| self.located(wrong))
+    }
+
     /// Where it begins.
     pub fn position(&self) -> Position {
         self.text.position(0)

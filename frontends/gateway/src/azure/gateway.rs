@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::StatusCode;
+use larder::{NamedCache, TenantError};
 
 use super::expr::Subscription;
 use super::meters::Meters;
@@ -126,6 +127,15 @@ impl Gateway {
     /// The name of the engine's tenant that everything is kept under.
     pub fn tenant(&self) -> &str {
         &self.tenant
+    }
+
+    /// The cache that values are kept in.
+    pub(super) fn values(&self) -> Result<NamedCache<'_, [u8]>, TenantError> {
+        let tenant = self.engine.tenant(&self.tenant)?;
+        match &self.settings.cache {
+            Some(name) => tenant.cache(name),
+            None => tenant.default_cache(),
+        }
     }
 
     /// Answers a request.

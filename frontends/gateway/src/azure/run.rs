@@ -5,7 +5,7 @@
 //! section. Blocks inside policies are run by the same function.
 //!
 //! # Costs
-//! A boxed future a block.
+//! A boxed future for each policy that may wait for somebody.
 //!
 //! # Invariants
 //! - R1 What stops a section is one of three: an answer, a refusal, a failure; nothing after it in the section runs.
@@ -22,10 +22,12 @@ mod limits;
 mod message;
 mod response_cache;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::StatusCode;
+use larder::NamedCache;
 use url::Url;
 
 use self::limits::Pending;
@@ -33,7 +35,7 @@ pub(super) use self::limits::prime;
 use self::response_cache::ResponseKey;
 use super::expr::{EvalError, Facts, Subscription, Value};
 use super::gateway::Gateway;
-use super::policy::{Act, Policy, Setting};
+use super::policy::{Act, Policy, SetVariable, Setting};
 use super::settings::{ApiSettings, Operation};
 use crate::finding::Position;
 use crate::http::{HeaderName, Request, Response, set};
@@ -84,6 +86,8 @@ pub(super) struct Run<'g> {
     counted: Vec<String>,
     /// Under which the response may be stored.
     response_key: Option<ResponseKey>,
+    /// The cache of values, once it was asked for.
+    values: OnceCell<NamedCache<'g, [u8]>>,
     pub(super) trace: Trace,
 }
 
@@ -110,6 +114,7 @@ impl<'g> Run<'g> {
             told: Vec::new(),
             counted: Vec::new(),
             response_key: None,
+            values: OnceCell::new(),
             trace,
         }
     }
@@ -160,20 +165,25 @@ impl<'g> Run<'g> {
     }
 
     /// The text of a key: never empty.
-    fn key(&self, setting: &Setting, policy: &Policy) -> Result<Arc<str>, Stop> {
-        let value = match setting {
-            Setting::Literal(text) => Value::text(text),
-            Setting::Code(code) => code.evaluate_key(&self.facts())?,
+    fn key(&self, setting: &Setting, policy: &Policy) -> Result<String, Stop> {
+        let key = match setting {
+            Setting::Literal(text) => text.clone(),
+            Setting::Code(code) => code.key_text(&self.facts())?,
         };
-        match value.to_text() {
-            Some(text) if text.is_empty() => Err(failed(policy, "the key is empty")),
-            Some(text) => Ok(text),
-            None => Err(failed(policy, format!("{value} is no key"))),
+        match key.is_empty() {
+            true => Err(failed(policy, "the key is empty")),
+            false => Ok(key),
         }
     }
 
     fn integer(&self, setting: &Setting, policy: &Policy) -> Result<i64, Stop> {
-        let value = self.value(setting)?;
+        let value = match setting {
+            Setting::Literal(text) => {
+                let message = || failed(policy, format!("{text:?} is no whole number"));
+                return text.trim().parse().map_err(|_| message());
+            }
+            Setting::Code(code) => code.evaluate(&self.facts())?,
+        };
         let message = || failed(policy, format!("{value} is no whole number"));
         value.to_integer().ok_or_else(message)
     }
@@ -188,56 +198,69 @@ impl<'g> Run<'g> {
     }
 
     /// Runs policies in order.
-    pub(super) fn block<'a>(&'a mut self, policies: &'a [Policy]) -> Boxed<'a, Result<(), Stop>>
-    where
-        'g: 'a,
-    {
-        Box::pin(async move {
-            for policy in policies {
-                self.policy(policy).await?;
+    pub(super) async fn block(&mut self, policies: &[Policy]) -> Result<(), Stop> {
+        for policy in policies {
+            match self.at_once(policy) {
+                Some(done) => done?,
+                None => self.in_time(policy).await?,
             }
-            Ok(())
+        }
+        Ok(())
+    }
+
+    /// Runs a policy that may wait for others.
+    fn in_time<'a>(&'a mut self, policy: &'a Policy) -> Boxed<'a, Result<(), Stop>> {
+        Box::pin(async move {
+            match &policy.act {
+                Act::CacheValue(value) => self.cache_value(policy, value).await,
+                Act::Choose(choose) => {
+                    for (idx, (condition, branch)) in choose.branches.iter().enumerate() {
+                        if self.is_true(condition)? {
+                            self.note(policy, || format!("branch {} is taken", idx + 1));
+                            return self.block(branch).await;
+                        }
+                    }
+                    self.note(policy, || "no branch is taken".to_owned());
+                    self.block(&choose.otherwise).await
+                }
+                Act::SendRequest(send) => self.send_request(policy, send).await,
+                Act::Forward(timeout) => self.forward(policy, timeout.as_ref()).await,
+                _ => Ok(()),
+            }
         })
     }
 
-    async fn policy(&mut self, policy: &Policy) -> Result<(), Stop> {
-        match &policy.act {
+    /// Runs a policy that waits for nobody; `None` if it's one that may.
+    fn at_once(&mut self, policy: &Policy) -> Option<Result<(), Stop>> {
+        Some(match &policy.act {
+            Act::CacheValue(_) | Act::Choose(_) | Act::SendRequest(_) | Act::Forward(_) => {
+                return None;
+            }
             Act::LookupValue(lookup) => self.lookup_value(policy, lookup),
             Act::StoreValue(store) => self.store_value(policy, store),
             Act::RemoveValue(remove) => self.remove_value(policy, remove),
-            Act::CacheValue(value) => self.cache_value(policy, value).await,
             Act::LookupResponse(lookup) => self.lookup_response(policy, lookup),
             Act::StoreResponse(store) => self.store_response(policy, store),
             Act::RateLimit(limit) => self.rate_limit(policy, limit),
             Act::RateLimitByKey(limit) => self.rate_limit_by_key(policy, limit),
             Act::Quota(quota) => self.quota(policy, quota),
-            Act::SetVariable(set) => {
-                let value = self.value(&set.value)?;
-                self.note(policy, || format!("{} = {value}", set.name));
-                self.variables.insert(set.name.clone(), value);
-                Ok(())
-            }
-            Act::Choose(choose) => {
-                for (idx, (condition, branch)) in choose.branches.iter().enumerate() {
-                    if self.is_true(condition)? {
-                        self.note(policy, || format!("branch {} is taken", idx + 1));
-                        return self.block(branch).await;
-                    }
-                }
-                self.note(policy, || "no branch is taken".to_owned());
-                self.block(&choose.otherwise).await
-            }
-            Act::SendRequest(send) => self.send_request(policy, send).await,
+            Act::SetVariable(set) => self.set_variable(policy, set),
             Act::FindAndReplace(replace) => self.find_and_replace(policy, replace),
             Act::SetBackend(url) => self.set_backend(policy, url),
-            Act::Forward(timeout) => self.forward(policy, timeout.as_ref()).await,
             Act::ReturnResponse(answer) => self.return_response(policy, answer),
             Act::SetStatus(status) => self.set_status(policy, status),
             Act::SetHeader(header) => self.set_header(policy, header),
             Act::SetBody(body) => self.set_body(policy, body),
             Act::SetMethod(method) => self.set_method(policy, method),
             Act::ValidateJwt(validator) => self.validate_jwt(policy, validator),
-        }
+        })
+    }
+
+    fn set_variable(&mut self, policy: &Policy, set: &SetVariable) -> Result<(), Stop> {
+        let value = self.value(&set.value)?;
+        self.note(policy, || format!("{} = {value}", set.name));
+        self.variables.insert(set.name.clone(), value);
+        Ok(())
     }
 
     fn note(&mut self, policy: &Policy, what: impl FnOnce() -> String) {

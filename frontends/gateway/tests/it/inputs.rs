@@ -254,6 +254,9 @@ fn value(expression: &Expression, facts: &Facts<'_>) -> Option<Value> {
         (Err(_), Ok(key)) => panic!("{expression:?} has no value, and is a key: {key}"),
         (_, Err(_)) => {}
     }
+    if let (Ok(value), Ok(text)) = (&value, expression.key_text(facts)) {
+        assert_eq!(value.to_text().as_deref(), Some(&*text), "{expression:?}");
+    }
     assert!(!matches!(value, Ok(Value::Part(_))), "{expression:?}");
     value.ok()
 }

@@ -9,6 +9,7 @@ use super::members::{Member, Method, Type};
 use super::syntax::{Kind, Operator, Syntax};
 use super::value::{Part, Value};
 use super::{DEPTH_MAX, Wrong};
+use crate::http::HeaderName;
 
 /// A node that can be evaluated.
 #[derive(Debug, Clone)]
@@ -21,6 +22,11 @@ pub(super) struct Code {
 pub(super) enum Act {
     Constant(Value),
     Join(Vec<Code>),
+    /// `GetValueOrDefault` of the request's headers, with constants.
+    Header {
+        name: HeaderName,
+        default: Value,
+    },
     Member {
         target: Box<Code>,
         member: Member,
@@ -228,6 +234,9 @@ impl Check {
             let message = format!("{of} has no method `{name}` with these arguments here");
             return Err(Wrong::new(at, message));
         };
+        if let (Type::Headers, Some(act)) = (of, header(&arguments)) {
+            return Ok((act, ty));
+        }
         let act = Act::Call {
             target,
             method,
@@ -296,4 +305,21 @@ impl Check {
         };
         Ok((Act::Choice { condition, yes, no }, ty))
     }
+}
+
+/// The reading of a header whose name and default are known; names that no header has are left to the evaluation.
+fn header(arguments: &[Code]) -> Option<Act> {
+    let mut constants = arguments.iter().map(|argument| match &argument.act {
+        Act::Constant(value) => Some(value),
+        _ => None,
+    });
+    let Value::Text(name) = constants.next()?? else {
+        return None;
+    };
+    let default = match constants.next() {
+        Some(default) => default?.clone(),
+        None => Value::Null,
+    };
+    let name = HeaderName::try_from(&**name).ok()?;
+    Some(Act::Header { name, default })
 }

@@ -3,12 +3,15 @@
 //! # Idea         a walk over checked code; what C# throws an exception for is an error, with the byte of the node
 //! # Costs        a step a node
 //! # Invariants   P2, P3 of the module above; V1 a reference never leaves the authority of its base, nor its path unless that is allowed
-//! # Not here     what an error does to the request
+//! # Not here     what an error does to the request; how texts are joined: module `text`
+
+mod text;
 
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use self::text::TEXT_BYTES_FIRST;
 use super::check::{Act, Code};
 use super::facts::Facts;
 use super::members::{Member, Method, Type};
@@ -17,9 +20,6 @@ use super::syntax::Operator;
 use super::value::{Claims, Part, Value};
 use super::{FUEL, Wrong};
 use crate::http;
-
-/// Texts are no longer than this.
-const TEXT_BYTES_MAX: usize = 4 << 20;
 
 struct Eval<'r> {
     facts: &'r Facts<'r>,
@@ -31,12 +31,24 @@ struct Eval<'r> {
 type Evaluated = Result<Value, Wrong>;
 
 pub(super) fn evaluate(code: &Code, facts: &Facts<'_>, is_strict: bool) -> Evaluated {
-    let mut eval = Eval {
-        facts,
-        is_strict,
-        fuel: FUEL,
-    };
-    eval.code(code)
+    Eval::new(facts, is_strict).code(code)
+}
+
+/// The text of what code evaluates to.
+pub(super) fn text(code: &Code, facts: &Facts<'_>, is_strict: bool) -> Result<String, Wrong> {
+    let mut text = String::with_capacity(TEXT_BYTES_FIRST);
+    Eval::new(facts, is_strict).write(code, &mut text)?;
+    Ok(text)
+}
+
+impl<'r> Eval<'r> {
+    fn new(facts: &'r Facts<'r>, is_strict: bool) -> Self {
+        Self {
+            facts,
+            is_strict,
+            fuel: FUEL,
+        }
+    }
 }
 
 impl Eval<'_> {
@@ -56,13 +68,16 @@ impl Eval<'_> {
         match &code.act {
             Act::Constant(value) => Ok(value.clone()),
             Act::Join(pieces) => {
-                let mut text = String::new();
+                let mut text = String::with_capacity(TEXT_BYTES_FIRST);
                 for piece in pieces {
-                    let value = self.code(piece)?;
-                    self.push(piece.at, &mut text, &value)?;
+                    self.write(piece, &mut text)?;
                 }
                 Ok(text.into())
             }
+            Act::Header { name, default } => match self.facts.request.headers.get(name) {
+                Some(value) => Ok(Value::text(String::from_utf8_lossy(value.as_bytes()))),
+                None => Ok(default.clone()),
+            },
             Act::Member {
                 target,
                 member,
@@ -106,30 +121,13 @@ impl Eval<'_> {
                 operator,
                 left,
                 right,
-            } => self.binary(at, *operator, left, right),
+            } => self.binary(*operator, left, right),
             Act::Choice { condition, yes, no } => match self.code(condition)? {
                 Value::Bool(true) => self.code(yes),
                 Value::Bool(false) => self.code(no),
                 _ => Err(null(at, "?:")),
             },
         }
-    }
-
-    /// Appends the text of a value; null is empty, unless it may not be.
-    fn push(&mut self, at: usize, text: &mut String, value: &Value) -> Result<(), Wrong> {
-        if self.is_strict && value.is_null() {
-            let message = "a part of the key is null: all without it would share one entry";
-            return Err(Wrong::new(at, message));
-        }
-        let Some(piece) = value.to_text() else {
-            return Err(Wrong::new(at, "this has no text"));
-        };
-        if text.len() + piece.len() > TEXT_BYTES_MAX {
-            return Err(Wrong::new(at, "the text becomes too long"));
-        }
-        self.burn(at, piece.len() as u64 / 64)?;
-        text.push_str(&piece);
-        Ok(())
     }
 
     fn member(&mut self, at: usize, target: &Value, member: Member) -> Evaluated {
@@ -291,8 +289,13 @@ impl Eval<'_> {
         }
     }
 
-    fn binary(&mut self, at: usize, operator: Operator, left: &Code, right: &Code) -> Evaluated {
-        let (left_at, right_at) = (left.at, right.at);
+    fn binary(&mut self, operator: Operator, left: &Code, right: &Code) -> Evaluated {
+        if operator == Operator::Add {
+            let mut text = String::with_capacity(TEXT_BYTES_FIRST);
+            self.write(left, &mut text)?;
+            self.write(right, &mut text)?;
+            return Ok(text.into());
+        }
         let left = self.code(left)?;
         match (operator, &left) {
             (Operator::And, Value::Bool(false)) | (Operator::Or, Value::Bool(true)) => {
@@ -301,31 +304,10 @@ impl Eval<'_> {
             _ => {}
         }
         let right = self.code(right)?;
-        Ok(match operator {
-            Operator::And | Operator::Or => right,
-            Operator::Add => {
-                let mut text = String::new();
-                self.push(left_at, &mut text, &left)?;
-                self.push(right_at, &mut text, &right)?;
-                text.into()
-            }
-            Operator::Equal => equal(&left, &right).into(),
-            Operator::NotEqual => (!equal(&left, &right)).into(),
-            Operator::Less | Operator::AtMost | Operator::More | Operator::AtLeast => {
-                let (Value::Int(left), Value::Int(right)) = (&left, &right) else {
-                    // A number that is null is neither above nor below.
-                    return Ok(false.into());
-                };
-                match operator {
-                    Operator::Less => left < right,
-                    Operator::AtMost => left <= right,
-                    Operator::More => left > right,
-                    _ => left >= right,
-                }
-                .into()
-            }
+        Ok(match compare(operator, &left, &right) {
+            Some(holds) => holds.into(),
+            None => right,
         })
-        .map_err(|wrong: Wrong| Wrong::new(at, wrong.message))
     }
 
     fn new_uri(&mut self, at: usize, arguments: &[Value]) -> Evaluated {
@@ -346,6 +328,24 @@ impl Eval<'_> {
 
 fn null(at: usize, what: &str) -> Wrong {
     Wrong::new(at, format!("`{what}` of null"))
+}
+
+/// Whether a comparison holds; `None` of an operator that is none.
+fn compare(operator: Operator, left: &Value, right: &Value) -> Option<bool> {
+    let order = match (left, right) {
+        (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
+        // A number that is null is neither above nor below.
+        _ => None,
+    };
+    Some(match operator {
+        Operator::Equal => equal(left, right),
+        Operator::NotEqual => !equal(left, right),
+        Operator::Less => order.is_some_and(|order| order.is_lt()),
+        Operator::AtMost => order.is_some_and(|order| order.is_le()),
+        Operator::More => order.is_some_and(|order| order.is_gt()),
+        Operator::AtLeast => order.is_some_and(|order| order.is_ge()),
+        Operator::And | Operator::Or | Operator::Add => return None,
+    })
 }
 
 fn equal(left: &Value, right: &Value) -> bool {

@@ -13,10 +13,17 @@ use http::header::CONTENT_ENCODING;
 
 use super::{Run, Stop};
 use crate::azure::policy::{FindAndReplace, Policy};
+use crate::engine::beside_others;
 use crate::http::{HeaderMap, header};
 
 /// The longest body that is looked into.
 const DECODED_BYTES_MAX: usize = 32 << 20;
+
+/// What is longer is looked through while the runtime's other tasks go on.
+const PLAIN_BYTES_AT_ONCE: usize = 64 << 10;
+
+/// The same of a body in an encoding, of which much may come.
+const ENCODED_BYTES_AT_ONCE: usize = 1 << 10;
 
 impl Run<'_> {
     pub(super) fn find_and_replace(
@@ -36,14 +43,25 @@ impl Run<'_> {
             Some(response) => (&response.headers, &response.body),
             None => (&self.request.headers, &self.request.body),
         };
-        let plain = match decoded(headers, body) {
-            Ok(plain) => plain,
+        let replace = || {
+            let plain = decoded(headers, body)?;
+            Ok::<_, String>(replace_all(&plain, from.as_bytes(), to.as_bytes()))
+        };
+        let bytes_max = match headers.contains_key(CONTENT_ENCODING) {
+            true => ENCODED_BYTES_AT_ONCE,
+            false => PLAIN_BYTES_AT_ONCE,
+        };
+        let replaced = match body.len() > bytes_max {
+            true => beside_others(replace),
+            false => replace(),
+        };
+        let (replaced, n_found) = match replaced {
+            Ok(replaced) => replaced,
             Err(why) => {
                 self.warn(policy, format!("the body stays as it is: {why}"));
                 return Ok(());
             }
         };
-        let (replaced, n_found) = replace_all(&plain, from.as_bytes(), to.as_bytes());
         self.note(policy, || format!("{n_found} replaced"));
         if n_found == 0 {
             return Ok(());

@@ -57,14 +57,13 @@ impl<'g> Run<'g> {
         };
         let unusable =
             |error: &dyn std::fmt::Display| failed(policy, format!("the cache: {error}"));
-        let tenant = engine
-            .tenant(&self.gateway.tenant)
-            .map_err(|error| unusable(&error))?;
-        let cache = match &self.gateway.settings.cache {
-            Some(name) => tenant.cache(name),
-            None => tenant.default_cache(),
+        let cache = match self.values.get() {
+            Some(cache) => cache,
+            None => {
+                let found = self.gateway.values().map_err(|error| unusable(&error))?;
+                self.values.get_or_init(|| found)
+            }
         };
-        let cache = cache.map_err(|error| unusable(&error))?;
         let cost = Cost::calls(1).and_bytes(bytes as u64);
         let mut scope = cache.admit(cost).map_err(|error| match error {
             AdmitError::Exceeded { limit, .. } => self.too_many(limit.retry_after),
