@@ -87,7 +87,8 @@ pub(super) fn lookup(element: &Element, findings: &mut Vec<Finding>) -> Result<A
     let seconds = match child_text(element, "CacheLookupTimeoutInSeconds") {
         None => LOOKUP_SECONDS,
         Some(text) => match text.parse() {
-            Ok(seconds @ 1..) => seconds,
+            // No longer than a day, which can be added to any time.
+            Ok(seconds @ 1..) => u64::min(seconds, 86_400),
             _ => {
                 let named = element.element("CacheLookupTimeoutInSeconds");
                 let at = named.map_or(element.at, |child| child.at);
