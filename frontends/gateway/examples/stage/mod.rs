@@ -1,5 +1,7 @@
 //! What the scenarios have in common: backends on free ports, a gateway in front of them, and a client that tells what it sees.
 
+mod local;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,16 +11,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{StatusCode, Uri};
 use larder_gateway::http::{Call, HeaderMap, Method, Request, append};
-use larder_gateway::program::{ApiEntry, App, Backends, Client, Settings, SubscriptionEntry, tell};
+use larder_gateway::program::{App, Backends, Client, Settings, SubscriptionEntry, tell};
 use larder_gateway::upstream::Upstream;
 use larder_serve::Connections;
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// A free port of this machine alone.
-const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Which backends were asked for what, since the last request.
 #[derive(Clone, Default)]
@@ -31,8 +29,6 @@ impl Asked {
         name: &'static str,
         answer: impl Fn(&str) -> (u16, String) + Clone + Send + Sync + 'static,
     ) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind(ANY).await?;
-        let address = listener.local_addr()?;
         let asked = self.clone();
         let serve = move |uri: Uri| {
             asked.0.lock().push(format!("{name} {}", uri.path()));
@@ -41,15 +37,7 @@ impl Asked {
             std::future::ready((status, body))
         };
         let router = Router::new().fallback(serve);
-        let forever = std::future::pending();
-        tokio::spawn(larder_serve::serve(
-            listener,
-            None,
-            Connections::default(),
-            router,
-            forever,
-        ));
-        Ok(address)
+        local::serve(router, Connections::default()).await
     }
 }
 
@@ -64,18 +52,7 @@ pub(crate) struct Stage<'t> {
 
 /// Serves a gateway, and tells where it is.
 pub(crate) async fn serve(app: &App) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(ANY).await?;
-    let address = listener.local_addr()?;
-    let (router, forever) = (app.router(), std::future::pending());
-    let connections = Connections::default();
-    tokio::spawn(larder_serve::serve(
-        listener,
-        None,
-        connections,
-        router,
-        forever,
-    ));
-    Ok(address)
+    local::serve(app.router(), Connections::default()).await
 }
 
 /// An API in front of a backend, with one of the documents in `policies`, hosts that may be asked, and keys that may call.
@@ -97,14 +74,7 @@ pub(crate) fn settings(
         },
         ..Settings::default()
     };
-    settings.azure.apis = vec![ApiEntry {
-        id: "api".to_owned(),
-        name: None,
-        prefix: String::new(),
-        document: PathBuf::from(document),
-        backend: Some(backend.parse()?),
-        operations: Vec::new(),
-    }];
+    settings.azure.apis = vec![local::api(document, backend.parse()?)];
     let subscription = |key: &&str| SubscriptionEntry {
         key: (*key).to_owned(),
         id: format!("subscription {key}"),

@@ -1,5 +1,8 @@
 //! A gateway on a free port, a backend that does as it is told, and a client that sends byte by byte.
 
+#[path = "../../examples/stage/local.rs"]
+mod local;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +12,7 @@ use std::sync::{Arc, Once};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, Response};
-use larder_gateway::program::{ApiEntry, App, Settings};
+use larder_gateway::program::{App, Settings};
 use larder_serve::{Connections, Drained, Log};
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,8 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(crate) const ANY: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub(crate) use self::local::ANY;
 
 /// What a backend saw.
 #[derive(Debug, Clone)]
@@ -40,8 +42,6 @@ impl Backend {
     pub(crate) async fn new(
         answer: impl Fn(&str) -> Response<Body> + Clone + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(ANY).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let of = Arc::clone(&seen);
         let serve = move |request: Request<Body>| {
@@ -59,14 +59,7 @@ impl Backend {
             }
         };
         let router = Router::new().fallback(serve);
-        let forever = std::future::pending();
-        tokio::spawn(larder_serve::serve(
-            listener,
-            None,
-            Connections::default(),
-            router,
-            forever,
-        ));
+        let address = local::serve(router, Connections::default()).await.unwrap();
         Self { address, seen }
     }
 
@@ -156,43 +149,27 @@ impl Gateway {
             folder: folder.0.clone(),
             ..Settings::default()
         };
-        settings.azure.apis = vec![ApiEntry {
-            id: "api".into(),
-            name: None,
-            prefix: String::new(),
-            document: "policy.xml".into(),
-            backend: Some(backend.url().parse().unwrap()),
-            operations: Vec::new(),
-        }];
+        settings.azure.apis = vec![local::api("policy.xml", backend.url().parse().unwrap())];
         change(&mut settings);
         let app = App::new(&settings, |_| ()).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let listener = TcpListener::bind(ANY).await.unwrap();
-        let admin = TcpListener::bind(ANY).await.unwrap();
         let health = app.health().clone();
         let until = async move {
             let _ = stopped.await;
             health.stop();
         };
-        let of = (listener.local_addr().unwrap(), admin.local_addr().unwrap());
-        let (routers, connections) = ((app.router(), app.admin_router()), settings.connections);
-        let forever = std::future::pending();
-        tokio::spawn(larder_serve::serve(
-            admin,
-            None,
-            connections,
-            routers.1,
-            forever,
-        ));
+        let connections = settings.connections;
+        let admin = local::serve(app.admin_router(), connections);
         Self {
-            address: of.0,
-            admin: of.1,
+            address: listener.local_addr().unwrap(),
+            admin: admin.await.unwrap(),
             stop: Some(stop),
             served: tokio::spawn(larder_serve::serve(
                 listener,
                 None,
                 connections,
-                routers.0,
+                app.router(),
                 until,
             )),
             _folder: folder,
