@@ -1,8 +1,8 @@
-//! How much longer a request takes for a lookup and a store, over the loopback, against the same gateway without policies.
+//! How much longer a request takes for a lookup and a store of either kind, over the loopback, against the same gateway without policies.
 //!
 //! `cargo run --release -p larder-gateway --example latency -- [REQUESTS] [CLIENTS]`
 //!
-//! Two gateways stand in front of one backend. Each client asks them in turn, one request at a time, so that whatever disturbs the
+//! Gateways with and without policies stand in front of one backend. Each client asks them in turn, one request at a time, so that whatever disturbs the
 //! machine disturbs both.
 
 // It plays no scenario.
@@ -27,8 +27,22 @@ fn main() -> Result<(), Failure> {
     run(measure(n_requests, n_clients))
 }
 
-/// What is compared: the first is the measure of the others.
-const WAYS: [(&str, &str); 2] = [("bare", "nothing.xml"), ("lookup + store", "latency.xml")];
+/// What is compared: each with policies to the one without before it.
+const WAYS: [(&str, Policies); 4] = [
+    ("document: bare", Policies::Document("nothing.xml")),
+    (
+        "document: lookup + store",
+        Policies::Document("latency.xml"),
+    ),
+    ("bundle: bare", Policies::Bundle("latency/bare")),
+    ("bundle: lookup + store", Policies::Bundle("latency/cached")),
+];
+
+#[derive(Clone, Copy)]
+enum Policies {
+    Document(&'static str),
+    Bundle(&'static str),
+}
 
 type Times = [Histogram<u64>; WAYS.len()];
 
@@ -39,8 +53,15 @@ async fn measure(n_requests: usize, n_clients: usize) -> Result<(), Failure> {
         .await?;
     let hosts = [("backend.example", backend)];
     let mut gateways = Vec::new();
-    for (_, document) in WAYS {
-        let settings = settings(document, "http://backend.example/", &hosts, &[])?;
+    for (_, policies) in WAYS {
+        let document = match policies {
+            Policies::Document(document) => document,
+            Policies::Bundle(_) => "nothing.xml",
+        };
+        let mut settings = settings(document, "http://backend.example/", &hosts, &[])?;
+        if let Policies::Bundle(folder) = policies {
+            settings.apigee.bundles = vec![folder.into()];
+        }
         gateways.push(serve(&App::new(&settings, |_| ())?).await?);
     }
     ask(&gateways, n_requests / 10, 0).await?;
@@ -55,15 +76,12 @@ async fn measure(n_requests: usize, n_clients: usize) -> Result<(), Failure> {
             sum.add(times)?;
         }
     }
-    let bare = [
-        sum[0].value_at_quantile(0.5),
-        sum[0].value_at_quantile(0.99),
-    ];
-    for ((name, _), times) in WAYS.iter().zip(&sum) {
-        let of = [times.value_at_quantile(0.5), times.value_at_quantile(0.99)];
+    let quantiles = |times: &Histogram<u64>| [0.5, 0.99].map(|at| times.value_at_quantile(at));
+    for (way, ((name, _), times)) in WAYS.iter().zip(&sum).enumerate() {
+        let (of, bare) = (quantiles(times), quantiles(&sum[way - way % 2]));
         let more = |at: usize| (of[at] as f64 / bare[at] as f64 - 1.0) * 100.0;
         print(&format!(
-            "{name:16} p50 {:8.1} us ({:+5.1} %)   p99 {:8.1} us ({:+5.1} %)   {} requests",
+            "{name:25} p50 {:8.1} us ({:+5.1} %)   p99 {:8.1} us ({:+5.1} %)   {} requests",
             of[0] as f64 / 1e3,
             more(0),
             of[1] as f64 / 1e3,
@@ -76,7 +94,7 @@ async fn measure(n_requests: usize, n_clients: usize) -> Result<(), Failure> {
 
 fn times() -> Result<Times, Failure> {
     let new = || Histogram::new_with_bounds(1_000, 60_000_000_000, 3);
-    Ok([new()?, new()?])
+    Ok([new()?, new()?, new()?, new()?])
 }
 
 /// Asks the gateways in turn; how long each took, in nanoseconds.
