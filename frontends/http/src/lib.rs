@@ -49,6 +49,7 @@ mod items;
 mod openapi;
 mod operations;
 mod profile;
+#[cfg(feature = "program")]
 mod program;
 mod query;
 mod respond;
@@ -59,6 +60,7 @@ pub use self::app::App;
 pub use self::engine::Engine;
 pub use self::error::ApiError;
 pub use self::profile::{AccountSettings, Bound, CacheSettings, Profile, Unlimited};
+#[cfg(feature = "program")]
 pub use self::program::Program;
 pub use self::routes::router;
 pub use self::settings::{Settings, SettingsError};

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 
 use larder_serve::{Connections, Log, Tls};
 use serde::Deserialize;
@@ -89,7 +88,8 @@ impl Settings {
     ///
     /// # Errors
     /// What can't be read or isn't known, and where.
-    pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
+    #[cfg(feature = "program")]
+    pub fn read(file: Option<&std::path::Path>) -> Result<Self, SettingsError> {
         larder_serve::read_settings(file).map_err(|error| SettingsError(error.to_string()))
     }
 

@@ -5,7 +5,7 @@
 //! [`Run`] does that for a program, from its start to its end. What a router does is not known here.
 //!
 //! ```text
-//! accept (a slot each) -> TLS? -> paced stream: idle, header and write deadlines -> HTTP/1 -> router
+//! accept (a slot each) -> TLS? -> paced stream: idle, header and write deadlines, refusals before a request -> HTTP/1 -> router
 //! router -> body::collect: size and deadline of a request's body
 //! ```
 //!
@@ -19,22 +19,38 @@ pub mod auth;
 mod base64;
 pub mod body;
 mod counts;
+mod framing;
 mod health;
+#[cfg(feature = "program")]
 mod listen;
+#[cfg(feature = "program")]
 mod logs;
 mod metrics;
 mod paced;
+mod phase;
+#[cfg(feature = "program")]
+mod read;
+mod refusal;
+#[cfg(feature = "program")]
 mod run;
 mod settings;
+mod speak;
+#[cfg(feature = "program")]
 mod tls;
 mod trail;
 
 pub use self::base64::{from_base64, to_base64};
 pub use self::counts::Counts;
 pub use self::health::Health;
-pub use self::listen::{Drained, Peer, serve};
+#[cfg(feature = "program")]
+pub use self::listen::{Drained, serve};
 pub use self::metrics::scrape;
+#[cfg(feature = "program")]
+pub use self::read::read_settings;
+#[cfg(feature = "program")]
 pub use self::run::{Run, SetupError};
-pub use self::settings::{Connections, Log, Tls, read_settings};
+pub use self::settings::{Connections, Log, Tls};
+pub use self::speak::{Peer, speak};
+#[cfg(feature = "program")]
 pub use self::tls::TlsError;
 pub use self::trail::{End, REQUEST_ID, Trail};

@@ -9,98 +9,34 @@
 //! Idle --first byte--> Head --request complete--> Busy --answer handed over--> Idle
 //! ```
 //!
-//! # Costs        one timer a connection, made when it first waits; an atomic word, written twice a request
-//! # Invariants   PA1 the word's count grows with each request, so a deadline of an earlier one is never taken for the present one's
+//! Nothing is written while no request is being answered and all answers have left, but what hyper says to a head that it can't read:
+//! that is given the form of other refusals. Who is refused while still sending is read from for a little while, so that the answer
+//! isn't lost with the connection.
+//!
+//! # Costs        one timer a connection, made when it first waits; an atomic word, written twice a request; the search of `framing`
+//! # Invariants   PA1 the word's count grows with each request, so a deadline of an earlier one is never taken for the present one's;
+//!   PA2 hyper flushes only once all that it had to write is written
 //! # Not here     the deadline of a request's body: module `body`
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use axum::body::Body;
-use bytes::Bytes;
-use futures_util::task::AtomicWaker;
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::Connections;
+use crate::framing::Framing;
+use crate::phase::{BUSY, HEAD, IDLE, PHASES, Phase};
+use crate::refusal;
 
-const IDLE: u64 = 0;
-const HEAD: u64 = 1;
-const BUSY: u64 = 2;
-/// The phase's bits; above them requests are counted.
-const PHASES: u64 = 3;
-
-/// In which phase a connection is: the number of its request, and one of the three words above.
-#[derive(Debug, Default)]
-pub(crate) struct Phase {
-    word: AtomicU64,
-    /// The connection, which waits for its client while the answer is still being made: its idleness begins afterwards.
-    reader: AtomicWaker,
-}
-
-impl Phase {
-    /// A request has come, and is being answered until what is returned is dropped.
-    pub(crate) fn begin(this: &Arc<Self>) -> Busy {
-        this.set(((this.load() | PHASES) + 1) | BUSY);
-        Busy(Arc::clone(this))
-    }
-
-    // Relaxed throughout: one task reads and writes it; a body that is dropped elsewhere wakes that task afterwards.
-    fn load(&self) -> u64 {
-        self.word.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, word: u64) {
-        self.word.store(word, Ordering::Relaxed);
-    }
-}
-
-/// A request that is being answered.
-#[derive(Debug)]
-pub(crate) struct Busy(Arc<Phase>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.set((self.0.load() & !PHASES) | IDLE);
-        self.0.reader.wake();
-    }
-}
-
-/// The body of an answer, which ends the request's phase when it has been handed over.
-pub(crate) struct Tracked {
-    body: Body,
-    _busy: Busy,
-}
-
-impl Tracked {
-    pub(crate) fn new(body: Body, busy: Busy) -> Self {
-        Self { body, _busy: busy }
-    }
-}
-
-impl HttpBody for Tracked {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+/// How long, and for how many bytes, who was refused may go on sending.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 16 << 20;
 
 /// See the module.
 pub(crate) struct Paced<S> {
@@ -111,6 +47,20 @@ pub(crate) struct Paced<S> {
     timed: u64,
     reading: Option<Pin<Box<Sleep>>>,
     writing: Option<Stall>,
+    framing: Framing,
+    /// After how many requests all was written that was to be (PA2).
+    flushed: u64,
+    refusal: Option<Refusal>,
+    /// How much was read after the end, once that is being done.
+    lingered: Option<usize>,
+}
+
+/// What is written instead of an answer of hyper's own.
+struct Refusal {
+    bytes: Vec<u8>,
+    n_written: usize,
+    /// How many bytes hyper's has.
+    n_instead: usize,
 }
 
 /// A client that didn't take what was written at once.
@@ -131,6 +81,10 @@ impl<S> Paced<S> {
             timed: u64::MAX,
             reading: None,
             writing: None,
+            framing: Framing::default(),
+            flushed: 0,
+            refusal: None,
+            lingered: None,
         }
     }
 
@@ -160,6 +114,12 @@ impl<S> Paced<S> {
         timer.as_mut().poll(cx)
     }
 
+    /// Whether what is written now is of hyper's own.
+    fn is_before_any_answer(&self) -> bool {
+        let phase = self.phase.load();
+        phase & PHASES != BUSY && self.flushed == phase & !PHASES
+    }
+
     /// Called when nothing can be written, likewise.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let phase = self.phase.load() & !PHASES;
@@ -179,7 +139,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -189,26 +149,35 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let n_before = buf.filled().len();
         let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buf) else {
             ready!(this.poll_late(cx));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            return Poll::Ready(this.late(cx));
         };
-        if buf.filled().len() > n_before && this.phase.load() & PHASES == IDLE {
+        let came = &buf.filled()[n_before..];
+        if let Some(number) = this.framing.follow(came) {
+            this.phase.contradicts.store(number, Ordering::Relaxed);
+        }
+        if !came.is_empty() && this.phase.load() & PHASES == IDLE {
             this.phase.set((this.phase.load() & !PHASES) | HEAD);
         }
         if this.phase.load() & PHASES == HEAD {
             // Who sends a byte now and then never has it wait, so the time is looked at here as well.
-            ready_or(this.poll_late(cx))?;
+            if this.poll_late(cx).is_ready() {
+                return Poll::Ready(this.late(cx));
+            }
         }
         Poll::Ready(read)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.refuses(buf, buf.len()) {
+            return this.poll_refusal(cx);
+        }
         let wrote = Pin::new(&mut this.stream).poll_write(cx, buf);
         this.wrote(cx, wrote)
     }
@@ -219,6 +188,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        let first = bufs.first().map_or(&[][..], |first| first);
+        if this.refuses(first, bufs.iter().map(|buf| buf.len()).sum()) {
+            return this.poll_refusal(cx);
+        }
         let wrote = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
         this.wrote(cx, wrote)
     }
@@ -230,6 +203,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if let Poll::Ready(flushed) = Pin::new(&mut this.stream).poll_flush(cx) {
+            let phase = this.phase.load();
+            if phase & PHASES != BUSY {
+                this.flushed = phase & !PHASES;
+            }
             return Poll::Ready(flushed);
         }
         ready!(this.poll_stalled(cx));
@@ -237,7 +214,84 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.lingered.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
+        if this.phase.is_refused.load(Ordering::Relaxed) {
+            ready!(this.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
+    /// The end of a head's time. The client is told, if it takes that at once.
+    fn late<T>(&mut self, cx: &mut Context<'_>) -> io::Result<T> {
+        if self.phase.load() & PHASES == HEAD && self.is_before_any_answer() {
+            let bytes = refusal::bytes(StatusCode::REQUEST_TIMEOUT);
+            let stream = Pin::new(&mut self.stream);
+            if stream.poll_write(cx, &bytes).is_ready() {
+                let _ = Pin::new(&mut self.stream).poll_flush(cx);
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Whether what begins so, and is so long, is a refusal of hyper's own.
+    fn refuses(&mut self, begin: &[u8], n_instead: usize) -> bool {
+        if self.refusal.is_none() && self.is_before_any_answer() {
+            self.refusal = refusal::status_of(begin).map(|status| Refusal {
+                bytes: refusal::bytes(status),
+                n_written: 0,
+                n_instead,
+            });
+        }
+        self.refusal.is_some()
+    }
+
+    /// Writes the refusal; hyper's own counts as written once it is.
+    fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        while let Some(refusal) = &mut self.refusal {
+            let rest = &refusal.bytes[refusal.n_written..];
+            if rest.is_empty() {
+                let n_instead = refusal.n_instead;
+                self.refusal = None;
+                self.phase.refuse();
+                return Poll::Ready(Ok(n_instead));
+            }
+            let wrote = Pin::new(&mut self.stream).poll_write(cx, rest);
+            let Poll::Ready(n) = wrote else {
+                ready!(self.poll_stalled(cx));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            };
+            match n? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => refusal.n_written += n,
+            }
+        }
+        Poll::Ready(Ok(0))
+    }
+
+    /// Reads what still comes, for a little while.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = Instant::now() + LINGER;
+        let timer = self
+            .reading
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        let n_read = self.lingered.get_or_insert_with(|| {
+            timer.as_mut().reset(until);
+            0
+        });
+        let mut bytes = [0; 4096];
+        while timer.as_mut().poll(cx).is_pending() && *n_read < LINGER_BYTES_MAX {
+            let mut buf = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => *n_read += buf.filled().len(),
+                _ => break,
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -258,12 +312,5 @@ impl<S> Paced<S> {
             }
             _ => wrote,
         }
-    }
-}
-
-fn ready_or(late: Poll<()>) -> io::Result<()> {
-    match late {
-        Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
-        Poll::Pending => Ok(()),
     }
 }

@@ -1,29 +1,9 @@
-//! What of a server's settings concerns connections, TLS and the log; and how settings are read.
+//! What of a server's settings concerns connections, TLS and the log.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-
-use crate::SetupError;
-
-/// Reads settings from a file, if there is one, and the environment over it: `LARDER_LISTEN`, `LARDER_CONNECTIONS__MAX`.
-///
-/// # Errors
-/// What can't be read or isn't known, and where.
-pub fn read_settings<S: DeserializeOwned>(file: Option<&Path>) -> Result<S, SetupError> {
-    let mut builder = config::Config::builder();
-    if let Some(path) = file {
-        let source = config::File::from(path).format(config::FileFormat::Toml);
-        builder = builder.add_source(source);
-    }
-    let environment = config::Environment::with_prefix("LARDER")
-        .prefix_separator("_")
-        .separator("__")
-        .try_parsing(true);
-    Ok(builder.add_source(environment).build()?.try_deserialize()?)
-}
 
 /// Connections, and what their clients may take. Times are written in milliseconds, as `header_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -49,14 +49,14 @@ async fn f41_a_head_has_to_come_in_time_dripping_or_not() {
     let begun = Instant::now();
     let mut silent = server.connect().await;
     silent.write_all(b"GET /cache").await.unwrap();
-    assert_eq!(rest(&mut silent).await, b"");
+    parse(&rest(&mut silent).await).is(408, "InvalidArgument");
     let took = begun.elapsed().as_secs();
     assert!((10..12).contains(&took), "{took}");
 
     let begun = Instant::now();
     let mut dripping = server.connect().await;
     let answer = drip(&mut dripping, &head("GET", "a", "")).await;
-    assert_eq!(answer, b"");
+    parse(&answer).is(408, "InvalidArgument");
     let took = begun.elapsed().as_secs();
     assert!((10..13).contains(&took), "{took}");
     server.load("a").await.is(404, "KeyNotFound");
@@ -146,14 +146,35 @@ async fn f42_a_length_that_contradicts_itself_is_malformed() {
         "Transfer-Encoding: chunked, gzip\r\n",
     ] {
         let answer = status(more, b"xyz").await;
-        assert!(answer.starts_with("HTTP/1.1 4"), "{more}: {answer}");
+        parse(answer.as_bytes()).is(400, "InvalidArgument");
     }
-    server.load("a").await.is(404, "KeyNotFound");
-    // Both forms of a length: the chunks count, and no further request is read from the connection.
-    let both = "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n";
+    // Both forms of a length: refused, and no further request is read from the connection.
     let smuggled = [&b"1\r\nx\r\n0\r\n\r\n"[..], &head("GET", "a", "")].concat();
-    let answer = status(both, &smuggled).await;
-    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+    for both in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\nCONTENT-LENGTH: 3\r\n",
+    ] {
+        let answer = status(both, &smuggled).await;
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+        let answer = parse(answer.as_bytes());
+        answer.is(400, "InvalidArgument");
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+    // The same after a good request on the same connection, all in one piece; and the body of that one is not taken for a head.
+    let text = head(
+        "PUT",
+        "a",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+    );
+    let mut good = head("PUT", "b", &format!("Content-Length: {}\r\n", text.len()));
+    good.extend(&text);
+    let answer = String::from_utf8(server.raw(&[good, text.clone(), smuggled].concat()).await);
+    let answer = answer.unwrap();
+    let (first, second) = answer.split_at(answer.rfind("HTTP/1.1").unwrap());
+    assert!(first.starts_with("HTTP/1.1 204"), "{answer}");
+    parse(second.as_bytes()).is(400, "InvalidArgument");
+    server.load("b").await.is_value(text);
+    server.load("a").await.is(404, "KeyNotFound");
     // What is compressed is bytes like others.
     let bomb = "Content-Encoding: gzip\r\nContent-Length: 4\r\nConnection: close\r\n";
     assert!(
@@ -170,18 +191,30 @@ async fn f43_what_is_too_long_or_too_deep_is_a_short_refusal() {
     let many: String = (0..10_000).map(|n| format!("h{n}: x\r\n")).collect();
     let large = format!("h: {}\r\n", "x".repeat(1 << 20));
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(8 << 20));
-    for request in [
-        head("GET", "a", &many),
-        head("GET", "a", &large),
-        long.into_bytes(),
-        b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
-        b"GET  HTTP/1.1\r\n\r\n".to_vec(),
-        b"\x16\x03\x01\x02\x00\x01".repeat(100),
+    for (request, status) in [
+        (head("GET", "a", &many), 431),
+        (head("GET", "a", &large), 431),
+        (long.into_bytes(), 431),
+        (
+            format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(70_000)).into_bytes(),
+            414,
+        ),
+        (b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 400),
+        (b"GET  HTTP/1.1\r\n\r\n".to_vec(), 400),
+        (b"GET / HTTP/9.9\r\n\r\n".to_vec(), 400),
+        (b"GET / HTTP/1.1\r\nH\xffst: x\r\n\r\n".to_vec(), 400),
+        (b"GET / HTTP/1.1\r\n: x\r\n\r\n".to_vec(), 400),
+        (b"\x16\x03\x01\x02\x00\x01".repeat(100), 400),
+        // After an answer that has left.
+        (b"\r\n\r\n[]\r\n\r\n".to_vec(), 400),
     ] {
-        let answer = server.raw(&request).await;
-        let is_short = answer.len() < 500;
-        // What isn't read to its end may be reset, and the answer with it.
-        assert!(answer.is_empty() || (answer.starts_with(b"HTTP/1.1 4") && is_short));
+        let answer = parse(&server.raw(&request).await);
+        let shown = request[..40.min(request.len())].escape_ascii();
+        assert_eq!(answer.status, status, "{shown}");
+        answer.is(status, "InvalidArgument");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(answer.header("date").is_some() && answer.body.len() < 200);
     }
     let deep = "[".repeat(100_000);
     for op in ["set-if", "exists", "set-batch"] {
@@ -195,6 +228,20 @@ async fn f43_what_is_too_long_or_too_deep_is_a_short_refusal() {
     let key = "x".repeat(60_000);
     server.store(&key, "long").await;
     server.load(&key).await.is_value("long");
+}
+
+#[tokio::test]
+async fn f43_a_refusal_follows_the_answers_before_it_whatever_they_hold() {
+    let server = Server::start().await;
+    let value = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+    server.store("v", value).await;
+    for bad in [&b"bad\r\n\r\n"[..], b"\x00"] {
+        let answer = server.raw(&[&head("GET", "v", ""), bad].concat()).await;
+        let answer = String::from_utf8(answer).unwrap();
+        let (first, second) = answer.split_at(answer.rfind("HTTP/1.1").unwrap());
+        assert_eq!(parse(first.as_bytes()).body, value, "{answer}");
+        parse(second.as_bytes()).is(400, "InvalidArgument");
+    }
 }
 
 #[tokio::test]

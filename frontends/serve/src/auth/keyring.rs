@@ -12,10 +12,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::claims::{Claims, MintError, check_permissions};
 use super::{Caller, Grant, Permission};
@@ -109,9 +109,7 @@ struct Signing {
 
 /// The hash by which a static token is known.
 pub fn hash_of(token: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, token).as_ref());
-    hash
+    Sha256::digest(token).into()
 }
 
 impl Keyring {
@@ -144,7 +142,7 @@ impl Keyring {
         let hash = hash_of(token);
         let mut found = None;
         for known in &self.statics {
-            if verify_slices_are_equal(&known.hash, &hash).is_ok() {
+            if known.hash.ct_eq(&hash).into() {
                 found = Some(known);
             }
         }
