@@ -17,11 +17,14 @@ use crate::clock::TimeSource;
 use crate::curve::Tracker;
 use crate::error::{Refusal, TtlError};
 use crate::hot_keys::HotKeys;
-use crate::limits::{LimitExceeded, Limits as Meter, Rates};
+use crate::limits::{LimitExceeded, Limits as Meter, OpenTab, Rates};
 use crate::lineage::Owner;
 use crate::shares::{PoolId, Shares};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock};
+
+/// What is open with a charter, and with the one above it.
+pub(crate) type Tabs = (OpenTab, Option<OpenTab>);
 
 /// What a tenant, or a named cache of a tenant, is given and may take. The default is no limit and no guarantee.
 ///
@@ -277,22 +280,7 @@ impl Charter {
             let own = self.meter.admit(time, operations, bytes);
             return own.map_err(|refusal| (Whose::Tenant, refusal));
         };
-        // Who would be refused by both is told of the one that lasts longer.
-        let refused_here = |own: LimitExceeded| {
-            let outlasts = |other: &LimitExceeded| match (other.retry_after, own.retry_after) {
-                (_, None) => false,
-                (None, Some(_)) => true,
-                (Some(other), Some(own)) => other > own,
-            };
-            match above
-                .meter
-                .refusal(time, operations, bytes)
-                .filter(outlasts)
-            {
-                Some(other) => (Whose::Tenant, other),
-                None => (Whose::Cache, own),
-            }
-        };
+        let refused_here = |own| self.longer_of(own, time, operations, bytes);
         let refused_above = |refusal| (Whose::Tenant, refusal);
         if self.meter.is_open() {
             return above
@@ -319,6 +307,59 @@ impl Charter {
         };
         self.meter.close_tab(time, tab, counts.0, counts.1);
         answer.map_err(refused_above)
+    }
+
+    /// Admits by both charters, or by none, what may turn out not to have been done; the charter's own tab is the first.
+    pub(crate) fn open_tabs(
+        &self,
+        time: &TimeSource,
+        operations: u64,
+        bytes: u64,
+    ) -> Result<Tabs, (Whose, LimitExceeded)> {
+        let refused_above = |refusal| (Whose::Tenant, refusal);
+        let open = |of: &Self| of.meter.open_tab(time, operations, bytes);
+        let Some(above) = self.above() else {
+            return Ok((open(self).map_err(refused_above)?, None));
+        };
+        let refused_here = |own| self.longer_of(own, time, operations, bytes);
+        let own = open(self).map_err(refused_here)?;
+        match open(above) {
+            Ok(tab) => Ok((own, Some(tab))),
+            Err(refusal) => {
+                self.meter.close_tab(time, own, 0, 0);
+                Err(refused_above(refusal))
+            }
+        }
+    }
+
+    /// Counts what was used of tabs.
+    pub(crate) fn close_tabs(&self, time: &TimeSource, tabs: Tabs, operations: u64, bytes: u64) {
+        self.meter.close_tab(time, tabs.0, operations, bytes);
+        if let (Some(above), Some(tab)) = (self.above(), tabs.1) {
+            above.meter.close_tab(time, tab, operations, bytes);
+        }
+    }
+
+    /// Who would be refused by both charters is told of the refusal that lasts longer.
+    fn longer_of(
+        &self,
+        own: LimitExceeded,
+        time: &TimeSource,
+        operations: u64,
+        bytes: u64,
+    ) -> (Whose, LimitExceeded) {
+        let outlasts = |other: &LimitExceeded| match (other.retry_after, own.retry_after) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(other), Some(own)) => other > own,
+        };
+        let other = self
+            .above()
+            .and_then(|above| above.meter.refusal(time, operations, bytes));
+        match other.filter(outlasts) {
+            Some(other) => (Whose::Tenant, other),
+            None => (Whose::Cache, own),
+        }
     }
 
     /// Counts bytes that turned out to be read, as debt where they don't fit.

@@ -157,6 +157,6 @@ pub use snapshot::{RestoreError, Restored, Snapshot, SnapshotError};
 #[cfg(not(engine_loom))]
 pub use stats::{RemovalCause, Stats};
 #[cfg(not(engine_loom))]
-pub use tenant::{NamedCache, Tenant, Usage};
+pub use tenant::{NamedCache, Reserved, Tenant, Usage};
 #[cfg(not(engine_loom))]
 pub use terms::{Tag, Ttl, WriteOptions};

@@ -57,7 +57,7 @@ pub use self::direct::{RateLimiter, Tab};
 #[cfg(not(engine_loom))]
 pub use self::rates::{LimitExceeded, Metered, Rate, Rates};
 #[cfg(not(engine_loom))]
-pub(crate) use self::tenant::Limits;
+pub(crate) use self::tenant::{Limits, OpenTab};
 
 #[cfg(test)]
 #[cfg(not(engine_loom))]

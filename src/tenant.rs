@@ -10,6 +10,7 @@
 
 mod named;
 mod names;
+mod reserved;
 mod watched;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use std::fmt;
 pub use self::named::NamedCache;
 pub(crate) use self::names::step_below;
 use self::names::{DEFAULT_CACHE, cache_name, check_name, known, tenant_name, view_of};
+pub use self::reserved::Reserved;
 use crate::cache::{Cache, Inner};
 use crate::charter::{AdmitError, Charter, Limits, TenantError};
 use crate::entry::Value;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Usage, charter_of};
+use super::{Reserved, Usage, charter_of};
 use crate::cache::{Inner, View, operations};
 use crate::charter::{AdmitError, Charter, Limits, TenantError};
 use crate::entry::Value;
@@ -32,6 +32,21 @@ impl<'c, V: Value + ?Sized> NamedCache<'c, V> {
             .admit(self.inner.store.time(), calls, bytes)
             .map_err(|(whose, limit)| AdmitError::Exceeded { whose, limit })?;
         Ok(self.scope())
+    }
+
+    /// Admits an operation as [`admit`](Self::admit) does, which may turn out to do nothing: it counts once it is kept.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    ///
+    /// Cost: where a rate is set, its lock, and all loans of it are called in.
+    pub fn reserve(&self, cost: impl Into<Cost>) -> Result<Reserved<'_, V>, AdmitError> {
+        let cost = cost.into();
+        let charter = self.made().map_err(|_| AdmitError::Closed)?;
+        let tabs = charter
+            .open_tabs(self.inner.store.time(), cost.calls, cost.bytes)
+            .map_err(|(whose, limit)| AdmitError::Exceeded { whose, limit })?;
+        Ok(Reserved::new(self, cost, tabs))
     }
 
     /// Counts bytes that were read: see [`Tenant::charge`](super::Tenant::charge).
