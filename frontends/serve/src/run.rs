@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{Connections, Drained, Health, Tls, serve};
 
@@ -43,6 +43,7 @@ impl Run<'_> {
     ) -> Result<(), SetupError> {
         // Each connection is an open file, and the common default allows a thousand.
         let files = rlimit::increase_nofile_limit(u64::MAX);
+        let connections = bounded(self.connections, files.unwrap_or(u64::MAX));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
@@ -60,19 +61,13 @@ impl Run<'_> {
             });
             let address = listener.local_addr()?;
             info!(%address, tls = tls.is_some(), "listening");
-            let connections = self.connections.max as u64;
-            if files.is_ok_and(|files| files < connections + OTHER_FILES) {
-                warn!(
-                    connections,
-                    "more connections are allowed than files may be open"
-                );
-            }
+            debug!(n_max = connections.max, "connections");
             started()?;
             let stop = async {
                 first_of(terminate, interrupt).await;
                 self.health.stop();
             };
-            let drained = serve(listener, tls, self.connections, self.router, stop).await;
+            let drained = serve(listener, tls, connections, self.router, stop).await;
             reloads.abort();
             Ok::<_, SetupError>(drained)
         })?;
@@ -83,6 +78,16 @@ impl Run<'_> {
         // What blocks outside of the runtime isn't waited for.
         runtime.shutdown_background();
         Ok(())
+    }
+}
+
+/// As many connections as there may be files for; more would be accepted and fail, where they could wait.
+fn bounded(connections: Connections, files: u64) -> Connections {
+    let n_max = files.saturating_sub(OTHER_FILES).max(1);
+    let n_max = usize::try_from(n_max).unwrap_or(usize::MAX);
+    Connections {
+        max: connections.max.min(n_max),
+        ..connections
     }
 }
 
@@ -98,5 +103,17 @@ async fn first_of(mut one: Signal, mut other: Signal) {
     tokio::select! {
         _ = one.recv() => {}
         _ = other.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_no_more_than_files_allow() {
+        let max = |files| bounded(Connections::default(), files).max;
+        assert_eq!(max(u64::MAX), Connections::default().max);
+        assert_eq!([max(1024), max(64), max(0)], [960, 1, 1]);
     }
 }

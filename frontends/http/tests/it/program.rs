@@ -231,3 +231,27 @@ async fn m_086_the_environment_goes_before_the_file() {
     let settings = larder_http::Settings::read(Some(&path)).unwrap();
     assert!(settings.accounts["A.b"].caches.contains_key("C.d"));
 }
+
+#[tokio::test]
+async fn a_start_where_few_files_may_be_open_is_no_reason_for_alarm() {
+    let script = format!(
+        "ulimit -n 200; exec {} --listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_larder-http")
+    );
+    let mut child = Command::new("sh")
+        .args(["-c", &script])
+        .kill_on_drop(true)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = out.next_line().await.unwrap().unwrap();
+    assert!(line.starts_with("export TOKEN="), "{line}");
+    let id = child.id().unwrap().to_string();
+    Command::new("kill").arg(&id).status().await.unwrap();
+    let ended = child.wait_with_output().await.unwrap();
+    let log = text(&ended.stderr);
+    assert!(ended.status.success() && log.contains("INFO"), "{log}");
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
