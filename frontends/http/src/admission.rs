@@ -1,7 +1,7 @@
 //! Admission: what the rates of a cache and of its account say to an operation, and how often they refused.
 //!
 //! # Idea         the engine decides; a refusal is counted here by whose rate it was, for the console, since the engine counts none
-//! # Costs        what is admitted: the engine's. A refusal: a lock, and two names copied
+//! # Costs        what is admitted: a lock of the engine's where there are rates. A refusal: a lock, and two names copied
 //! # Invariants   AD1 only caches that exist are counted for, so the counts are bounded as they are
 //! # Not here     the rates
 
@@ -23,16 +23,24 @@ pub(crate) const WHOLE_ACCOUNT: &str = "";
 pub(crate) struct Refusals(Mutex<Counted>);
 
 impl Refusals {
-    /// Admits an operation by the rates of the cache and of its account, or says which refuses it.
-    pub(crate) fn admit(
+    /// Does an operation if the rates of the cache and of its account admit it, or says which refuses it. What is refused in the end,
+    /// for whatever it is, costs nothing.
+    pub(crate) fn admit<R>(
         &self,
         tenant: &Tenant<'_, [u8]>,
         cache: &NamedCache<'_, [u8]>,
         [account, name]: [&str; 2],
         cost: Cost,
-    ) -> Result<(), ApiError> {
-        let (whose, limits, name, limit) = match cache.admit(cost) {
-            Ok(_) => return Ok(()),
+        operation: impl FnOnce() -> Result<R, ApiError>,
+    ) -> Result<R, ApiError> {
+        let (whose, limits, name, limit) = match cache.reserve(cost) {
+            Ok(reserved) => {
+                let done = operation();
+                if done.as_ref().err().is_none_or(ApiError::costs) {
+                    reserved.keep();
+                }
+                return done;
+            }
             Err(AdmitError::Exceeded { whose, limit }) => match whose {
                 Whose::Tenant => ("account", tenant.limits()?, WHOLE_ACCOUNT, limit),
                 Whose::Cache => ("cache", cache.limits()?, name, limit),

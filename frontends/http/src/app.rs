@@ -186,8 +186,7 @@ impl App {
         let cache = tenant.default_cache()?;
         let names = [&*caller.account, name];
         self.refusals()
-            .admit(&tenant, &cache, names, Cost::calls(1))?;
-        Err(missing)
+            .admit(&tenant, &cache, names, Cost::calls(1), || Err(missing))
     }
 
     /// The limits of a cache, for an item that is to live so long.
@@ -224,9 +223,10 @@ impl App {
         self.anywhere(move || {
             let cache = app.cache(&caller, &name)?;
             let tenant = app.tenant(&caller)?;
-            app.refusals()
-                .admit(&tenant, &cache, [&caller.account, &name], cost)?;
-            operation(&cache, &app.view(&cache))
+            let names = [&*caller.account, &name];
+            app.refusals().admit(&tenant, &cache, names, cost, || {
+                operation(&cache, &app.view(&cache))
+            })
         })
         .await
     }

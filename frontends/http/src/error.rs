@@ -124,6 +124,11 @@ impl ApiError {
         let seconds = ttl_max.as_secs();
         Self::invalid(format!("ttl_seconds is above the maximum of {seconds}"))
     }
+
+    /// Whether the operation costs what it would have if it had been done: that nothing is there has to be looked up.
+    pub(crate) fn costs(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND || self.status.is_server_error()
+    }
 }
 
 impl IntoResponse for ApiError {

@@ -104,7 +104,7 @@ fn refusals_are_counted_for_whose_limit_it_was_until_the_cache_is_deleted() {
     let tenant = cache.create_tenant("a", Limits::default()).unwrap();
     let named = tenant.create_cache("c", once).unwrap();
     let refusals = Refusals::default();
-    let admit = || refusals.admit(&tenant, &named, ["a", "c"], Cost::calls(1));
+    let admit = || refusals.admit(&tenant, &named, ["a", "c"], Cost::calls(1), || Ok(()));
     assert_eq!([(); 3].map(|()| admit().is_ok()), [true, false, false]);
     tenant.set_limits(once).unwrap();
     named.set_limits(Limits::default()).unwrap();

@@ -102,6 +102,26 @@ async fn m_117_what_is_refused_for_its_form_or_its_rights_costs_nothing() {
     server.load("a").await.is(429, "LimitExceeded");
 }
 
+#[tokio::test]
+async fn m_113_m_117_m_143_what_fails_on_what_is_there_costs_nothing_either() {
+    let server = Server::with(&vendor()).await;
+    server.store("text", "abcxyz").await;
+    server.store("top", i64::MAX.to_string()).await;
+    let add = |key: &str| json!({ "key": key, "amount": 1, "ttl_seconds": 60 });
+    for _ in 0..150 {
+        // `text` and `top`, in base64.
+        for key in ["dGV4dA", "dG9w"] {
+            let refused = server.call("increment", "RW", add(key)).await;
+            refused.is(400, "FailedPrecondition");
+        }
+    }
+    load_n(&server, "default-cache", 97).await;
+    let done = server.call("increment", "RW", add("bg")).await;
+    assert_eq!(done.status, 200);
+    let refused = server.call("increment", "RW", add("dGV4dA")).await;
+    refused.is(429, "LimitExceeded");
+}
+
 fn with_account(limit: u64) -> Settings {
     let mut settings = vendor();
     let account = settings.accounts.get_mut("acct").unwrap();
