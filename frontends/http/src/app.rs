@@ -146,7 +146,7 @@ impl App {
         query: &Query<'_>,
         headers: &HeaderMap,
     ) -> Result<Caller, ApiError> {
-        let live = self.live();
+        let live = self.inner.live.load();
         let token = credential(query, headers, live.takes_basic)?;
         let token = token.ok_or(ApiError::unauthenticated("a token is needed"))?;
         let caller = live
@@ -178,7 +178,15 @@ impl App {
         caller: &Caller,
         name: &str,
     ) -> Result<NamedCache<'_, [u8]>, ApiError> {
-        let tenant = self.tenant(caller)?;
+        self.cache_of(&self.tenant(caller)?, caller, name)
+    }
+
+    fn cache_of<'a>(
+        &self,
+        tenant: &Tenant<'a, [u8]>,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<NamedCache<'a, [u8]>, ApiError> {
         let missing = match tenant.cache(name) {
             Ok(cache) => return Ok(cache),
             Err(error) => error.into(),
@@ -186,7 +194,7 @@ impl App {
         let cache = tenant.default_cache()?;
         let names = [&*caller.account, name];
         self.refusals()
-            .admit(&tenant, &cache, names, Cost::calls(1), || Err(missing))
+            .admit(tenant, &cache, names, Cost::calls(1), || Err(missing))
     }
 
     /// The limits of a cache, for an item that is to live so long.
@@ -221,8 +229,8 @@ impl App {
     ) -> Result<R, ApiError> {
         let app = self.clone();
         self.anywhere(move || {
-            let cache = app.cache(&caller, &name)?;
             let tenant = app.tenant(&caller)?;
+            let cache = app.cache_of(&tenant, &caller, &name)?;
             let names = [&*caller.account, &name];
             app.refusals().admit(&tenant, &cache, names, cost, || {
                 operation(&cache, &app.view(&cache))

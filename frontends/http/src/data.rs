@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -34,9 +34,9 @@ struct Item {
 }
 
 /// Serves `/cache/{name}` and `/cache/{name}/{key}`.
-pub(crate) async fn item(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn item(app: &App, request: Request) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
+    if let Some(answer) = gate(app, &head.method, ALLOW) {
         return answer;
     }
     let access = match head.method {
@@ -60,9 +60,9 @@ pub(crate) async fn item(State(app): State<App>, request: Request) -> Result<Res
         .transpose()?;
     item.caller.may(access, &item.cache, &item.key)?;
     match (ttl, head.method) {
-        (Some(ttl), _) => put(&app, item, ttl, body).await,
-        (None, Method::DELETE) => delete(&app, item).await,
-        (None, method) => get(&app, item, method == Method::GET).await,
+        (Some(ttl), _) => put(app, item, ttl, body).await,
+        (None, Method::DELETE) => delete(app, item).await,
+        (None, method) => get(app, item, method == Method::GET).await,
     }
 }
 
@@ -85,14 +85,13 @@ async fn get(app: &App, item: Item, has_body: bool) -> Result<Response, ApiError
         },
     );
     let value = found.await?;
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/octet-stream"),
-        ),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    Ok((headers, Body::from(value)).into_response())
+    let mut response = Response::new(Body::from(value));
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, kind);
+    let for_nobody = HeaderValue::from_static("no-store");
+    headers.insert(header::CACHE_CONTROL, for_nobody);
+    Ok(response)
 }
 
 async fn put(app: &App, item: Item, ttl: Duration, body: Body) -> Result<Response, ApiError> {

@@ -62,5 +62,5 @@ pub use self::error::ApiError;
 pub use self::profile::{AccountSettings, Bound, CacheSettings, Profile, Unlimited};
 #[cfg(feature = "program")]
 pub use self::program::Program;
-pub use self::routes::router;
+pub use self::routes::{Routes, router};
 pub use self::settings::{Settings, SettingsError};

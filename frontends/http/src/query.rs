@@ -6,6 +6,7 @@
 //! # Invariants   QU1 a parameter that is known is read once or refused; what isn't known is never an error
 //! # Not here     credentials of headers: module `credential`
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use larder_serve::from_base64;
@@ -46,7 +47,7 @@ impl<'a> Query<'a> {
         let mut found = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let slot = match &*percent_decode_str(name).collect::<Vec<u8>>() {
+            let slot = match &*Cow::from(percent_decode_str(name)) {
                 b"key" => &mut found.key,
                 b"key_base64" => &mut found.key_base64,
                 b"token" => &mut found.token,
@@ -76,7 +77,7 @@ impl<'a> Query<'a> {
                 return Err(ApiError::invalid("key or key_base64 is needed"));
             }
             (Some(path), None, None) => decoded_text(path, "the key in the path")?.into_bytes(),
-            (None, Some(text), None) => decoded_text(&text.replace('+', " "), "key")?.into_bytes(),
+            (None, Some(text), None) => decoded_text(&spaced(text), "key")?.into_bytes(),
             (None, None, Some(base64)) => {
                 let base64 = decoded(base64, "key_base64")?;
                 from_base64(&base64).ok_or(ApiError::invalid("key_base64 is not base64"))?
@@ -93,7 +94,7 @@ impl<'a> Query<'a> {
     pub(crate) fn ttl(&self) -> Result<Duration, ApiError> {
         let ttl = self.ttl_seconds.once("ttl_seconds")?;
         let ttl = ttl.ok_or(ApiError::invalid("ttl_seconds is needed"))?;
-        let ttl = decoded(&ttl.replace('+', " "), "ttl_seconds")?;
+        let ttl = decoded(&spaced(ttl), "ttl_seconds")?;
         let all_digits = !ttl.is_empty() && ttl.iter().all(u8::is_ascii_digit);
         let seconds = all_digits.then(|| str::from_utf8(&ttl).ok()?.parse().ok());
         ttl_of(seconds.flatten())
@@ -119,9 +120,20 @@ pub(crate) fn cache_name(segment: &str) -> Result<String, ApiError> {
     Ok(name)
 }
 
+/// A form's spaces.
+fn spaced(text: &str) -> Cow<'_, str> {
+    match text.contains('+') {
+        true => text.replace('+', " ").into(),
+        false => text.into(),
+    }
+}
+
 /// Decodes percent escapes, each of which has to be one.
 fn decoded(text: &str, what: &str) -> Result<Vec<u8>, ApiError> {
     let bytes = text.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Ok(bytes.to_vec());
+    }
     let is_hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     let escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
     for (at, _) in escapes {

@@ -1,56 +1,81 @@
 //! The way out: what all answers have in common.
 //!
 //! # Idea         handlers say what went wrong; here it becomes a body that the client can read, headers for other origins are added, and the
-//!   answer is counted and logged. The line of the log names the route and never the address, in which tokens may stand
+//!   answer is counted and logged. The line of the log names the operation and never the address, in which tokens may stand
 //! # Costs        a walk over the `Accept` header of requests that are refused
 //! # Invariants   RE1 every answer goes through here, those of panics and unknown routes as well
 //! # Not here     what went wrong
 
-use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{debug, error, info};
 
 use crate::app::App;
-use crate::counts::Operation;
+use crate::counts::{OPERATIONS, Operation};
 use crate::error::ApiError;
 
-/// The middleware.
-pub(crate) async fn respond(State(app): State<App>, request: Request, next: Next) -> Response {
-    let is_plain = wants_plain(request.headers());
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        write_error(&mut response, &error, is_plain);
-    }
-    if let Some(origin) = &app.live().cors {
-        let name = header::ACCESS_CONTROL_ALLOW_ORIGIN;
-        response.headers_mut().insert(name, origin.clone());
-    }
-    let route = route.as_ref().map_or("", MatchedPath::as_str);
-    let status = response.status();
-    app.counts().add(operation(&method, route) as usize, status);
-    if status.is_server_error() {
-        info!(%method, route, status = status.as_u16(), "answered");
-    } else {
-        debug!(%method, route, status = status.as_u16(), "answered");
-    }
-    response
+/// What of a request decides on the form of its answer, and on where it is counted.
+pub(crate) struct Asked {
+    is_plain: bool,
+    operation: Operation,
 }
 
-/// What a panic in a handler is answered.
-pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    // The message may hold what the client sent, so it stays with the panic hook.
-    error!("a handler panicked");
-    ApiError::INTERNAL.into_response()
+impl Asked {
+    pub(crate) fn of(request: &Request, is_item: bool) -> Self {
+        let operation = match is_item {
+            true => of_item(request.method()),
+            false => of_path(request.uri().path()),
+        };
+        Self {
+            is_plain: wants_plain(request.headers()),
+            operation,
+        }
+    }
+
+    /// Completes an answer.
+    pub(crate) fn respond(self, app: &App, mut response: Response) -> Response {
+        if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            write_error(&mut response, &error, self.is_plain);
+        }
+        if let Some(origin) = &app.live().cors {
+            let name = header::ACCESS_CONTROL_ALLOW_ORIGIN;
+            response.headers_mut().insert(name, origin.clone());
+        }
+        let (operation, status) = (self.operation as usize, response.status());
+        app.counts().add(operation, status);
+        let (operation, status) = (OPERATIONS[operation], status.as_u16());
+        if status >= 500 {
+            info!(operation, status, "answered");
+        } else {
+            debug!(operation, status, "answered");
+        }
+        response
+    }
+}
+
+/// Answers by what a handler answers, or that it panicked.
+pub(crate) async fn whatever_happens(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    std::future::poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            // The message may hold what the client sent, so it stays with the panic hook.
+            error!("a handler panicked");
+            Poll::Ready(ApiError::INTERNAL.into_response())
+        })
+    })
+    .await
 }
 
 fn write_error(response: &mut Response, error: &ApiError, is_plain: bool) {
+    // A router says how long the body was that it had from the handler: none.
+    response.headers_mut().remove(header::CONTENT_LENGTH);
     if is_plain {
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, text);
@@ -80,22 +105,22 @@ fn wants_plain(headers: &HeaderMap) -> bool {
     false
 }
 
-fn operation(method: &Method, route: &str) -> Operation {
-    if route.starts_with("/cache/") {
-        return match *method {
-            Method::GET | Method::HEAD => Operation::Get,
-            Method::PUT => Operation::Put,
-            Method::DELETE => Operation::Delete,
-            _ => Operation::Other,
-        };
+fn of_item(method: &Method) -> Operation {
+    match *method {
+        Method::GET | Method::HEAD => Operation::Get,
+        Method::PUT => Operation::Put,
+        Method::DELETE => Operation::Delete,
+        _ => Operation::Other,
     }
-    if route.contains("/items/") {
-        return Operation::Items;
+}
+
+fn of_path(path: &str) -> Operation {
+    match path.strip_prefix("/caches") {
+        Some(rest) if rest.contains("/items/") => Operation::Items,
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Operation::Control,
+        _ if path == "/tokens" => Operation::Control,
+        _ => Operation::Other,
     }
-    if route.starts_with("/caches") || route == "/tokens" {
-        return Operation::Control;
-    }
-    Operation::Other
 }
 
 /// An answer in JSON.

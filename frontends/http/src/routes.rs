@@ -1,33 +1,32 @@
 //! Which handler a path has.
 //!
-//! # Idea         a route takes every method, and its handler says which it knows; so what is refused is refused in one form
-//! # Costs        the router's
+//! # Idea         a route takes every method, and its handler says which it knows; so what is refused is refused in one form. Items have
+//!   no route: their path is told from all others by a look, and most requests are of them
+//! # Costs        items: that look; else, the router's
 //! # Invariants   RO1 names in paths are split on `/` before they are decoded, by the handlers, from the path as it came
 //! # Not here     handlers
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use tower_http::catch_panic::CatchPanicLayer;
+use larder_serve::{Handler, Peer};
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::items::Op;
+use crate::respond::Asked;
 use crate::{console, control, data, items, openapi, operations, respond};
 
 /// All routes of a server.
-pub fn router(app: App) -> Router {
+pub fn router(app: App) -> Routes {
     let mut router = Router::new();
     for (name, op) in Op::ALL {
         let serve = move |state: State<App>, request: Request| items::serve(state, op, request);
         router = router.route(&format!("/caches/{{name}}/items/{name}"), any(serve));
     }
-    router
-        .route("/cache/{name}", any(data::item))
-        .route("/cache/{name}/{*key}", any(data::item))
+    let others = router
         .route("/caches", any(control::caches))
         .route("/caches/{name}", any(control::cache))
         .route("/caches/{name}/flush", any(control::flush))
@@ -39,9 +38,42 @@ pub fn router(app: App) -> Router {
         .with_state(app.clone())
         .merge(app.health().routes())
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed("GET, HEAD") })
-        .fallback(|| async { ApiError::NOT_FOUND })
-        .layer(CatchPanicLayer::custom(respond::panicked))
-        .layer(from_fn_with_state(app, respond::respond))
+        .fallback(|| async { ApiError::NOT_FOUND });
+    Routes { app, others }
+}
+
+/// See [`router`].
+#[derive(Debug, Clone)]
+pub struct Routes {
+    app: App,
+    others: Router,
+}
+
+impl Handler for Routes {
+    async fn handle(&self, peer: Peer, request: Request) -> Response {
+        let is_item = names_item(request.uri().path());
+        let asked = Asked::of(&request, is_item);
+        let answer = if is_item {
+            respond::whatever_happens(async {
+                data::item(&self.app, request).await.into_response()
+            })
+            .await
+        } else {
+            respond::whatever_happens(self.others.handle(peer, request)).await
+        };
+        asked.respond(&self.app, answer)
+    }
+}
+
+/// Whether a path is that of an item: `/cache/{name}` or `/cache/{name}/{key}`.
+fn names_item(path: &str) -> bool {
+    let Some(names) = path.strip_prefix("/cache/") else {
+        return false;
+    };
+    match names.split_once('/') {
+        Some((cache, key)) => !cache.is_empty() && !key.is_empty(),
+        None => !names.is_empty(),
+    }
 }
 
 /// What a request is answered whose method isn't one of `allow`; for OPTIONS that is no error.

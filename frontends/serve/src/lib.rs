@@ -1,12 +1,12 @@
 //! What Larder's servers have in common: connections with limits and deadlines, draining, tokens, logs, metrics, signals.
 //!
 //! # Idea
-//! A server is a router; [`serve`] accepts, bounds and times its connections until it is told to stop, and then drains them, and
-//! [`Run`] does that for a program, from its start to its end. What a router does is not known here.
+//! A server is a [`Handler`], such as a router; [`serve`] accepts, bounds and times its connections until it is told to stop, and then drains them, and
+//! [`Run`] does that for a program, from its start to its end. What a handler does is not known here.
 //!
 //! ```text
-//! accept (a slot each) -> TLS? -> paced stream: idle, header and write deadlines, refusals before a request -> HTTP/1 -> router
-//! router -> body::collect: size and deadline of a request's body
+//! accept (a slot each) -> TLS? -> paced stream: idle, header and write deadlines, refusals before a request -> HTTP/1 -> handler
+//! handler -> body::collect: size and deadline of a request's body
 //! ```
 //!
 //! HTTP/2 is not offered, so none of its floods is possible.
@@ -50,7 +50,7 @@ pub use self::read::read_settings;
 #[cfg(feature = "program")]
 pub use self::run::{Run, SetupError};
 pub use self::settings::{Connections, Log, Tls};
-pub use self::speak::{Peer, speak};
+pub use self::speak::{Handler, Peer, speak};
 #[cfg(feature = "program")]
 pub use self::tls::TlsError;
 pub use self::trail::{End, REQUEST_ID, Trail};

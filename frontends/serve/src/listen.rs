@@ -9,7 +9,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 use crate::Connections;
-use crate::speak::{Peer, speak_until};
+use crate::speak::{Handler, Peer, speak_until};
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +32,12 @@ pub enum Drained {
     },
 }
 
-/// Serves a router on a socket, over TLS if there is an acceptor, until `stop` is done; then accepts no more, lets requests in flight end, and returns.
+/// Serves a handler, such as a router, on a socket, over TLS if there is an acceptor, until `stop` is done; then accepts no more, lets requests in flight end, and returns.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     connections: Connections,
-    router: Router,
+    handler: impl Handler,
     stop: impl Future<Output = ()>,
 ) -> Drained {
     let slots = Arc::new(Semaphore::new(connections.max));
@@ -61,9 +60,9 @@ pub async fn serve(
         };
         while tasks.try_join_next().is_some() {}
         let watcher = graceful.watcher();
-        let (tls, router) = (tls.clone(), router.clone());
+        let (tls, handler) = (tls.clone(), handler.clone());
         tasks.spawn(async move {
-            connection((stream, peer), tls, connections, router, watcher).await;
+            connection((stream, peer), tls, connections, handler, watcher).await;
             drop(slot);
         });
     }
@@ -94,14 +93,14 @@ async fn connection(
     (stream, peer): (TcpStream, Peer),
     tls: Option<TlsAcceptor>,
     connections: Connections,
-    router: Router,
+    handler: impl Handler,
     watcher: Watcher,
 ) {
     let Some(tls) = tls else {
-        return speak_until((stream, peer), connections, router, watcher).await;
+        return speak_until((stream, peer), connections, handler, watcher).await;
     };
     match timeout(connections.header, tls.accept(stream)).await {
-        Ok(Ok(stream)) => speak_until((stream, peer), connections, router, watcher).await,
+        Ok(Ok(stream)) => speak_until((stream, peer), connections, handler, watcher).await,
         Ok(Err(error)) => debug!(%error, "no TLS"),
         Err(_) => debug!("TLS took too long"),
     }

@@ -43,8 +43,9 @@ pub(crate) struct Paced<S> {
     stream: S,
     phase: Arc<Phase>,
     connections: Connections,
-    /// The phase that the reading timer is of.
+    /// The phase that the deadline of reading is of.
     timed: u64,
+    deadline: Instant,
     reading: Option<Pin<Box<Sleep>>>,
     writing: Option<Stall>,
     framing: Framing,
@@ -79,6 +80,7 @@ impl<S> Paced<S> {
             phase,
             connections,
             timed: u64::MAX,
+            deadline: Instant::now(),
             reading: None,
             writing: None,
             framing: Framing::default(),
@@ -104,14 +106,24 @@ impl<S> Paced<S> {
                 return Poll::Pending;
             }
         };
-        let timer = self
-            .reading
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if self.timed != phase {
             self.timed = phase;
-            timer.as_mut().reset(Instant::now() + limit);
+            self.deadline = Instant::now() + limit;
         }
-        timer.as_mut().poll(cx)
+        let until = self.deadline;
+        let timer = self
+            .reading
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        // One that is early is set anew when it rings, which few live to see.
+        if timer.deadline() > until {
+            timer.as_mut().reset(until);
+        }
+        ready!(timer.as_mut().poll(cx));
+        if timer.deadline() < until {
+            timer.as_mut().reset(until);
+            ready!(timer.as_mut().poll(cx));
+        }
+        Poll::Ready(())
     }
 
     /// Whether what is written now is of hyper's own.
@@ -155,10 +167,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
         if let Some(number) = this.framing.follow(came) {
             this.phase.contradicts.store(number, Ordering::Relaxed);
         }
-        if !came.is_empty() && this.phase.load() & PHASES == IDLE {
-            this.phase.set((this.phase.load() & !PHASES) | HEAD);
-        }
-        if this.phase.load() & PHASES == HEAD {
+        let phase = this.phase.load();
+        if !came.is_empty() && phase & PHASES == IDLE {
+            this.phase.set((phase & !PHASES) | HEAD);
+        } else if phase & PHASES == HEAD {
             // Who sends a byte now and then never has it wait, so the time is looked at here as well.
             if this.poll_late(cx).is_ready() {
                 return Poll::Ready(this.late(cx));

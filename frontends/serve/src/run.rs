@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
-use crate::{Connections, Drained, Health, Tls, serve};
+use crate::{Connections, Drained, Handler, Health, Tls, serve};
 
 /// Files that a server has open besides its connections, and some.
 const OTHER_FILES: u64 = 64;
@@ -18,7 +18,7 @@ pub type SetupError = Box<dyn Error + Send + Sync>;
 
 /// What is run.
 #[derive(Debug)]
-pub struct Run<'a> {
+pub struct Run<'a, H = Router> {
     /// Where to listen.
     pub listen: SocketAddr,
     /// TLS, or none.
@@ -26,12 +26,12 @@ pub struct Run<'a> {
     /// Connections.
     pub connections: Connections,
     /// What is served.
-    pub router: Router,
-    /// What the router tells of it.
+    pub router: H,
+    /// What it tells of its health.
     pub health: Health,
 }
 
-impl Run<'_> {
+impl<H: Handler> Run<'_, H> {
     /// Listens, says so by `started`, and serves until SIGTERM or SIGINT; then drains. Each SIGHUP calls `reload`.
     ///
     /// # Errors

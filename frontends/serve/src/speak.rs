@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -25,43 +26,63 @@ use crate::paced::Paced;
 use crate::phase::{Phase, Tracked};
 use crate::refusal;
 
+/// hyper's own limit on headers.
+const HEADERS_AT_HAND: usize = 100;
+
 /// Who is at the other end of a connection: an extension of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// What answers requests; a clone for each connection.
+pub trait Handler: Clone + Send + Sync + 'static {
+    /// Answers one.
+    fn handle(&self, peer: Peer, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+/// A router's handlers find the [`Peer`] among the extensions.
+impl Handler for Router {
+    async fn handle(&self, peer: Peer, mut request: Request) -> Response {
+        request.extensions_mut().insert(peer);
+        let service = TowerToHyperService::new(self.clone());
+        match Service::call(&service, request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+}
+
 /// Speaks HTTP/1 with a client on a stream until it ends.
-pub async fn speak<S>((stream, peer): (S, Peer), connections: Connections, router: Router)
+pub async fn speak<S>((stream, peer): (S, Peer), connections: Connections, handler: impl Handler)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let never = GracefulShutdown::new();
-    speak_until((stream, peer), connections, router, never.watcher()).await;
+    speak_until((stream, peer), connections, handler, never.watcher()).await;
 }
 
 /// As [`speak`], and no further request is read once the watcher is told to end.
 pub(crate) async fn speak_until<S>(
     (stream, peer): (S, Peer),
     connections: Connections,
-    router: Router,
+    handler: impl Handler,
     watcher: Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let phase = Arc::new(Phase::default());
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&phase), connections));
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+    let service = service_fn(move |request: Request<Incoming>| {
         let busy = Phase::begin(&phase);
-        let has_body = !request.body().is_end_stream();
-        let answer = match phase.contradicts() {
-            true => Err(refusal::contradiction()),
-            false => Ok(Service::call(&router, request.map(Body::new))),
-        };
+        let (handler, contradicts) = (handler.clone(), phase.contradicts());
         async move {
-            let answer = match answer {
-                Ok(answer) => answer.await?,
-                Err(refused) => refused,
+            let has_body = !request.body().is_end_stream();
+            let body = |body| match has_body {
+                true => Body::new(body),
+                false => Body::empty(),
+            };
+            let answer = match contradicts {
+                true => refusal::contradiction(),
+                false => handler.handle(peer, request.map(body)).await,
             };
             if has_body && answer.status().is_client_error() {
                 busy.refuse();
@@ -69,12 +90,16 @@ pub(crate) async fn speak_until<S>(
             Ok::<_, Infallible>(answer.map(|body| Tracked::new(body, busy)))
         }
     });
-    let connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    // As many as hyper takes when nothing is said have their place at hand.
+    if connections.headers_max != HEADERS_AT_HAND {
+        builder.max_headers(connections.headers_max);
+    }
+    let connection = builder
         .timer(TokioTimer::new())
         // The stream knows better: it tells waiting for a request from waiting for the rest of one.
         .header_read_timeout(None)
         .max_buf_size(connections.head_bytes_max)
-        .max_headers(connections.headers_max)
         .serve_connection(io, service);
     if let Err(error) = watcher.watch(connection).await {
         debug!(%error, "a connection ended early");
