@@ -104,6 +104,10 @@ pub struct Config {
     pub user: Option<String>,
     /// The password; nobody is told who we are without.
     pub password: Option<String>,
+    /// The same for sentinels, which have users of their own.
+    pub sentinel_user: Option<String>,
+    /// The same.
+    pub sentinel_password: Option<String>,
     /// The number of the database; a cluster has only 0.
     pub database: u32,
     /// The version of the protocol.
@@ -131,6 +135,8 @@ impl Config {
             servers,
             user: None,
             password: None,
+            sentinel_user: None,
+            sentinel_password: None,
             database: 0,
             protocol: Protocol::default(),
             #[cfg(feature = "tls")]
@@ -165,6 +171,16 @@ impl Config {
         Self {
             user: user.map(str::to_owned),
             password: Some(password.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same with what sentinels are told of who we are; they aren't told what their masters are.
+    #[must_use]
+    pub fn sentinel_credentials(self, user: Option<&str>, password: &str) -> Self {
+        Self {
+            sentinel_user: user.map(str::to_owned),
+            sentinel_password: Some(password.to_owned()),
             ..self
         }
     }
@@ -246,7 +262,7 @@ impl Config {
 }
 
 impl fmt::Debug for Config {
-    /// Without the password.
+    /// Without the passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("servers", &self.servers)

@@ -35,20 +35,24 @@ const BUFFER_BYTES_KEPT: usize = 1 << 20;
 impl Conn {
     /// Connects, and says who we are.
     pub(crate) fn open(address: &Address, config: &Config, until: Until) -> Result<Self, Fault> {
-        let mut commands = greeting(config);
+        let (user, password) = (config.user.as_deref(), config.password.as_deref());
+        let mut commands = greeting(config.protocol, user, password);
         if config.database != 0 {
             commands.push(command("SELECT").arg(config.database).take());
         }
         Self::open_with(address, config, &commands, until)
     }
 
-    /// The same for a sentinel, which has no databases and passwords of its own.
+    /// The same for a sentinel, which has no databases, and users of its own.
     pub(crate) fn open_sentinel(
         address: &Address,
         config: &Config,
         until: Until,
     ) -> Result<Self, Fault> {
-        Self::open_with(address, config, &[], until)
+        let user = config.sentinel_user.as_deref();
+        let password = config.sentinel_password.as_deref();
+        let commands = greeting(Protocol::Resp2, user, password);
+        Self::open_with(address, config, &commands, until)
     }
 
     fn open_with(
@@ -157,31 +161,27 @@ impl Conn {
     }
 }
 
-/// Who we are, in the version of the protocol that is asked for.
-fn greeting(config: &Config) -> Vec<Cmd> {
-    let user = config.user.as_deref();
-    match (config.protocol, &config.password) {
-        (Protocol::Resp3, None) => vec![command("HELLO").arg(3).take()],
-        (Protocol::Resp3, Some(password)) => {
-            let user = user.unwrap_or("default");
-            vec![
-                command("HELLO")
-                    .arg(3)
-                    .arg("AUTH")
-                    .arg(user)
-                    .arg(password)
-                    .take(),
-            ]
-        }
-        (Protocol::Resp2, None) => vec![],
-        (Protocol::Resp2, Some(password)) => {
-            let mut auth = command("AUTH");
-            if let Some(user) = user {
-                auth.arg(user);
+/// Who we are, in a version of the protocol.
+fn greeting(protocol: Protocol, user: Option<&str>, password: Option<&str>) -> Vec<Cmd> {
+    let mut greeting = match (protocol, password) {
+        (Protocol::Resp2, None) => return Vec::new(),
+        (Protocol::Resp2, Some(_)) => command("AUTH"),
+        (Protocol::Resp3, None) => command("HELLO").arg(3).take(),
+        (Protocol::Resp3, Some(_)) => command("HELLO").arg(3).arg("AUTH").take(),
+    };
+    if let Some(password) = password {
+        match (protocol, user) {
+            (_, Some(user)) => {
+                greeting.arg(user);
             }
-            vec![auth.arg(password).take()]
+            (Protocol::Resp3, None) => {
+                greeting.arg("default");
+            }
+            (Protocol::Resp2, None) => {}
         }
+        greeting.arg(password);
     }
+    vec![greeting]
 }
 
 pub(crate) fn command(name: &str) -> Cmd {

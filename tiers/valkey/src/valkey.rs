@@ -85,6 +85,28 @@ impl Valkey {
         self.servers.counts().snapshot()
     }
 
+    /// Asks the servers that are written to whether they are there, each for so long at most: for who wants to know before, or
+    /// beside, the calls that need them.
+    ///
+    /// # Errors
+    /// Why one of them isn't, or that none is known. A server that is being left alone is asked once its pause is over.
+    ///
+    /// Cost: a round trip to each.
+    pub fn check(&self, within: Duration) -> Result<(), LevelError> {
+        let until = Until::after(within);
+        let masters = self.servers.masters(until);
+        if masters.is_empty() {
+            return Err(LevelError::Unavailable);
+        }
+        for master in masters {
+            let replies = master.call(&[command("PING")], until)?;
+            if let Some(Value::ServerError(error)) = replies.into_iter().next() {
+                return Err(Fault::Answer(error).into());
+            }
+        }
+        Ok(())
+    }
+
     /// Reads keys, in one round trip.
     fn read(&self, keys: &[&[u8]], until: Until) -> Result<Read, LevelError> {
         if self.servers.has_all_keys_together() {
