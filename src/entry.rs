@@ -184,17 +184,35 @@ impl<'a> BlockRef<'a> {
 
     #[inline]
     pub(crate) fn key_bytes(self) -> &'a [u8] {
-        // SAFETY: `key_len` bytes were written at this offset before the block was shared, and never change.
+        // SAFETY: the key is there, and of this length.
+        unsafe { self.bytes_at(self.key_offset(), self.kind.key_len()) }
+    }
+
+    /// # Safety
+    /// The key begins there, and isn't shorter.
+    #[inline(always)]
+    unsafe fn bytes_at(self, offset: usize, len: usize) -> &'a [u8] {
+        // SAFETY: by the contract; the key was written before the block was shared, and never changes.
         unsafe {
-            let start = self.0.cast::<u8>().add(self.key_offset());
-            std::slice::from_raw_parts(start.as_ptr(), self.kind.key_len())
+            let start = self.0.cast::<u8>().add(offset);
+            std::slice::from_raw_parts(start.as_ptr(), len)
         }
     }
 
     /// Whether this is the entry that is looked for: length, shape, place and all bytes of the key.
     #[inline(always)]
     pub(crate) fn is(self, probe: &Probe<'_>) -> bool {
-        self.kind.asked() == probe.kind() && self.is_keyed(probe)
+        // Most entries carry nothing that isn't asked for, so their keys begin where the probe says.
+        if self.kind == probe.kind() {
+            return self.is_keyed_at(key_offset(probe.kind().flags()), probe);
+        }
+        self.kind.asked() == probe.kind() && self.carries_key_of(*probe)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn carries_key_of(self, probe: Probe<'_>) -> bool {
+        self.is_keyed(&probe)
     }
 
     /// Whether this is the one entry of a key, which holds a value or says that there is none.
@@ -206,8 +224,16 @@ impl<'a> BlockRef<'a> {
     /// The rest of both, for an entry of the same kind: both or none have a place, then.
     #[inline(always)]
     fn is_keyed(self, probe: &Probe<'_>) -> bool {
+        self.is_keyed_at(self.key_offset(), probe)
+    }
+
+    #[inline(always)]
+    fn is_keyed_at(self, key_offset: usize, probe: &Probe<'_>) -> bool {
+        debug_assert_eq!(key_offset, self.key_offset());
+        // SAFETY: the key of an entry of this kind begins there, and is as long as the probe's.
+        let key = unsafe { self.bytes_at(key_offset, probe.key().len()) };
         (!probe.kind().has(PLACED) || self.member_words().place == probe.place())
-            && same_bytes(self.key_bytes(), probe.key())
+            && same_bytes(key, probe.key())
     }
 
     /// What this entry is looked up by.

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 
 use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Probe, Releaser};
 use crate::hash::KeyHash;
-use crate::reclaim::{Domain, Hazard, Name, Named, Record};
+use crate::reclaim::{BySlot, Domain, Hazard, Name, Named, Namer, Record};
 use crate::sync::Arc;
 use crate::table::{RetiredSegment, Shared, Table};
 
@@ -225,13 +225,25 @@ fn number(block: BlockRef<'_>) -> u64 {
 /// Names without the barrier.
 struct Quiet<'a>(Hazard<'a>);
 
+/// The same as a value.
+#[derive(Clone, Copy)]
+struct Hush<'a>(BySlot<'a>);
+
+impl<'a> Name for Quiet<'a> {
+    type Namer = Hush<'a>;
+
+    fn namer(&self) -> Hush<'a> {
+        Hush(self.0.namer())
+    }
+}
+
 // SAFETY: it isn't right, and that is what the twins are to show.
-unsafe impl Name for Quiet<'_> {
-    fn name_segment<T>(&self, segment: *mut T) {
+unsafe impl Namer for Hush<'_> {
+    fn name_segment<T>(self, segment: *mut T) {
         self.0.name_segment(segment);
     }
 
-    fn name_entry<T>(&self, entry: *mut T) {
+    fn name_entry<T>(self, entry: *mut T) {
         self.0.name_entry_without_barrier(entry);
     }
 }

@@ -234,9 +234,9 @@ impl<'a> Hazard<'a> {
 }
 
 #[cfg(engine_loom)]
-impl Hazard<'_> {
+impl BySlot<'_> {
     /// Names an entry without the barrier: what the models' failing twins do.
-    pub(crate) fn name_entry_without_barrier<T>(&self, entry: *mut T) {
+    pub(crate) fn name_entry_without_barrier<T>(self, entry: *mut T) {
         self.slot.entry.store(entry.cast(), Ordering::Relaxed);
     }
 }
@@ -254,29 +254,56 @@ impl Drop for Hazard<'_> {
     }
 }
 
-/// What a reader names things with.
-///
-/// # Safety
-/// What is named stays named until the next thing of its kind is, or the namer is dropped: what a look of the domain
-/// finds named is not freed.
-pub(crate) unsafe trait Name {
-    /// Names a segment. The caller loads the link to it again afterwards, before it trusts the pointer.
-    fn name_segment<T>(&self, segment: *mut T);
+/// What a reader names things by.
+pub(crate) trait Name {
+    /// Valid while this is, which its users borrow.
+    type Namer: Namer;
 
-    /// Names an entry. The caller loads the link to it again afterwards, before it trusts the pointer.
-    fn name_entry<T>(&self, entry: *mut T);
+    fn namer(&self) -> Self::Namer;
 }
 
-// SAFETY: its slot belongs to it alone until it is dropped.
-unsafe impl Name for Hazard<'_> {
+/// The same as a value that travels in registers.
+///
+/// # Safety
+/// What is named stays named until the next thing of its kind is, or what this comes from is dropped: what a look of the domain
+/// finds named is not freed.
+pub(crate) unsafe trait Namer: Copy {
+    /// Names a segment. The caller loads the link to it again afterwards, before it trusts the pointer.
+    fn name_segment<T>(self, segment: *mut T);
+
+    /// Names an entry. The caller loads the link to it again afterwards, before it trusts the pointer.
+    fn name_entry<T>(self, entry: *mut T);
+}
+
+/// By a slot, in the form that is in force.
+#[derive(Clone, Copy)]
+pub(crate) struct BySlot<'a> {
+    slot: &'a Slot,
+    form: Form,
+}
+
+// SAFETY: the slot belongs to its hazard alone until that is dropped.
+unsafe impl Namer for BySlot<'_> {
     #[inline(always)]
-    fn name_segment<T>(&self, segment: *mut T) {
+    fn name_segment<T>(self, segment: *mut T) {
         barrier::publish(&self.slot.segment, segment.cast(), self.form);
     }
 
     #[inline(always)]
-    fn name_entry<T>(&self, entry: *mut T) {
+    fn name_entry<T>(self, entry: *mut T) {
         barrier::publish(&self.slot.entry, entry.cast(), self.form);
+    }
+}
+
+impl<'a> Name for Hazard<'a> {
+    type Namer = BySlot<'a>;
+
+    #[inline(always)]
+    fn namer(&self) -> BySlot<'a> {
+        BySlot {
+            slot: self.slot,
+            form: self.form,
+        }
     }
 }
 

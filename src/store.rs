@@ -40,7 +40,7 @@ use crate::turn::Turn;
 
 pub use free::Maintained;
 pub(crate) use members::MemberWalk;
-pub(crate) use read::{Counting, Missed};
+pub(crate) use read::{Counting, Missed, Timed};
 pub(crate) use room::Placed;
 pub(crate) use tell::is_telling;
 pub(crate) use typed::{TypedListener, TypedStore};
@@ -276,13 +276,14 @@ impl Store {
     }
 
     /// Unlocks; then frees and tells what is due.
-    #[inline]
+    #[inline(always)]
     fn finish(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>) {
         if stripe.has_batch() || stripe.has_told() {
             self.finish_due(cell, stripe);
         }
     }
 
+    #[inline(never)]
     fn finish_due(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>) {
         self.settle_due(cell, stripe);
         if self.common.is_some() {
@@ -313,6 +314,7 @@ impl Store {
         }
     }
 
+    #[inline(always)]
     fn env<'a>(&'a self, cell: &'a Cell) -> Env<'a> {
         Env {
             shared: &cell.front.table,

@@ -24,6 +24,7 @@
 //!   T7 the entries of a segment are the sum of the counts of its roots, a single one of which may be below zero
 //! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
 
+mod find;
 mod found;
 mod grow;
 mod owned;
@@ -31,14 +32,12 @@ mod sample;
 mod writer;
 
 use std::alloc::{Layout, alloc, handle_alloc_error};
-use std::mem::size_of;
+use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
 
-use crate::entry::{BLOCK_ALIGN, BlockRef, Header, Probe};
+use crate::entry::{BLOCK_ALIGN, Header};
 use crate::hash::{KeyHash, N_BUCKETS, Position, SHORT_TOP_BITS};
-use crate::reclaim::Name;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::sync::prefetch;
 use crate::sync::{Life, dealloc};
 
 pub(crate) use found::{Found, Link};
@@ -55,6 +54,10 @@ const SEGMENT_LOG2_MAX: u32 = if cfg!(engine_loom) {
 } else {
     N_BUCKETS.trailing_zeros()
 };
+
+/// The bits of a root that hold the mask of its segment, which is aligned to more than the largest.
+const ROOT_MASK: usize = N_BUCKETS - 1;
+const _: () = assert!(ROOT_MASK < align_of::<Segment>());
 
 /// One bit in each of seven bytes; multiplied by a tag, that tag in each.
 const LOW_BITS: u64 = 0x0001_0101_0101_0101;
@@ -117,112 +120,6 @@ pub(crate) struct Shared {
 pub(crate) struct Raced;
 
 impl Shared {
-    /// Finds the entry of a key and names it in the hazard.
-    ///
-    /// `Ok(None)` means that the key was absent at one moment during the call.
-    #[inline(always)]
-    pub(crate) fn find<'h>(
-        &self,
-        hazard: &'h mut impl Name,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-    ) -> Result<Option<Found<'h>>, Raced> {
-        self.find_where(hazard, hash, |block| block.is(probe))
-    }
-
-    /// The same for the one entry that a key has, whatever is asked of it.
-    #[inline(always)]
-    pub(crate) fn find_where<'h>(
-        &self,
-        hazard: &'h mut impl Name,
-        hash: KeyHash,
-        is_it: impl Fn(BlockRef<'_>) -> bool,
-    ) -> Result<Option<Found<'h>>, Raced> {
-        let way = self.way(hash);
-        let (segment, mask) = split_root(way.tagged);
-        hazard.name_segment(segment);
-        if way.is_closed() || !way.is_current() {
-            return Err(Raced);
-        }
-        // SAFETY: the segment is named, and was in the directory after that (R1).
-        unsafe { &*segment }.life.touch();
-        let pattern = LOW_BITS * u64::from(hash.tag());
-        let home = hash.bucket() & mask;
-        let mut index = home;
-        loop {
-            // SAFETY: the segment is named, and was in the directory after that (R1); `index <= mask` is in range.
-            let bucket = unsafe { &*bucket_at(segment, index) };
-            // Acquire: pairs with the releases in `fill` and `clear`, so that a reader that has seen an entry, or heard of
-            // it from who did, sees its tag and the overflow counts on the way to it (T2, T3).
-            let tags = bucket.tags.load(Ordering::Acquire);
-            let mut matches = match_bytes(tags, pattern);
-            while matches != 0 {
-                let slot = &bucket.slots[(matches.trailing_zeros() / 8) as usize];
-                matches &= matches - 1;
-                // Acquire: pairs with the release that linked the entry, so that its key and value are seen whole.
-                let mut word = slot.load(Ordering::Acquire);
-                let address = address_of(word);
-                if address.is_null() {
-                    continue;
-                }
-                hazard.name_entry(address);
-                // SeqCst: after the naming; pairs with the swap that unlinks. The directory is looked at after it (T4).
-                let again = slot.load(Ordering::SeqCst);
-                if address_of(again) != address || !way.is_current() {
-                    return Err(Raced);
-                }
-                word = again;
-                // SAFETY: not null; linked in a current segment after it was named, so R1 keeps it for the hazard.
-                let block = unsafe { BlockRef::new(NonNull::new_unchecked(address)) };
-                if is_it(block) {
-                    let link = Link { slot, word };
-                    return Ok(Some(Found { block, link }));
-                }
-            }
-            index = (index + hash.stride()) & mask;
-            if overflow_of(tags) == 0 || index == home {
-                break;
-            }
-        }
-        if way.is_current() {
-            Ok(None)
-        } else {
-            Err(Raced)
-        }
-    }
-
-    /// Asks the processor for the bucket of a key, without looking at anything that could be freed.
-    #[inline]
-    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
-        let (segment, mask) = split_root(self.way(hash).tagged);
-        prefetch(bucket_at(segment, hash.bucket() & mask));
-    }
-
-    /// Asks the processor for the first entry that the tags of a key's bucket point to.
-    #[inline]
-    pub(crate) fn prefetch_entry(&self, hazard: &mut impl Name, hash: KeyHash) {
-        let way = self.way(hash);
-        let (segment, mask) = split_root(way.tagged);
-        hazard.name_segment(segment);
-        if way.is_closed() || !way.is_current() {
-            return;
-        }
-        // SAFETY: the segment is named, and was in the directory after that (R1).
-        let bucket = unsafe { &*bucket_at(segment, hash.bucket() & mask) };
-        let matches = match_bytes(
-            bucket.tags.load(Ordering::Relaxed),
-            LOW_BITS * u64::from(hash.tag()),
-        );
-        if matches != 0 {
-            let word =
-                bucket.slots[(matches.trailing_zeros() / 8) as usize].load(Ordering::Relaxed);
-            let address = address_of(word);
-            prefetch(address);
-            // The key of most entries lies on the second line.
-            prefetch(address.wrapping_byte_add(64));
-        }
-    }
-
     /// Where readers begin: the directory, and in it the root of a key.
     #[inline(always)]
     fn way(&self, hash: KeyHash) -> Way<'_> {
@@ -256,6 +153,7 @@ impl Shared {
 }
 
 /// How a reader came to a segment.
+#[derive(Clone, Copy)]
 struct Way<'a> {
     root: &'a AtomicPtr<Segment>,
     tagged: *mut Segment,
@@ -310,11 +208,11 @@ fn pack(address: *mut Header, meta: u32) -> *mut Header {
     address.map_addr(|bits| bits | meta << META_HIGH_SHIFT | meta >> META_HIGH_BITS)
 }
 
-/// A root is a segment's address with the logarithm of its bucket count in the low bits.
+/// A root is a segment's address with the mask of its buckets' numbers in the low bits.
 #[inline(always)]
 fn split_root(tagged: *mut Segment) -> (*mut Segment, usize) {
-    let log2 = tagged.addr() & 63;
-    (tagged.map_addr(|bits| bits & !63), (1 << log2) - 1)
+    let mask = tagged.addr() & ROOT_MASK;
+    (tagged.map_addr(|bits| bits & !ROOT_MASK), mask)
 }
 
 #[inline(always)]
@@ -355,7 +253,7 @@ impl Segment {
                 });
             }
         }
-        Some(segment.map_addr(|bits| bits | log2 as usize))
+        Some(segment.map_addr(|bits| bits | ((1 << log2) - 1)))
     }
 
     fn new(log2: u32, depth: u32) -> *mut Segment {

@@ -6,7 +6,7 @@ use std::vec;
 use super::{Cache, Inner, View};
 use crate::entry::{Block, Entry, Left, Value};
 use crate::lineage::{Local, PlaceWord};
-use crate::store::{MemberWalk, Place};
+use crate::store::{MemberWalk, Place, Timed};
 use crate::sync::Arc;
 
 /// A walk over the entries of a cache or a scope, made by [`Cache::iter`].
@@ -95,7 +95,7 @@ impl<V: Value + ?Sized> Iterator for Iter<V> {
         loop {
             for entry in self.batch.by_ref() {
                 // Who is being changed at this moment is alive or not, as the walk likes: it says that it isn't.
-                if let Ok(Ok(left)) = view.inner.store.time_left(entry.block(), false) {
+                if let Timed::Left(left) = view.inner.store.time_left(entry.block(), false) {
                     return Some(view.entry(entry.block().acquire(), left));
                 }
             }

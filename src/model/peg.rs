@@ -1,6 +1,6 @@
 //! The bare protocol of hazards: one link.
 
-use crate::reclaim::{Domain, Name};
+use crate::reclaim::{Domain, Name, Namer};
 use crate::sync::atomic::{AtomicPtr, Ordering};
 
 /// One link to one entry, for the bare protocol of hazards.
@@ -36,9 +36,9 @@ impl Peg {
         let hazard = self.domain.register().hazard(0);
         let seen = self.link.load(Ordering::Acquire);
         if flaw == Flaw::Barrier {
-            hazard.name_entry_without_barrier(seen);
+            hazard.namer().name_entry_without_barrier(seen);
         } else {
-            hazard.name_entry(seen);
+            hazard.namer().name_entry(seen);
         }
         if flaw != Flaw::Recheck && self.link.load(Ordering::SeqCst) != seen {
             return;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ptr;
 
-use super::{DEPTH, Domain, Hazard, Name, Record, Slot};
+use super::{DEPTH, Domain, Hazard, Name, Namer, Record, Slot};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::barrier::{self, Form};
 use crate::tally::Table;
@@ -82,16 +82,29 @@ pub(crate) fn enter_first() -> Option<First> {
     })
 }
 
-// SAFETY: its slot belongs to it alone until it is dropped.
-unsafe impl Name for First {
+/// By a slot, in the light form.
+#[derive(Clone, Copy)]
+pub(crate) struct Lightly(&'static Slot);
+
+// SAFETY: the slot belongs to its hazard alone until that is dropped.
+unsafe impl Namer for Lightly {
     #[inline(always)]
-    fn name_segment<T>(&self, segment: *mut T) {
-        barrier::publish(&self.slot().segment, segment.cast(), Form::Light);
+    fn name_segment<T>(self, segment: *mut T) {
+        barrier::publish(&self.0.segment, segment.cast(), Form::Light);
     }
 
     #[inline(always)]
-    fn name_entry<T>(&self, entry: *mut T) {
-        barrier::publish(&self.slot().entry, entry.cast(), Form::Light);
+    fn name_entry<T>(self, entry: *mut T) {
+        barrier::publish(&self.0.entry, entry.cast(), Form::Light);
+    }
+}
+
+impl Name for First {
+    type Namer = Lightly;
+
+    #[inline(always)]
+    fn namer(&self) -> Lightly {
+        Lightly(self.slot())
     }
 }
 

@@ -15,11 +15,11 @@ fn a_look_sees_what_is_named_and_no_more() {
     let [one, two] = [domain.register(), domain.register()];
     assert!(!domain.look().unwrap().has(address(1)));
     let [outer, inner, other] = [one.hazard(0), one.hazard(1), two.hazard(0)];
-    outer.name_segment(address(1));
-    outer.name_entry(address(2));
-    inner.name_entry(address(3));
-    other.name_entry(address(4));
-    other.name_entry(address(5));
+    outer.namer().name_segment(address(1));
+    outer.namer().name_entry(address(2));
+    inner.namer().name_entry(address(3));
+    other.namer().name_entry(address(4));
+    other.namer().name_entry(address(5));
     let named = domain.look().unwrap();
     assert_eq!(
         [1, 2, 3, 4, 5].map(|n| named.has(address(n))),
@@ -39,9 +39,9 @@ fn a_record_that_was_left_is_taken_again_and_names_nothing() {
     let domain = Domain::new();
     let first = domain.register();
     std::mem::forget(first.hazard(2));
-    first.hazard(2).name_entry(address(7));
+    first.hazard(2).namer().name_entry(address(7));
     let kept = first.hazard(3);
-    kept.name_entry(address(8));
+    kept.namer().name_entry(address(8));
     std::mem::forget(kept);
     assert!(domain.look().unwrap().has(address(8)));
     first.leave();
@@ -62,7 +62,7 @@ fn threads_have_records_of_their_own_and_all_are_looked_at() {
                 let domain = &domain;
                 scope.spawn(move || {
                     let hazard = domain.register().hazard(0);
-                    hazard.name_entry(address(n));
+                    hazard.namer().name_entry(address(n));
                     std::mem::forget(hazard);
                 })
             })
@@ -138,10 +138,10 @@ impl Drop for Late {
         for _ in 0..2 {
             if let Some((first, hazard)) = enter_any() {
                 if let Some(first) = &first {
-                    first.name_entry(address(900));
+                    first.namer().name_entry(address(900));
                 }
                 if let Some(hazard) = &hazard {
-                    hazard.name_entry(address(901));
+                    hazard.namer().name_entry(address(901));
                 }
             }
         }
@@ -190,7 +190,7 @@ fn what_a_reader_names_stays_whole() {
             while !is_over.load(Ordering::Relaxed) {
                 let hazard = record.hazard(0);
                 let seen = link.load(Ordering::Acquire);
-                hazard.name_entry(seen);
+                hazard.namer().name_entry(seen);
                 if link.load(Ordering::SeqCst) == seen {
                     // SAFETY: named, and linked after that.
                     let words = unsafe { *seen };

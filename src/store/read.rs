@@ -26,13 +26,15 @@ pub(crate) enum Missed {
     Expired,
 }
 
-impl From<Missed> for Event {
-    fn from(missed: Missed) -> Event {
-        match missed {
-            Missed::Absent => Event::Absent,
-            Missed::Expired => Event::Expired,
-        }
-    }
+/// What the deadlines of an entry come to at a moment. Two words, so that it travels in registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timed {
+    /// It has so long to live.
+    Left(Left),
+    /// A deadline has passed: the entry is absent.
+    Over,
+    /// It can't be told, since a writer is changing the entry.
+    InChange,
 }
 
 /// Whom a look-up counts for.
@@ -99,8 +101,10 @@ impl Store {
                     counter.count(Event::Absent);
                     return Err(Missed::Absent);
                 };
-                if let Ok(left) = self.time_left(found.block, is_use) {
-                    return self.found(&found, hash, is_use, counter, left, f);
+                match self.time_left(found.block, is_use) {
+                    Timed::Left(left) => return Ok(hit(&found, hash, is_use, counter, left, f)),
+                    Timed::Over => return Err(self.over(counting)),
+                    Timed::InChange => {}
                 }
             }
         }
@@ -131,8 +135,12 @@ impl Store {
                         counter.count(Event::Absent);
                         return Err(Missed::Absent);
                     };
-                    if let Ok(left) = self.time_left(found.block, is_use) {
-                        return self.found(&found, hash, is_use, counter, left, f);
+                    match self.time_left(found.block, is_use) {
+                        Timed::Left(left) => {
+                            return Ok(hit(&found, hash, is_use, counter, left, f));
+                        }
+                        Timed::Over => return Err(self.over(counting)),
+                        Timed::InChange => {}
                     }
                 }
             }
@@ -140,28 +148,12 @@ impl Store {
         self.look_locked(hash, probe, is_use, counting, f)
     }
 
-    #[inline(always)]
-    fn found<R>(
-        &self,
-        found: &Found<'_>,
-        hash: KeyHash,
-        is_use: bool,
-        counter: Counter<'_>,
-        left: Result<Left, Missed>,
-        f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
-        let left = match left {
-            Ok(left) => left,
-            Err(missed) => {
-                self.count(counter.counting, missed.into());
-                return Err(missed);
-            }
-        };
-        counter.count(Event::Hit);
-        if is_use {
-            note_use(counter.front, found, hash);
-        }
-        Ok(f(found.block, left))
+    /// A deadline was found to have passed.
+    #[cold]
+    #[inline(never)]
+    fn over(&self, counting: Counting<'_>) -> Missed {
+        self.count(counting, Event::Expired);
+        Missed::Expired
     }
 
     /// Counts what is no look-up by itself, or didn't come to its end as one.
@@ -199,9 +191,13 @@ impl Store {
                 return Err(Missed::Absent);
             };
             // Who changes the entry at this moment does so under the lock: each round sees another write.
-            if let Ok(left) = self.time_left(block.as_ref(), is_use) {
-                self.count(counting, left.map_or_else(Event::from, |_| Event::Hit));
-                return Ok(f(block.as_ref(), left?));
+            match self.time_left(block.as_ref(), is_use) {
+                Timed::Left(left) => {
+                    self.count(counting, Event::Hit);
+                    return Ok(f(block.as_ref(), left));
+                }
+                Timed::Over => return Err(self.over(counting)),
+                Timed::InChange => {}
             }
         }
     }
@@ -218,13 +214,14 @@ impl Store {
         if let Some(mut hazard) = reclaim::enter() {
             for _ in 0..RACES_MAX {
                 let table = &cell.front.table;
-                let Ok(found) = table.find_where(&mut hazard, hash, |block| block.is_of(&probe))
-                else {
+                let Ok(found) = table.find_any(&mut hazard, hash, &probe) else {
                     continue;
                 };
                 let block = found.ok_or(Missed::Absent)?.block;
-                if let Ok(left) = self.time_left(block, false) {
-                    return Ok(f(block, left?));
+                match self.time_left(block, false) {
+                    Timed::Left(left) => return Ok(f(block, left)),
+                    Timed::Over => return Err(Missed::Expired),
+                    Timed::InChange => {}
                 }
             }
         }
@@ -232,8 +229,10 @@ impl Store {
             let block = cell.back.lock().get(&self.env(cell), hash, &probe, true);
             let held = Held { store: self, block };
             let block = held.block.as_ref().ok_or(Missed::Absent)?.as_ref();
-            if let Ok(left) = self.time_left(block, false) {
-                return Ok(f(block, left?));
+            match self.time_left(block, false) {
+                Timed::Left(left) => return Ok(f(block, left)),
+                Timed::Over => return Err(Missed::Expired),
+                Timed::InChange => {}
             }
         }
     }
@@ -257,35 +256,28 @@ impl Store {
         }
     }
 
-    /// The time that an entry which a reader found has left to live; none, and it is absent.
-    ///
-    /// # Errors
-    /// It can't be told, since a writer is changing the entry.
+    /// The time that an entry which a reader found has left to live.
     #[inline(always)]
-    pub(crate) fn time_left(
-        &self,
-        block: BlockRef<'_>,
-        is_use: bool,
-    ) -> Result<Result<Left, Missed>, InChange> {
+    pub(crate) fn time_left(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
         if block.deadline().is_never() && !block.has_idle() {
-            return Ok(Ok(Left::NEVER));
+            return Timed::Left(Left::NEVER);
         }
         self.timed_left(block, is_use)
     }
 
-    #[inline]
-    fn timed_left(
-        &self,
-        block: BlockRef<'_>,
-        is_use: bool,
-    ) -> Result<Result<Left, Missed>, InChange> {
+    #[inline(never)]
+    fn timed_left(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
         let probe = |deadline| self.time.probe(deadline);
-        let Some(mut first) = block.deadline().check(probe)? else {
-            return Ok(Err(Missed::Expired));
+        let mut first = match block.deadline().check(probe) {
+            Ok(Some(ahead)) => ahead,
+            Ok(None) => return Timed::Over,
+            Err(InChange) => return Timed::InChange,
         };
         while block.has_idle() {
-            let Some(idle) = block.idle().check(probe)? else {
-                return Ok(Err(Missed::Expired));
+            let idle = match block.idle().check(probe) {
+                Ok(Some(ahead)) => ahead,
+                Ok(None) => return Timed::Over,
+                Err(InChange) => return Timed::InChange,
             };
             let tti = self.lifetime.tti().unwrap_or(Duration::MAX);
             let extended = idle.now.saturating_add(tti);
@@ -299,8 +291,7 @@ impl Store {
                 break;
             }
         }
-        let left = Left::until(first.deadline, first.now);
-        Ok(Ok(self.told(block, left)))
+        Timed::Left(self.told(block, Left::until(first.deadline, first.now)))
     }
 
     /// The time that was left to an entry which leaves at this moment.
@@ -319,6 +310,23 @@ impl Store {
             _ => left,
         }
     }
+}
+
+/// A look-up that found its entry alive.
+#[inline(always)]
+fn hit<R>(
+    found: &Found<'_>,
+    hash: KeyHash,
+    is_use: bool,
+    counter: Counter<'_>,
+    left: Left,
+    f: impl FnOnce(BlockRef<'_>, Left) -> R,
+) -> R {
+    counter.count(Event::Hit);
+    if is_use {
+        note_use(counter.front, found, hash);
+    }
+    f(found.block, left)
 }
 
 /// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.

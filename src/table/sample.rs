@@ -2,12 +2,11 @@
 
 use std::ptr::{self, NonNull};
 
-use super::{
-    Loc, SLOTS, Segment, Table, Writer, address_of, bucket_at, meta_of, prefetch, split_root,
-};
+use super::{Loc, SLOTS, Segment, Table, Writer, address_of, bucket_at, meta_of, split_root};
 use crate::entry::{Block, BlockRef, Header};
 use crate::hash::{KeyHash, Position};
 use crate::sync::atomic::Ordering;
+use crate::sync::prefetch;
 
 /// A place in the order of positions, from which a walk over all entries continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,7 +4,7 @@ mod walks;
 use std::collections::HashMap;
 
 use super::*;
-use crate::entry::{Block, Draft, Parts, Plan, Probe, Releaser};
+use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Probe, Releaser};
 use crate::reclaim::Domain;
 
 /// A table whose keys are chosen by their hashes: a key is its hash and a number that tells it from others of that
