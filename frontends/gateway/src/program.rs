@@ -26,6 +26,7 @@ mod command;
 mod explain;
 mod forwarding;
 mod front;
+mod level;
 mod read;
 mod settings;
 mod site;

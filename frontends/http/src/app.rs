@@ -16,7 +16,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderValue};
 use larder::{
-    Clock, Cost, LevelMode, LevelView, Limits, NamedCache, Nanos, OnLevelError, RateLimiter, Rates,
+    Clock, Cost, LevelMode, LevelOptions, LevelView, Limits, NamedCache, Nanos, RateLimiter, Rates,
     Tenant,
 };
 use larder_serve::{Connections, Counts, Health};
@@ -26,6 +26,7 @@ use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
 use crate::counts::OPERATIONS;
 use crate::engine::Engine;
 use crate::error::{ApiError, rate_limit};
+use crate::levels::Modes;
 use crate::profile::CacheSettings;
 use crate::query::Query;
 use crate::settings::{Settings, SettingsError};
@@ -61,6 +62,7 @@ pub(crate) struct Live {
 struct Account {
     /// The limits of a cache that is made by a request.
     cache_limits: Limits,
+    modes: Modes,
     control: Arc<RateLimiter>,
     control_rates: Rates,
 }
@@ -80,8 +82,7 @@ impl App {
     ///
     /// # Errors
     /// What of the settings can't be used.
-    pub fn new(settings: &Settings, mut engine: Engine) -> Result<Self, SettingsError> {
-        engine.level_options = engine.level_options.on_error(OnLevelError::Fail);
+    pub fn new(settings: &Settings, engine: Engine) -> Result<Self, SettingsError> {
         let live = Live::new(settings, &engine, None)?;
         apply(settings, &engine)?;
         let inner = Inner {
@@ -211,10 +212,23 @@ impl App {
         }
     }
 
+    /// How a cache uses its levels.
+    pub(crate) fn level_options(&self, caller: &Caller, name: &str) -> LevelOptions {
+        let mut options = self.engine().level_options;
+        let live = self.live();
+        let account = live.accounts.get(&*caller.account);
+        let mode = account.and_then(|account| account.modes.of(name));
+        options.mode = mode.unwrap_or(options.mode);
+        options
+    }
+
     /// A cache through its levels.
-    pub(crate) fn view<'a>(&'a self, cache: &NamedCache<'a, [u8]>) -> LevelView<'a> {
-        let engine = self.engine();
-        engine.levels.view(cache.scope(), engine.level_options)
+    pub(crate) fn view<'a>(
+        &'a self,
+        cache: &NamedCache<'a, [u8]>,
+        options: LevelOptions,
+    ) -> LevelView<'a> {
+        self.engine().levels.view(cache.scope(), options)
     }
 
     /// Admits an operation on a cache, and does it: here, or where it may block.
@@ -228,28 +242,29 @@ impl App {
         + 'static,
     ) -> Result<R, ApiError> {
         let app = self.clone();
-        self.anywhere(move || {
+        let options = self.level_options(&caller, &name);
+        anywhere(options.mode, move || {
             let tenant = app.tenant(&caller)?;
             let cache = app.cache_of(&tenant, &caller, &name)?;
             let names = [&*caller.account, &name];
             app.refusals().admit(&tenant, &cache, names, cost, || {
-                operation(&cache, &app.view(&cache))
+                operation(&cache, &app.view(&cache, options))
             })
         })
         .await
     }
+}
 
-    /// Runs what may ask a further level (AP1).
-    pub(crate) async fn anywhere<R: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
-    ) -> Result<R, ApiError> {
-        if self.engine().level_options.mode == LevelMode::L1 {
-            return work();
-        }
-        let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|_| Err(ApiError::INTERNAL))
+/// Runs what may ask a further level (AP1).
+pub(crate) async fn anywhere<R: Send + 'static>(
+    mode: LevelMode,
+    work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
+) -> Result<R, ApiError> {
+    if mode == LevelMode::L1 {
+        return work();
     }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(ApiError::INTERNAL))
 }
 
 impl fmt::Debug for App {
@@ -288,6 +303,7 @@ impl Live {
             let cache_limits = settings.profile.cache(&said, &account.each_cache);
             let account = Account {
                 cache_limits,
+                modes: Modes::new(name, account, settings.level.as_ref())?,
                 control,
                 control_rates: rates,
             };

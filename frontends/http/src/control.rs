@@ -14,7 +14,7 @@ use larder_serve::body::collect;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, anywhere};
 use crate::auth::{Caller, Claims, Grant, MintError, Permission, Rights, check_claims};
 use crate::error::{ApiError, body_error, body_too_large};
 use crate::query::{Query, cache_name};
@@ -62,9 +62,10 @@ pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Re
         return Ok(StatusCode::CREATED.into_response());
     }
     let of = app.clone();
-    app.anywhere(move || {
+    let options = app.level_options(&caller, &name);
+    anywhere(options.mode, move || {
         let tenant = of.tenant(&caller)?;
-        let view_before = of.view(&tenant.cache(&name)?);
+        let view_before = of.view(&tenant.cache(&name)?, options);
         if !tenant.delete_cache(&name) {
             return Err(ApiError::CACHE_NOT_FOUND);
         }
@@ -85,8 +86,10 @@ pub(crate) async fn flush(State(app): State<App>, request: Request) -> Result<Re
     }
     let (caller, name) = administrator(&app, &head, || named(&head))?;
     let of = app.clone();
-    app.anywhere(move || {
-        of.view(&of.tenant(&caller)?.cache(&name)?).purge()?;
+    let options = app.level_options(&caller, &name);
+    anywhere(options.mode, move || {
+        of.view(&of.tenant(&caller)?.cache(&name)?, options)
+            .purge()?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await

@@ -76,7 +76,9 @@ async fn get(app: &App, item: Item, has_body: bool) -> Result<Response, ApiError
             let entry = match view.lookup(key.as_slice(), within) {
                 Lookup::Hit(entry) | Lookup::Stale(entry) => entry,
                 Lookup::Negative => return Err(ApiError::KEY_NOT_FOUND),
-                Lookup::Miss(reason) => return Err(reason.into()),
+                Lookup::Miss(reason) => {
+                    return Err(ApiError::missed(reason, view.options().on_error));
+                }
             };
             if has_body {
                 cache.charge(entry.len() as u64);

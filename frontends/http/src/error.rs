@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use larder::{
     IncrementError, LevelError, LevelPutError, LevelRefusal, LimitExceeded, Metered, MissReason,
-    NotAcrossLevels, Rate, Rates, Refusal, TenantError, TtlError,
+    NotAcrossLevels, OnLevelError, Rate, Rates, Refusal, TenantError, TtlError,
 };
 use larder_serve::body::BodyError;
 
@@ -211,11 +211,12 @@ impl From<LevelError> for ApiError {
     }
 }
 
-impl From<MissReason> for ApiError {
-    /// An outage is no absence: the client must not take the key for gone.
-    fn from(reason: MissReason) -> Self {
-        match reason {
-            MissReason::Unavailable | MissReason::Timeout => Self::INTERNAL,
+impl ApiError {
+    /// That nothing was found. An outage is no absence, where settings don't say that it is to be: the client must not take the key for
+    /// gone.
+    pub(crate) fn missed(reason: MissReason, on_error: OnLevelError) -> Self {
+        match (reason, on_error) {
+            (MissReason::Unavailable | MissReason::Timeout, OnLevelError::Fail) => Self::INTERNAL,
             _ => Self::KEY_NOT_FOUND,
         }
     }

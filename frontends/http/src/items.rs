@@ -184,9 +184,7 @@ impl Asked {
                 Lookup::Hit(entry) | Lookup::Stale(entry) => {
                     Ok(json!({ "result": "Hit", "value": to_base64(&entry) }))
                 }
-                Lookup::Miss(MissReason::Unavailable | MissReason::Timeout) => {
-                    Err(ApiError::INTERNAL)
-                }
+                Lookup::Miss(reason) if is_outage(view, reason) => Err(ApiError::INTERNAL),
                 Lookup::Negative | Lookup::Miss(_) => Ok(json!({ "result": "Miss" })),
             };
             let found = form.keys.iter().map(|key| get(&key.0));
@@ -255,7 +253,12 @@ impl Asked {
 fn live(view: &LevelView<'_>, key: &[u8]) -> Result<Option<Option<Duration>>, ApiError> {
     match view.ttl(key) {
         Ok(left) => Ok(Some(left)),
-        Err(MissReason::Unavailable | MissReason::Timeout) => Err(ApiError::INTERNAL),
+        Err(reason) if is_outage(view, reason) => Err(ApiError::INTERNAL),
         Err(_) => Ok(None),
     }
+}
+
+/// Whether a miss is one that the client has to be told of as an error.
+fn is_outage(view: &LevelView<'_>, reason: MissReason) -> bool {
+    ApiError::missed(reason, view.options().on_error) == ApiError::INTERNAL
 }

@@ -46,6 +46,7 @@ mod data;
 mod engine;
 mod error;
 mod items;
+mod levels;
 mod openapi;
 mod operations;
 mod profile;

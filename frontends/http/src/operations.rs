@@ -59,5 +59,8 @@ fn publish(app: &App, accounts: &[String], is_public: bool) {
         return;
     }
     cache.stats().publish(&[("of", "engine")]);
+    if let Some(tier) = &app.engine().tier {
+        tier.publish();
+    }
     app.counts().publish("larder_http_requests_total");
 }

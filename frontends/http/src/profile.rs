@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder::{Limits, Rate, Rates};
+use larder_serve::Mode;
 use serde::Deserialize;
 
 /// What holds where nothing is said.
@@ -73,7 +74,7 @@ pub struct AccountSettings {
     pub caches: BTreeMap<String, CacheSettings>,
 }
 
-/// The limits of a cache.
+/// A cache: its limits, and where its items are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheSettings {
@@ -89,6 +90,8 @@ pub struct CacheSettings {
     pub guaranteed_bytes: Option<u64>,
     /// Bytes that are never exceeded.
     pub max_bytes: Option<Bound>,
+    /// Which levels it uses.
+    pub level: Option<Mode>,
 }
 
 impl Profile {

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use larder::Janitor;
-use larder_serve::{Run, SetupError, Tls, to_base64};
+use larder_serve::{Level, Run, SetupError, Tls, to_base64};
 
 use crate::app::App;
 use crate::auth::{
@@ -88,6 +88,7 @@ impl Program {
         match &self.command {
             Some(Command::CheckConfig) => {
                 settings.tls.as_ref().map(Tls::acceptor).transpose()?;
+                settings.level.as_ref().map(Level::check).transpose()?;
                 App::new(&settings, Engine::new(settings.max_bytes)?)?;
                 Ok(say("the settings can be used")?)
             }
@@ -100,7 +101,7 @@ impl Program {
         settings.log.start()?;
         let development = Development::new()?;
         let is_developing = development.complete(&mut settings)?;
-        let engine = Engine::new(settings.max_bytes)?;
+        let engine = Engine::new(settings.max_bytes)?.with_level(settings.level.as_ref())?;
         let janitor = Janitor::start(&engine.cache, Duration::from_millis(500))?;
         let app = App::new(&settings, engine)?;
         let run = Run {

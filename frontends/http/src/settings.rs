@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use larder_serve::{Connections, Log, Tls};
+use larder_serve::{Connections, Level, LevelSettingsError, Log, Tls};
 use serde::Deserialize;
 
 use crate::auth::{SigningKey, StaticKey};
@@ -46,6 +46,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Connections.
     pub connections: Connections,
+    /// A level that several servers share; `None`: each has its memory alone.
+    pub level: Option<Level>,
     /// Who has caches.
     pub accounts: BTreeMap<String, AccountSettings>,
     /// Static tokens.
@@ -71,6 +73,7 @@ impl Default for Settings {
             log: Log::default(),
             tls: None,
             connections: Connections::default(),
+            level: None,
             accounts: BTreeMap::new(),
             keys: Vec::new(),
             signing_keys: Vec::new(),
@@ -82,6 +85,12 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(pub(crate) String);
+
+impl From<LevelSettingsError> for SettingsError {
+    fn from(error: LevelSettingsError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl Settings {
     /// Reads a file, if there is one, and the environment over it: `LARDER_PROFILE`, `LARDER_CONNECTIONS__MAX`.

@@ -21,6 +21,7 @@ pub mod body;
 mod counts;
 mod framing;
 mod health;
+mod level;
 #[cfg(feature = "program")]
 mod listen;
 #[cfg(feature = "program")]
@@ -42,6 +43,9 @@ mod trail;
 pub use self::base64::{from_base64, to_base64};
 pub use self::counts::Counts;
 pub use self::health::Health;
+pub use self::level::{
+    Level, LevelBreaker, LevelKind, LevelSettingsError, LevelTls, Mode, OnError, Tier,
+};
 #[cfg(feature = "program")]
 pub use self::listen::{Drained, serve};
 pub use self::metrics::scrape;

@@ -57,7 +57,8 @@ impl Connections {
     }
 }
 
-fn ms<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+/// Reads a time that is written in milliseconds.
+pub(crate) fn ms<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u64::deserialize(from).map(Duration::from_millis)
 }
 

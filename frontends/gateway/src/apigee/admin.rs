@@ -171,6 +171,7 @@ fn settings_of(body: &[u8]) -> Result<CacheSettings, String> {
     Ok(CacheSettings {
         expiry,
         element_bytes_max: kilobytes.map(|kilobytes: u64| kilobytes.saturating_mul(1024)),
+        mode: None,
         told,
     })
 }

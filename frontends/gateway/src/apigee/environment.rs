@@ -26,6 +26,10 @@ pub struct EnvironmentOptions {
     pub value_bytes_max: u64,
     /// The longest key, as it is rendered.
     pub key_bytes_max: usize,
+    /// How caches use their levels that say nothing themselves, where there is a further one.
+    pub mode: LevelMode,
+    /// How long an operation may take in the further level, where a policy doesn't say.
+    pub level_timeout: Duration,
     /// How long a copy stays in the process; `None`: as long as the entry.
     pub l1_lifetime: Option<Duration>,
     /// Whether keys are their rendered texts, as with the vendor.
@@ -40,6 +44,8 @@ impl Default for EnvironmentOptions {
             caches_max: 100,
             value_bytes_max: 262_144,
             key_bytes_max: 2_048,
+            mode: LevelMode::L1L2,
+            level_timeout: Duration::from_millis(500),
             l1_lifetime: Some(Duration::from_secs(1)),
             string_keys: false,
             unresolved_is_empty: false,
@@ -56,6 +62,8 @@ pub struct CacheSettings {
     pub expiry: Option<Expiry>,
     /// Values longer than this are not kept.
     pub element_bytes_max: Option<u64>,
+    /// Which levels it uses; `None`: those of the environment.
+    pub mode: Option<LevelMode>,
 }
 
 /// Why a cache wasn't made.
@@ -171,27 +179,41 @@ impl Environment {
         Ok(())
     }
 
-    /// Changes what is said of a cache; false if there is none of the name.
+    /// Changes what is said of a cache, but for its levels if nothing is said of those; false if there is none of the name.
     pub fn update_cache(&self, name: &str, settings: CacheSettings) -> bool {
         match self.shared.caches.write().get_mut(name) {
             Some(known) => {
-                *known = settings;
+                let mode = settings.mode.or(known.mode);
+                *known = CacheSettings { mode, ..settings };
                 true
             }
             None => false,
         }
     }
 
-    /// Deletes a cache and all that is in it; false if there is none of the name.
+    /// Deletes a cache and all that is in it, in both levels; false if there is none of the name.
     pub fn delete_cache(&self, name: &str) -> bool {
+        let mode = self.mode(Some(name));
+        let Some(cache) = self.cache(Some(name)) else {
+            return false;
+        };
+        if !self.forget_cache(name) {
+            return false;
+        }
+        // After it, or what is put meanwhile would be found in a new cache of the name.
+        let _ = self.view(cache.scope(), mode).purge();
+        true
+    }
+
+    /// Has a cache here no more; what others have of it in a further level stays. False if there is none of the name.
+    pub fn forget_cache(&self, name: &str) -> bool {
         if self.shared.caches.write().remove(name).is_none() {
             return false;
         }
-        let cleared = self.clear(Some(name));
         if let Ok(tenant) = self.shared.engine.tenant(&self.shared.tenant) {
             tenant.delete_cache(name);
         }
-        cleared
+        true
     }
 
     /// Ends all entries of a cache, in both levels; false if there is none of the name.
@@ -200,7 +222,7 @@ impl Environment {
             return false;
         };
         // Where the level can't be reached, this process reads none of its records again before they have ended there.
-        let _ = self.view(cache.scope()).purge();
+        let _ = self.view(cache.scope(), self.mode(name)).purge();
         true
     }
 
@@ -209,13 +231,14 @@ impl Environment {
         let Some(cache) = self.cache(Some(name)) else {
             return false;
         };
+        let mode = self.mode(Some(name));
         if self.shared.options.string_keys {
-            let _ = self.view(cache.scope()).remove(rendered);
+            let _ = self.view(cache.scope(), mode).remove(rendered);
             return true;
         }
         let parts: Vec<&str> = rendered.split("__").collect();
         for (scope, length) in self.readings(&cache, &parts) {
-            let _ = self.view(scope).remove(Fragments(&parts[length..]));
+            let _ = self.view(scope, mode).remove(Fragments(&parts[length..]));
         }
         true
     }
@@ -225,13 +248,14 @@ impl Environment {
         let Some(cache) = self.cache(Some(name)) else {
             return false;
         };
+        let mode = self.mode(Some(name));
         if self.shared.options.string_keys {
-            match self.mode() {
+            match mode {
                 LevelMode::L1 => {
                     cache.purge_text(rendered);
                 }
                 _ => {
-                    let _ = self.view(cache.scope()).purge();
+                    let _ = self.view(cache.scope(), mode).purge();
                 }
             }
             return true;
@@ -239,7 +263,7 @@ impl Environment {
         let parts: Vec<&str> = rendered.split("__").collect();
         for (scope, length) in self.readings(&cache, &parts) {
             if length == parts.len() {
-                let _ = self.view(scope).purge();
+                let _ = self.view(scope, mode).purge();
             }
         }
         true
@@ -295,19 +319,23 @@ impl Environment {
         }
     }
 
-    pub(super) fn mode(&self) -> LevelMode {
-        match self.shared.engine.has_level() {
-            true => LevelMode::L1L2,
-            false => LevelMode::L1,
+    /// How a cache uses its levels. Without a name, the shared one.
+    pub(super) fn mode(&self, name: Option<&str>) -> LevelMode {
+        if !self.shared.engine.has_level() {
+            return LevelMode::L1;
         }
+        let caches = self.shared.caches.read();
+        let said = name.and_then(|name| caches.get(name)?.mode);
+        said.unwrap_or(self.shared.options.mode)
     }
 
     /// A scope through the levels.
-    pub(super) fn view<'c>(&'c self, scope: Scope<'c, [u8]>) -> LevelView<'c> {
+    pub(super) fn view<'c>(&'c self, scope: Scope<'c, [u8]>, mode: LevelMode) -> LevelView<'c> {
         let Shared {
             engine, options, ..
         } = &*self.shared;
-        let levels = LevelOptions::new(self.mode())
+        let levels = LevelOptions::new(mode)
+            .timeout(options.level_timeout)
             .l1_lifetime(options.l1_lifetime)
             .value_bytes_max(Some(options.value_bytes_max));
         engine.view(scope, levels)

@@ -6,7 +6,9 @@
 //! # Invariants   K1 two lists of parts are two keys, whatever they look like; the number of fragments is a part, so that none is one too
 //! # Not here     what is done with keys
 
-use larder::{Key, KeyPrefix, KeyWriter, LevelView, NamedCache, Scope, ScopeError, Standpoint};
+use larder::{
+    Key, KeyPrefix, KeyWriter, LevelMode, LevelView, NamedCache, Scope, ScopeError, Standpoint,
+};
 
 use super::environment::Environment;
 use super::policy::{CacheContext, CacheKey, Fragment};
@@ -108,13 +110,8 @@ impl Formed<'_> {
     }
 
     /// Ends all entries of the key's prefix.
-    pub(super) fn purge(
-        &self,
-        cache: &NamedCache<'_, [u8]>,
-        view: &LevelView<'_>,
-        has_level: bool,
-    ) {
-        if self.string_keys && !has_level {
+    pub(super) fn purge(&self, cache: &NamedCache<'_, [u8]>, view: &LevelView<'_>) {
+        if self.string_keys && view.options().mode == LevelMode::L1 {
             cache.purge_text(&self.prefix.to_string());
         } else {
             // With texts for keys a level has no scope that is the prefix's: all of the cache ends. What can't be reached is

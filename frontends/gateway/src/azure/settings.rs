@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use larder::LevelMode;
 use url::Url;
 
 use super::expr::{Api, Subscription};
@@ -34,6 +35,10 @@ pub struct Settings {
     pub allow_path_climb: bool,
     /// How long the external cache may take.
     pub cache_timeout: Duration,
+    /// Where the internal cache is. With a level, the gateways that share it share the internal cache as well.
+    pub internal: LevelMode,
+    /// How long copies of it stay in memory where it is in both levels.
+    pub internal_lifetime: Duration,
     /// The longest value that is stored.
     pub value_bytes_max: usize,
     /// How long the backend may take.
@@ -54,6 +59,8 @@ impl Default for Settings {
             reject_null_in_key: true,
             allow_path_climb: false,
             cache_timeout: Duration::from_millis(500),
+            internal: LevelMode::L1,
+            internal_lifetime: Duration::from_secs(1),
             value_bytes_max: 2 << 20,
             backend_timeout: Duration::from_secs(300),
             request_timeout: Duration::from_secs(300),

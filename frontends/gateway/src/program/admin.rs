@@ -68,6 +68,9 @@ fn publish(app: &App) {
                 .publish(&[("of", "tenant"), ("tenant", name)]);
         }
     }
+    if let Some(tier) = &app.tier {
+        tier.publish();
+    }
     app.counts.publish("larder_gateway_requests_total");
     for (end, count) in app.client.ended() {
         counter!("larder_gateway_calls_total", "end" => end).absolute(count);

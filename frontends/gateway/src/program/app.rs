@@ -11,17 +11,18 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use larder::{Cache, Janitor};
-use larder_serve::{Connections, Counts, Health};
+use larder::Janitor;
+use larder_serve::{Connections, Counts, Health, Tier};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::client::Client;
 use super::forwarding::Forwarding;
+use super::level::Standing;
 use super::settings::{Settings, SettingsError};
 use super::site::{Loaded, Site};
 use super::{admin, front};
-use crate::engine::{Engine, Time};
+use crate::engine::Engine;
 use crate::finding::Finding;
 
 /// A gateway. Clones are the same.
@@ -29,6 +30,7 @@ use crate::finding::Finding;
 pub struct App {
     pub(super) site: Arc<ArcSwap<Site>>,
     pub(super) engine: Engine,
+    pub(super) tier: Option<Tier>,
     pub(super) client: Client,
     pub(super) slots: Arc<Semaphore>,
     pub(super) counts: Arc<Counts>,
@@ -57,24 +59,13 @@ fn lines(findings: &[Finding]) -> String {
     lines.join("\n")
 }
 
-/// An engine of so many bytes, on the system's clock.
-pub(super) fn engine(max_bytes: u64) -> Result<Engine, SettingsError> {
-    let time = Time::system();
-    let cache = Cache::builder()
-        .max_bytes(max_bytes)
-        .clock(time.clone())
-        .build()
-        .map_err(|error| SettingsError(format!("max_bytes: {error}")))?;
-    Ok(Engine::new(cache, time))
-}
-
 impl App {
     /// Reads what is to be served; warnings are given to `tell`.
     ///
     /// # Errors
     /// [`StartError`].
     pub fn new(settings: &Settings, tell: impl FnMut(&Finding)) -> Result<Self, StartError> {
-        let engine = engine(settings.max_bytes)?;
+        let (engine, tier) = settings.engine(Standing::Real)?;
         let client = Client::new(&settings.backends)?;
         let Loaded { site, findings } = Site::load(settings, &engine, client.clone(), None)?;
         let Some(site) = site else {
@@ -86,6 +77,7 @@ impl App {
             _janitor: Arc::new(janitor.map_err(|error| SettingsError::of(&error))?),
             site: Arc::new(ArcSwap::from_pointee(site)),
             engine,
+            tier,
             client,
             slots: Arc::new(Semaphore::new(settings.requests_max)),
             counts: Arc::new(Counts::new(&front::OPERATIONS)),
@@ -125,7 +117,7 @@ impl App {
         self.site.load_full()
     }
 
-    /// Reads what is to be served anew: documents, hosts, subscriptions. Addresses and limits of connections stay.
+    /// Reads what is to be served anew: documents, hosts, subscriptions. Addresses, limits of connections and the level stay.
     ///
     /// # Errors
     /// [`StartError`]; what is served is what was served before, then.

@@ -18,9 +18,10 @@ use tokio::runtime::Runtime;
 use tracing::{info, warn};
 use url::Url;
 
-use super::app::{App, StartError, engine};
+use super::app::{App, StartError};
 use super::client::Client;
 use super::explain::{parse_request, tell};
+use super::level::Standing;
 use super::settings::{Settings, SettingsError};
 use super::site::{Loaded, Site};
 use crate::http::{Call, Response};
@@ -126,7 +127,7 @@ impl Program {
         let settings = self.settings(folder)?;
         let tls = settings.tls.as_ref().map(Tls::acceptor).transpose();
         tls.map_err(|error| SettingsError::of(&error))?;
-        let engine = engine(settings.max_bytes)?;
+        let (engine, _) = settings.engine(Standing::Played)?;
         let Loaded { site, findings } = Site::load(&settings, &engine, Nobody, None)?;
         for finding in &findings {
             say(&finding.to_string())?;
@@ -149,7 +150,12 @@ impl Program {
     ) -> Result<ExitCode, StartError> {
         let settings = self.settings(Some(folder))?;
         let request = parse_request(&bytes_of(request)?)?;
-        let engine = engine(settings.max_bytes)?;
+        // What is told of a request without asking anybody doesn't ask the level's servers either.
+        let standing = match is_offline {
+            true => Standing::Played,
+            false => Standing::Real,
+        };
+        let (engine, _tier) = settings.engine(standing)?;
         let loaded = match is_offline {
             true => Site::load(&settings, &engine, Nobody, None)?,
             false => Site::load(&settings, &engine, Client::new(&settings.backends)?, None)?,

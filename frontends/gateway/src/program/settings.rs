@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder::Expiry;
-use larder_serve::{Connections, Log, Tls, read_settings};
+use larder_serve::{Connections, Level, Log, Mode, Tls, read_settings};
 use serde::Deserialize;
 use url::Url;
 
@@ -57,6 +57,8 @@ pub struct Settings {
     pub connections: Connections,
     /// Who is asked.
     pub backends: Backends,
+    /// A level that several gateways share: the external cache. `None`: there is none.
+    pub level: Option<Level>,
     /// Documents of the Azure kind.
     pub azure: AzureSettings,
     /// Bundles of the Apigee kind.
@@ -107,6 +109,8 @@ pub struct AzureSettings {
     pub value_bytes_max: usize,
     /// How long a request waits for another that computes the same value.
     pub wait_ms: u64,
+    /// Where the internal cache is; `None`: in memory alone. With the level, several gateways share it, apart from the external one.
+    pub internal: Option<Mode>,
     /// What `{{name}}` stands for.
     pub named_values: BTreeMap<String, String>,
     /// Who may call.
@@ -143,6 +147,8 @@ pub struct CacheEntry {
     pub ttl_seconds: Option<u64>,
     /// Values longer than this are not kept.
     pub element_bytes_max: Option<u64>,
+    /// Which levels it uses; `None`: what the section of the level says.
+    pub level: Option<Mode>,
 }
 
 /// Somebody who may call.
@@ -204,6 +210,7 @@ impl Default for Settings {
             tls: None,
             connections: Connections::default(),
             backends: Backends::default(),
+            level: None,
             azure: AzureSettings::default(),
             apigee: ApigeeSettings::default(),
             folder: PathBuf::new(),
@@ -237,6 +244,7 @@ impl Default for AzureSettings {
             allow_path_climb: known.allow_path_climb,
             value_bytes_max: known.value_bytes_max,
             wait_ms: 300_000,
+            internal: None,
             named_values: BTreeMap::new(),
             subscriptions: Vec::new(),
             apis: Vec::new(),
@@ -268,11 +276,15 @@ impl Backends {
 
 impl ApigeeSettings {
     /// The environment over an engine, without its caches.
-    pub(super) fn environment(&self, engine: &Engine) -> Result<Environment, SettingsError> {
+    pub(super) fn environment(
+        &self,
+        engine: &Engine,
+        levels: EnvironmentOptions,
+    ) -> Result<Environment, SettingsError> {
         let options = EnvironmentOptions {
             string_keys: self.string_keys,
             unresolved_is_empty: self.unresolved_is_empty,
-            ..EnvironmentOptions::default()
+            ..levels
         };
         let (organization, name) = (&self.organization, &self.environment);
         let environment = Environment::new(engine.clone(), organization, name, options);
@@ -286,6 +298,8 @@ impl ApigeeSettings {
             let settings = CacheSettings {
                 expiry: expiry.map(Expiry::after),
                 element_bytes_max: entry.element_bytes_max,
+                // Said in any case, so that a reload may change it back.
+                mode: Some(entry.level.map_or(environment.options().mode, Into::into)),
                 ..CacheSettings::default()
             };
             if environment.update_cache(name, settings.clone()) {
@@ -306,7 +320,7 @@ impl ApigeeSettings {
         for name in self.caches.keys() {
             match described.get(name) {
                 Some(settings) => drop(environment.update_cache(name, settings.clone())),
-                None => drop(environment.delete_cache(name)),
+                None => drop(environment.forget_cache(name)),
             }
         }
     }
@@ -325,14 +339,15 @@ impl Settings {
         Ok(settings)
     }
 
-    pub(super) fn for_azure(&self) -> azure::Settings {
+    pub(super) fn for_azure(&self) -> Result<azure::Settings, SettingsError> {
         let (of, known) = (&self.azure, azure::Settings::default());
+        let level = self.level.as_ref();
         let subscription = |entry: &SubscriptionEntry| Subscription {
             key: entry.key.clone(),
             id: entry.id.clone(),
             product: entry.product.clone(),
         };
-        azure::Settings {
+        Ok(azure::Settings {
             service: of.service.clone(),
             region: of.region.clone(),
             subscriptions: of.subscriptions.iter().map(subscription).collect(),
@@ -344,7 +359,10 @@ impl Settings {
             value_bytes_max: of.value_bytes_max,
             backend_timeout: self.backends.timeout().unwrap_or(known.backend_timeout),
             request_timeout: Duration::from_millis(of.wait_ms),
+            internal: self.internal_mode()?,
+            cache_timeout: level.map_or(known.cache_timeout, |level| level.timeout),
+            internal_lifetime: level.map_or(known.internal_lifetime, |level| level.l1_lifetime),
             ..known
-        }
+        })
     }
 }

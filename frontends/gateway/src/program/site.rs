@@ -51,8 +51,11 @@ impl Site {
         let reach = Reach::new(upstream, hosts(settings, &read));
         let environment = match before {
             Some(before) => before.environment.clone(),
-            None => settings.apigee.environment(engine)?,
+            None => settings
+                .apigee
+                .environment(engine, settings.environment_options())?,
         };
+        settings.check_level()?;
         let described = environment.described();
         let loaded = match settings.apigee.describe(&environment) {
             Ok(()) => Self::deployed(settings, engine, reach, environment.clone(), before, read),
@@ -98,7 +101,7 @@ impl Site {
                 findings,
             });
         }
-        let of = settings.for_azure();
+        let of = settings.for_azure()?;
         let azure = match before {
             Some(before) => before.azure.reloaded(reach, of, read.apis),
             None => azure::Gateway::new(engine.clone(), reach, of, read.apis),

@@ -1,11 +1,8 @@
 //! Bundles of the Apigee kind behind the listener.
 
-use larder_gateway::program::CacheEntry;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-
 use crate::commands::told;
-use crate::support::{Answer, Backend, Folder, Gateway, NOTHING};
+use crate::support::{Backend, Folder, Gateway, NOTHING};
+use larder_gateway::program::{CacheEntry, Settings};
 
 /// A proxy that looks a token up by the client's id, and keeps one where there is none.
 pub(crate) fn bundle(target: &str, cache: &str) -> Folder {
@@ -54,14 +51,19 @@ pub(crate) fn bundle(target: &str, cache: &str) -> Folder {
 
 pub(crate) async fn gateway(folder: &Folder, backend: &Backend) -> Gateway {
     Gateway::with(NOTHING, backend, |settings| {
-        settings.apigee.bundles = vec![folder.0.clone()];
-        settings.apigee.organization = "apifactory".into();
-        settings.apigee.environment = "test".into();
-        settings.apigee.token = Some("administrator".into());
+        deploy(settings, folder);
         let caches = &mut settings.apigee.caches;
         caches.insert("tokens".into(), CacheEntry::default());
     })
     .await
+}
+
+/// Deploys a bundle, but for its caches.
+pub(crate) fn deploy(settings: &mut Settings, folder: &Folder) {
+    settings.apigee.bundles = vec![folder.0.clone()];
+    settings.apigee.organization = "apifactory".into();
+    settings.apigee.environment = "test".into();
+    settings.apigee.token = Some("administrator".into());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,9 +102,7 @@ async fn administrators_clear_caches_at_an_address_of_their_own() {
         let request = format!(
             "{request} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
         );
-        let mut stream = TcpStream::connect(gateway.admin).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        Answer::read(&mut stream, false).await
+        gateway.at_admin(&request).await
     };
     let list = format!("GET {path}");
     assert_eq!(send(&list, "somebody").await.status, 401);

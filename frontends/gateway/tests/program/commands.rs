@@ -238,4 +238,18 @@ async fn the_example_of_settings_holds() {
         settings
     };
     assert_eq!(read(&folder.0.join("gateway.toml")), read(&example));
+    // So are those of the level, once its section is there.
+    let section: String = shown
+        .lines()
+        .skip_while(|line| *line != "# [level]")
+        .map_while(|line| line.strip_prefix("# "))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let folder = Folder::new().with("section.toml", &section);
+    let level = read(&folder.0.join("section.toml")).level.unwrap();
+    let known = larder_serve::Level {
+        servers: vec!["127.0.0.1:6379".into()],
+        ..Default::default()
+    };
+    assert_eq!(level, known);
 }

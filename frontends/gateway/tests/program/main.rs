@@ -9,8 +9,18 @@
 mod bundles;
 mod commands;
 mod edges;
+mod level;
 mod limits;
 mod proxy;
+#[path = "../../../../tiers/valkey/tests/it/server.rs"]
+#[allow(
+    dead_code,
+    unused_macros,
+    unused_imports,
+    clippy::disallowed_types,
+    reason = "the level's own tests use more of it, and std"
+)]
+mod redis_server;
 mod reload;
 mod scenarios;
 mod serving;

@@ -182,17 +182,27 @@ impl Gateway {
 
     /// Sends what it is given, and reads one answer.
     pub(crate) async fn raw(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        Answer::read(&mut stream, request.starts_with("HEAD")).await
+        raw(self.address, request).await
+    }
+
+    /// The same at the address of administrators.
+    pub(crate) async fn at_admin(&self, request: &str) -> Answer {
+        raw(self.admin, request).await
     }
 }
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
+    raw(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: gateway\r\n\r\n"),
+    )
+    .await
+}
+
+async fn raw(address: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: gateway\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    Answer::read(&mut stream, false).await
+    Answer::read(&mut stream, request.starts_with("HEAD")).await
 }
 
 /// What came back.

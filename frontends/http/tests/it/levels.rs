@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder::{
     Level, LevelAnswer, LevelError, LevelKey, LevelMode, LevelOptions, LevelRecord, LevelScope,
-    Levels, ManualClock, MemoryLevel,
+    Levels, ManualClock, MemoryLevel, OnLevelError,
 };
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use super::support::{CACHE, Server, engine, settings};
 async fn over(level: impl Level, mode: LevelMode, clock: ManualClock) -> Server {
     let mut engine = engine(&clock);
     engine.levels = Levels::new(level, b"test");
-    engine.level_options = LevelOptions::new(mode);
+    engine.level_options = LevelOptions::new(mode).on_error(OnLevelError::Fail);
     Server::over(&settings(), engine, clock).await
 }
 

@@ -16,8 +16,19 @@ mod openapi;
 mod permissions;
 mod program;
 mod properties;
+#[path = "../../../../tiers/valkey/tests/it/server.rs"]
+#[allow(
+    dead_code,
+    unused_macros,
+    unused_imports,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the level's own tests use more of it, and std"
+)]
+mod redis_server;
 mod routing;
 mod support;
+mod tier;
 mod tls;
 mod tokens;
 mod vectors;

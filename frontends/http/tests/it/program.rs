@@ -196,6 +196,19 @@ async fn m_065_settings_are_checked_and_the_example_holds() {
     let read = |path: &Path| larder_http::Settings::read(Some(path)).unwrap();
     assert_eq!(read(&path), read(&example));
     assert!(defaults.contains("\nprofile = "));
+    // So are those of the level, once its section is there.
+    let section: String = shown
+        .lines()
+        .skip_while(|line| *line != "# [level]")
+        .map_while(|line| line.strip_prefix("# "))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let level = read(&file("section.toml", &section)).level.unwrap();
+    let known = larder_serve::Level {
+        servers: vec!["127.0.0.1:6379".into()],
+        ..Default::default()
+    };
+    assert_eq!(level, known);
     for broken in [
         "unknown = 1",
         "profile = \"closed\"",
@@ -254,4 +267,118 @@ async fn a_start_where_few_files_may_be_open_is_no_reason_for_alarm() {
     let log = text(&ended.stderr);
     assert!(ended.status.success() && log.contains("INFO"), "{log}");
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+#[tokio::test]
+async fn e_54_without_the_levels_server_it_starts_says_so_and_serves_from_memory() {
+    // Nobody listens there.
+    let path = file(
+        "level.toml",
+        "[level]\nservers = [\"127.0.0.1:1\"]\non_error = \"ignore\"\npassword = \"sesame\"\n",
+    );
+    let path = path.to_str().unwrap();
+    let checked = run(&["check-config", "--config", path]).await;
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    let mut child = program()
+        .args(["--listen", "127.0.0.1:0", "--config", path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let away = log.next_line().await.unwrap().unwrap();
+    assert!(
+        away.contains("the second level is away") && away.contains("127.0.0.1:1"),
+        "{away}"
+    );
+    let listening = log.next_line().await.unwrap().unwrap();
+    let address = listening.split("address=").nth(1).unwrap();
+    let mut server = Started {
+        address: address.split(' ').next().unwrap().to_owned(),
+        child,
+        log,
+    };
+    let export = server.first_line().await;
+    let put = r#"curl -s -w '%{http_code}' -X PUT -d 'v' "http://localhost:8080/cache/default-cache?key=k&ttl_seconds=300&token=$TOKEN""#;
+    let get = r#"curl -s -w '%{http_code}' "http://localhost:8080/cache/default-cache?key=none&token=$TOKEN""#;
+    assert_eq!(server.shell(&export, put).await, "204");
+    assert!(server.shell(&export, get).await.ends_with("404"));
+    let (code, log) = server.ends().await;
+    assert_eq!(code, Some(0));
+    assert!(log.iter().all(|line| !line.contains("sesame")), "{log:?}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_level_is_named_with_what_is_right() {
+    let cases = [
+        (
+            "",
+            "level.servers: no server is given; right would be servers = [\"127.0.0.1:6379\"]",
+        ),
+        (
+            "servers = [\"redis://user:sesame@host:1\"]",
+            "level.servers: \"host:1\" can't be meant; it has to be host:port",
+        ),
+        (
+            "servers = [\"host\"]",
+            "level.servers: \"host\" can't be meant; it has to be host:port",
+        ),
+        (
+            "servers = [\"a:1\", \"b:2\"]",
+            "level.servers: several servers need kind = \"cluster\" or kind = \"sentinel\"",
+        ),
+        (
+            "servers = [\"a:1\"]\nkind = \"sentinel\"",
+            "level.master: sentinels need the name",
+        ),
+        (
+            "servers = [\"a:1\"]\nmaster = \"m\"",
+            "level.master: it goes with kind = \"sentinel\"",
+        ),
+        (
+            "servers = [\"a:1\"]\nkind = \"cluster\"\ndatabase = 2",
+            "level.database: a cluster has no other than 0",
+        ),
+        (
+            "servers = [\"a:1\"]\nprotocol = 4",
+            "level.protocol: 4 can't be meant; it has to be 2 or 3",
+        ),
+        (
+            "servers = [\"a:1\"]\ntimeout_ms = 0",
+            "level.timeout_ms: 0 can't be meant; it has to be at least 1",
+        ),
+        (
+            "servers = [\"a:1\"]\nuser = \"u\"",
+            "level.user: a user needs a password",
+        ),
+        (
+            "servers = [\"a:1\"]\npassword_file = \"/nowhere\"",
+            "level.password_file: /nowhere: ",
+        ),
+        (
+            "servers = [\"a:1\"]\npassword = \"sesame\"\npassword_file = \"f\"",
+            "level.password_file: the secret itself or its file, not both",
+        ),
+        (
+            "servers = [\"a:1\"]\n[level.tls]\nauthorities = \"/nowhere\"",
+            "level.tls.authorities: /nowhere: ",
+        ),
+        (
+            "servers = [\"a:1\"]\n[level.breaker]\npause_min_ms = 10\npause_max_ms = 5",
+            "level.breaker: pause_min_ms",
+        ),
+        (
+            "servers = [\"a:1\"]\nmode = \"both\"",
+            "\"both\" is no mode: there are l1, l1+l2 and l2",
+        ),
+        ("servers = [\"a:1\"]\nsever = 1", "unknown field"),
+    ];
+    for (n, (section, told)) in cases.into_iter().enumerate() {
+        let path = file(&format!("level-{n}.toml"), &format!("[level]\n{section}\n"));
+        let output = run(&["check-config", "--config", path.to_str().unwrap()]).await;
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{section}");
+        assert!(errors.contains(told), "{section}\n{errors}");
+        assert!(!errors.contains("sesame"), "{errors}");
+    }
 }

@@ -146,6 +146,7 @@ pub(crate) fn engine(clock: &ManualClock) -> Engine {
     let cache = Cache::builder().max_bytes(64 << 20).clock(clock.clone());
     let calendar = clock.clone();
     Engine {
+        tier: None,
         cache: cache.build().unwrap(),
         levels: Levels::none(),
         level_options: Default::default(),

@@ -52,10 +52,9 @@ impl Run<'_> {
             environment.cache(lookup.key.resource.as_deref()),
         ) {
             (None, Some(cache)) => formed.scope(&cache).ok().and_then(|scope| {
-                let view = environment.view(scope);
-                let entry = may_wait(environment.mode(), || {
-                    view.lookup(&formed, lookup.timeout).entry()
-                })?;
+                let mode = environment.mode(lookup.key.resource.as_deref());
+                let view = environment.view(scope, mode);
+                let entry = may_wait(mode, || view.lookup(&formed, lookup.timeout).entry())?;
                 Stored::of_entry(&entry)
             }),
             _ => None,
@@ -107,7 +106,8 @@ impl Run<'_> {
         let scope = formed
             .scope(&cache)
             .map_err(|error| Fault::new(ENTRY, error.to_string()))?;
-        let view = environment.view(scope);
+        let mode = environment.mode(key.resource.as_deref());
+        let view = environment.view(scope, mode);
         let settings = key
             .resource
             .as_deref()
@@ -119,7 +119,6 @@ impl Run<'_> {
         let is_too_long = settings
             .element_bytes_max
             .is_some_and(|max| bytes.len() as u64 > max);
-        let mode = environment.mode();
         let Some(ttl) = ttl.filter(|_| !is_too_long) else {
             let _ = may_wait(mode, || view.remove(&formed));
             let rendered = formed.rendered;
@@ -195,10 +194,10 @@ impl Run<'_> {
             None => formed.scope(&cache),
         };
         let Ok(scope) = scope else { return Ok(()) };
-        let view = environment.view(scope);
-        let mode = environment.mode();
+        let mode = environment.mode(key.resource.as_deref());
+        let view = environment.view(scope, mode);
         may_wait(mode, || match invalidate.purges {
-            true => formed.purge(&cache, &view, environment.engine().has_level()),
+            true => formed.purge(&cache, &view),
             false => {
                 let _ = view.remove(&formed);
             }

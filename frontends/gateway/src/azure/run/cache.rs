@@ -50,10 +50,12 @@ impl<'g> Run<'g> {
         bytes: usize,
     ) -> Result<Option<Target<'g>>, Stop> {
         let engine = &self.gateway.engine;
-        let mode = match (caching, engine.has_level()) {
-            (Caching::External | Caching::PreferExternal, true) => LevelMode::L2,
+        let settings = &self.gateway.settings;
+        let (mode, is_internal) = match (caching, engine.has_level()) {
+            (Caching::External | Caching::PreferExternal, true) => (LevelMode::L2, false),
             (Caching::External, false) => return Ok(None),
-            (Caching::Internal, _) | (Caching::PreferExternal, false) => LevelMode::L1,
+            (Caching::Internal, true) => (settings.internal, true),
+            (Caching::Internal | Caching::PreferExternal, false) => (LevelMode::L1, false),
         };
         let unusable =
             |error: &dyn std::fmt::Display| failed(policy, format!("the cache: {error}"));
@@ -69,10 +71,12 @@ impl<'g> Run<'g> {
             AdmitError::Exceeded { limit, .. } => self.too_many(limit.retry_after),
             error => unusable(&error),
         })?;
-        if mode == LevelMode::L1 && engine.has_level() {
+        if is_internal {
             scope = scope.scope("internal").map_err(|error| unusable(&error))?;
         }
-        let options = LevelOptions::new(mode).timeout(self.gateway.settings.cache_timeout);
+        let options = LevelOptions::new(mode)
+            .timeout(settings.cache_timeout)
+            .l1_lifetime(Some(settings.internal_lifetime));
         Ok(Some(Target {
             view: engine.view(scope.clone(), options),
             scope,

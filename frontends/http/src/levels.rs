@@ -1,0 +1,47 @@
+//! Which levels each cache uses.
+//!
+//! # Idea         a cache says it, or each cache of its account does, or the section of the level; read once, at the start and at a reload
+//! # Costs        a request: two look-ups by name
+//! # Invariants   LE1 a mode that needs a level is refused where there is none
+//! # Not here     what the modes do: the engine's
+
+use std::collections::BTreeMap;
+
+use larder::LevelMode;
+use larder_serve::{Level, Mode};
+
+use crate::profile::AccountSettings;
+use crate::settings::SettingsError;
+
+/// The modes of an account's caches.
+pub(crate) struct Modes {
+    /// Of a cache that says nothing; `None`: as all others.
+    each: Option<LevelMode>,
+    caches: BTreeMap<String, LevelMode>,
+}
+
+impl Modes {
+    pub(crate) fn new(
+        name: &str,
+        account: &AccountSettings,
+        level: Option<&Level>,
+    ) -> Result<Self, SettingsError> {
+        let mode = |said: Option<Mode>, place: String| {
+            let mode = |said| Mode::of(Some(said), level, &format!("accounts.{name}.{place}"));
+            said.map(mode).transpose()
+        };
+        let each = mode(account.each_cache.level, "each_cache.level".into())?;
+        let mut caches = BTreeMap::new();
+        for (cache, said) in &account.caches {
+            if let Some(mode) = mode(said.level, format!("caches.{cache}.level"))? {
+                caches.insert(cache.clone(), mode);
+            }
+        }
+        Ok(Self { each, caches })
+    }
+
+    /// The mode of a cache, also of one that was made by a request; `None`: as all others.
+    pub(crate) fn of(&self, cache: &str) -> Option<LevelMode> {
+        self.caches.get(cache).copied().or(self.each)
+    }
+}
