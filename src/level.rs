@@ -23,6 +23,8 @@
 //! - N3 Two writes of one key through these [`Levels`] come to both levels in one order (`turns`).
 //! - N4 No lock is held while a level is called.
 //! - N5 What a level answers after its time is dropped.
+//! - N6 What was loaded is stored in the level only in the place of what the load had seen there ([`Level::replace`]): a put, a
+//!   removal or a purge of any process that came meanwhile stands.
 //!
 //! # What may be stale, and for how long
 //! - What another process wrote, removed or purged: a copy here lives on for [`LevelOptions::l1_lifetime`] at most. With a level that
@@ -107,6 +109,21 @@ pub trait Level: Send + Sync + 'static {
         within: Duration,
     ) -> Result<(), LevelError>;
 
+    /// Stores a record, or with `None` deletes it, if what [`get`](Self::get) saw under the key is what is there now, in one step; whether
+    /// it was so. A record without a stamp is never stored so.
+    ///
+    /// So what was loaded for want of a record, or for a stale one, never takes the place of what another process has put meanwhile.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    fn replace(
+        &self,
+        key: &LevelKey<'_>,
+        seen: Seen,
+        record: Option<LevelRecord<&[u8]>>,
+        within: Duration,
+    ) -> Result<bool, LevelError>;
+
     /// Deletes the record of a key; whether there was one, as far as the level can tell at no further cost.
     ///
     /// # Errors
@@ -167,6 +184,16 @@ impl<L: Level + ?Sized> Level for Arc<L> {
         within: Duration,
     ) -> Result<(), LevelError> {
         (**self).set(key, record, within)
+    }
+
+    fn replace(
+        &self,
+        key: &LevelKey<'_>,
+        seen: Seen,
+        record: Option<LevelRecord<&[u8]>>,
+        within: Duration,
+    ) -> Result<bool, LevelError> {
+        (**self).replace(key, seen, record, within)
     }
 
     fn delete(&self, key: &LevelKey<'_>, within: Duration) -> Result<bool, LevelError> {
@@ -238,6 +265,11 @@ impl<B> LevelRecord<B> {
     }
 }
 
+/// What a level had stored under a key when it was read, to tell it from what was stored later: a number of the level's own choice; `None`:
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Seen(pub Option<u64>);
+
 /// What a level has of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LevelAnswer {
@@ -245,6 +277,8 @@ pub struct LevelAnswer {
     pub stamp: Stamp,
     /// The record, if there is one; it may be of another stamp.
     pub record: Option<LevelRecord<Bytes>>,
+    /// What is stored, for [`Level::replace`].
+    pub seen: Seen,
 }
 
 /// Why a level didn't do what it was asked.

@@ -135,7 +135,7 @@ pub use key::{Key, KeyError, KeyParts, KeyWriter, MAX_KEY_BYTES, Part};
 pub use level::{
     Hold, Level, LevelAnswer, LevelCall, LevelChanges, LevelError, LevelKey, LevelLease, LevelMode,
     LevelOptions, LevelPut, LevelPutError, LevelRecord, LevelRefusal, LevelScope, LevelStats,
-    LevelView, Levels, MemoryLevel, NotAcrossLevels, OnLevelError, Stamp,
+    LevelView, Levels, MemoryLevel, NotAcrossLevels, OnLevelError, Seen, Stamp,
 };
 #[cfg(not(engine_loom))]
 pub use limiter::{

@@ -46,6 +46,8 @@ counts! {
     late,
     /// Records stored.
     puts,
+    /// Values that were loaded and not stored, since somebody else had written the key meanwhile.
+    overtaken,
     /// Values that were too large for it.
     too_large,
     /// Deletions done for removals.
@@ -95,6 +97,7 @@ impl LevelStats {
     /// | `larder_level_misses_total` with `reason` = `absent`, `expired`, `timeout`, `unavailable` or `corrupt` | counter | the others |
     /// | `larder_level_ended_total`, `larder_level_late_total` | counter | answers that weren't used |
     /// | `larder_level_writes_total` with `kind` = `put`, `delete` or `purge` | counter | writes done |
+    /// | `larder_level_overtaken_total` | counter | values that were loaded, and not stored since the key was written meanwhile |
     /// | `larder_level_write_errors_total`, `larder_level_repaired_total` | counter | writes that failed; those made up for |
     /// | `larder_level_too_large_total` | counter | values that were too large for it |
     ///
@@ -111,6 +114,7 @@ impl LevelStats {
             ("larder_level_hits_total", self.hits),
             ("larder_level_ended_total", self.ended),
             ("larder_level_late_total", self.late),
+            ("larder_level_overtaken_total", self.overtaken),
             ("larder_level_write_errors_total", self.write_errors),
             ("larder_level_repaired_total", self.repaired),
             ("larder_level_too_large_total", self.too_large),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::key::LevelKey;
 use super::view::LevelView;
-use super::{LevelError, LevelRecord, Stamp};
+use super::{LevelError, LevelRecord, Seen, Stamp};
 use crate::cache::MissReason;
 use crate::clock::Nanos;
 use crate::entry::Entry;
@@ -18,6 +18,8 @@ use crate::terms::{Ttl, WriteOptions};
 pub(super) struct Fetched {
     /// The stamp of its path, if the level answered.
     pub(super) stamp: Option<Stamp>,
+    /// What is stored, if it answered.
+    pub(super) seen: Option<Seen>,
     pub(super) found: Result<LevelRecord<Bytes>, MissReason>,
 }
 
@@ -38,8 +40,8 @@ impl LevelView<'_> {
             }
             answer => answer,
         };
-        let (stamp, found) = match answer {
-            Err(error) => (None, Err(error.into())),
+        let (stamp, seen, found) = match answer {
+            Err(error) => (None, None, Err(error.into())),
             Ok(answer) => {
                 let of_now = |record: &LevelRecord<Bytes>| {
                     let is_of_now = record.stamp == Some(answer.stamp);
@@ -55,14 +57,14 @@ impl LevelView<'_> {
                     }
                     Some(record) => Ok(record),
                 };
-                (Some(answer.stamp), found)
+                (Some(answer.stamp), Some(answer.seen), found)
             }
         };
         match &found {
             Ok(_) => counts.hits.add(),
             Err(reason) => counts.miss(*reason),
         }
-        Fetched { stamp, found }
+        Fetched { stamp, seen, found }
     }
 
     /// How a copy of a record is written into the cache, where it may stay so long at most.

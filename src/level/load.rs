@@ -271,8 +271,8 @@ impl LevelView<'_> {
             (Ok(Loaded::Value(value)), _) => (value, options.write),
             (Ok(Loaded::With(value, write)), _) => (value, write),
             (Ok(Loaded::Absent(span)), stale) => {
-                if stale.is_some() {
-                    self.forget(&level_key, hash, watch);
+                if stale.is_some() && self.forget(&level_key, hash, watch, fetched.seen) {
+                    return Err(Stop::Done(None));
                 }
                 let span = self
                     .options
@@ -297,8 +297,13 @@ impl LevelView<'_> {
             fresh: terms.fresh(),
             stamp: fetched.stamp,
         };
-        self.publish(&level_key, hash, watch, record.with_value(value.as_ref()));
+        let bytes = record.with_value(value.as_ref());
+        let is_overtaken = self.publish(&level_key, hash, watch, fetched.seen, bytes);
         *meta = Some(record);
+        if is_overtaken {
+            // N6: it is the caller's alone.
+            return self.done(key, Held::Loaded(value), record);
+        }
         // A change that came since it was stored may have been told already.
         let copied = self.copied(&record, self.options.copy_ttl_max());
         self.kept_or_done(key, Held::Loaded(value), record, copied)
@@ -315,9 +320,22 @@ impl LevelView<'_> {
     where
         S: AsRef<[u8]>,
     {
-        if self.options.mode.has_l1() {
-            return Ok(Loaded::With(value, copied));
+        match self.options.mode.has_l1() {
+            true => Ok(Loaded::With(value, copied)),
+            false => self.done(key, value, meta),
         }
+    }
+
+    /// A value for the caller alone.
+    fn done<S, E>(
+        &self,
+        key: KeyRef<'_>,
+        value: Held<S>,
+        meta: Meta,
+    ) -> Result<Loaded<Held<S>>, Stop<S, E>>
+    where
+        S: AsRef<[u8]>,
+    {
         let made = self.apart(key, value.as_ref(), meta);
         Err(match (made, value) {
             (Ok(entry), _) => Stop::Done(Some(entry)),

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use self::hold::Held;
 pub use self::hold::Hold;
-use super::{Level, LevelAnswer, LevelError, LevelKey, LevelRecord, LevelScope, Stamp};
+use super::{Level, LevelAnswer, LevelError, LevelKey, LevelRecord, LevelScope, Seen, Stamp};
 use crate::clock::{Clock, ManualClock, Nanos, SystemClock};
 use crate::sync::{Arc, Condvar, Mutex};
 
@@ -63,7 +63,9 @@ struct State {
     generations: HashMap<Vec<u8>, u64>,
     /// The largest number that a generation began with.
     begun: u64,
-    calls: [u64; 4],
+    /// The last version that was given to a record.
+    last_version: u64,
+    calls: [u64; 5],
     fault: Option<Fault>,
     delay: Duration,
     answers_late: bool,
@@ -75,6 +77,7 @@ struct State {
 struct Stored {
     record: LevelRecord<Bytes>,
     stored_at: Nanos,
+    version: u64,
     is_corrupt: bool,
 }
 
@@ -97,6 +100,8 @@ pub enum LevelCall {
     Delete,
     /// [`Level::end`].
     End,
+    /// [`Level::replace`].
+    Replace,
 }
 
 impl MemoryLevel {
@@ -245,6 +250,47 @@ impl State {
     }
 }
 
+impl State {
+    /// Stores a record at a moment.
+    fn store(
+        &mut self,
+        key: &LevelKey<'_>,
+        record: LevelRecord<&[u8]>,
+        now: Nanos,
+    ) -> Result<(), LevelError> {
+        let value_bytes = record.value.len() as u64;
+        if let Some(value_bytes_max) = self.value_bytes_max.filter(|&max| value_bytes > max) {
+            return Err(LevelError::TooLarge { value_bytes_max });
+        }
+        let stamp = record.stamp.unwrap_or_else(|| self.stamp(key));
+        let mut record = record.with_value(Bytes::copy_from_slice(record.value));
+        record.stamp = Some(stamp);
+        self.last_version += 1;
+        let stored = Stored {
+            record,
+            stored_at: now,
+            version: self.last_version,
+            is_corrupt: false,
+        };
+        self.records.insert(key.as_bytes().to_vec(), stored);
+        Ok(())
+    }
+
+    /// What is stored under a key; what is due is taken out.
+    fn seen(&mut self, key: &LevelKey<'_>, now: Nanos) -> Seen {
+        let stored = self.records.get(key.as_bytes());
+        let is_due = stored.is_some_and(|stored| !stored.is_corrupt && stored.at(now).is_none());
+        if is_due {
+            self.records.remove(key.as_bytes());
+        }
+        Seen(
+            self.records
+                .get(key.as_bytes())
+                .map(|stored| stored.version),
+        )
+    }
+}
+
 impl Stored {
     /// The record with what is left of its times; `None` if it is due.
     fn at(&self, now: Nanos) -> Option<LevelRecord<Bytes>> {
@@ -270,10 +316,12 @@ impl Level for MemoryLevel {
                 Some(stored) if stored.is_corrupt => return Err(LevelError::Corrupt),
                 stored => stored.and_then(|stored| stored.at(now)),
             };
-            if record.is_none() {
-                state.records.remove(key.as_bytes());
-            }
-            Ok(LevelAnswer { stamp, record })
+            let seen = state.seen(key, now);
+            Ok(LevelAnswer {
+                stamp,
+                record,
+                seen,
+            })
         })
     }
 
@@ -284,20 +332,27 @@ impl Level for MemoryLevel {
         within: Duration,
     ) -> Result<(), LevelError> {
         self.call(LevelCall::Set, within, |state, now| {
-            let value_bytes = record.value.len() as u64;
-            if let Some(value_bytes_max) = state.value_bytes_max.filter(|&max| value_bytes > max) {
-                return Err(LevelError::TooLarge { value_bytes_max });
+            state.store(key, record, now)
+        })
+    }
+
+    fn replace(
+        &self,
+        key: &LevelKey<'_>,
+        seen: Seen,
+        record: Option<LevelRecord<&[u8]>>,
+        within: Duration,
+    ) -> Result<bool, LevelError> {
+        self.call(LevelCall::Replace, within, |state, now| {
+            if state.seen(key, now) != seen {
+                return Ok(false);
             }
-            let stamp = record.stamp.unwrap_or_else(|| state.stamp(key));
-            let mut record = record.with_value(Bytes::copy_from_slice(record.value));
-            record.stamp = Some(stamp);
-            let stored = Stored {
-                record,
-                stored_at: now,
-                is_corrupt: false,
-            };
-            state.records.insert(key.as_bytes().to_vec(), stored);
-            Ok(())
+            match record {
+                Some(record) if record.stamp.is_none() => return Ok(false),
+                Some(record) => state.store(key, record, now)?,
+                None => drop(state.records.remove(key.as_bytes())),
+            }
+            Ok(true)
         })
     }
 

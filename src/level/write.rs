@@ -5,7 +5,7 @@ use std::fmt;
 use super::key::{LevelKey, LevelScope};
 use super::turns::{Turn, Watch};
 use super::view::{Inner, LevelView};
-use super::{LevelError, LevelMode, LevelRecord, OnLevelError};
+use super::{LevelError, LevelMode, LevelRecord, OnLevelError, Seen};
 use crate::cache::Terms;
 use crate::clock::Nanos;
 use crate::error::{InsertError, Refusal};
@@ -127,7 +127,8 @@ impl LevelView<'_> {
                     .failed(error, || self.owe(&level_key, hash))
                     .map(|()| false),
             };
-            let was_here = self.here().remove(&key).is_some();
+            // The level alone has nothing to do with what the cache holds.
+            let was_here = self.options.mode.has_l1() && self.here().remove(&key).is_some();
             Ok(judged? | was_here)
         });
         removed.unwrap_or(Ok(false))
@@ -155,7 +156,9 @@ impl LevelView<'_> {
                 })
             }
         };
-        self.scope.invalidate();
+        if self.options.mode.has_l1() {
+            self.scope.invalidate();
+        }
         ended
     }
 
@@ -200,7 +203,7 @@ impl LevelView<'_> {
             stamp: None,
         };
         let written = match &turn {
-            Ok(_) => self.set(&level_key, hash, record, until),
+            Ok(_) => self.set(&level_key, hash, None, record, until).map(drop),
             Err(error) => Err(*error),
         };
         if self.here().is_closed() {
@@ -249,50 +252,74 @@ impl LevelView<'_> {
         wrote.map_err(|InsertError { refusal, .. }| refusal)
     }
 
-    /// Stores what was loaded, unless somebody wrote the key since it was watched.
+    /// Stores what was loaded, unless somebody wrote the key since it was watched, here, or since it was seen, anywhere. Whether the
+    /// latter was the case.
     pub(super) fn publish(
         &self,
         key: &LevelKey<'_>,
         hash: u64,
         watch: Watch<'_>,
+        seen: Option<Seen>,
         record: LevelRecord<&[u8]>,
-    ) {
+    ) -> bool {
         let until = self.until(self.options.timeout);
-        let written = match self.turn(watch, until) {
-            Ok(turn) if !turn.is_first() => return,
-            // Without a stamp it isn't known under which the load began.
-            Ok(_) if record.stamp.is_none() => Err(LevelError::Unavailable),
-            Ok(_turn) => self.set(key, hash, record, until),
-            Err(error) => Err(error),
+        let written = match (self.turn(watch, until), seen) {
+            (Ok(turn), _) if !turn.is_first() => return false,
+            // Without an answer it isn't known under which stamp the load began, and instead of what.
+            (Ok(_), None) => Err(LevelError::Unavailable),
+            (Ok(_turn), seen) => self.set(key, hash, seen, record, until),
+            (Err(error), _) => Err(error),
         };
-        if !matches!(written, Ok(()) | Err(LevelError::TooLarge { .. })) {
-            self.inner().counts.write_errors.add();
-            self.owe(key, hash);
+        self.published(key, hash, written)
+    }
+
+    /// Deletes what a loader has found to be gone, under the same conditions.
+    pub(super) fn forget(
+        &self,
+        key: &LevelKey<'_>,
+        hash: u64,
+        watch: Watch<'_>,
+        seen: Option<Seen>,
+    ) -> bool {
+        let until = self.until(self.options.timeout);
+        let deleted = match (self.turn(watch, until), seen) {
+            (Ok(turn), _) if !turn.is_first() => return false,
+            (Ok(_), None) => Err(LevelError::Unavailable),
+            (Ok(_turn), Some(seen)) => self.call(until, |level, within| {
+                level.replace(key, seen, None, within)
+            }),
+            (Err(error), _) => Err(error),
+        };
+        self.published(key, hash, deleted)
+    }
+
+    /// Notes what came of storing or deleting under a condition; whether that didn't hold any more.
+    fn published(&self, key: &LevelKey<'_>, hash: u64, done: Result<bool, LevelError>) -> bool {
+        let counts = &self.inner().counts;
+        match done {
+            Ok(true) | Err(LevelError::TooLarge { .. }) => false,
+            Ok(false) => {
+                counts.overtaken.add();
+                true
+            }
+            Err(_) => {
+                counts.write_errors.add();
+                self.owe(key, hash);
+                false
+            }
         }
     }
 
-    /// Deletes what a loader has found to be gone, under the same condition.
-    pub(super) fn forget(&self, key: &LevelKey<'_>, hash: u64, watch: Watch<'_>) {
-        let until = self.until(self.options.timeout);
-        let deleted = match self.turn(watch, until) {
-            Ok(turn) if !turn.is_first() => return,
-            Ok(_turn) => self.delete(key, hash, until),
-            Err(error) => Err(error),
-        };
-        if deleted.is_err() {
-            self.inner().counts.write_errors.add();
-            self.owe(key, hash);
-        }
-    }
-
-    /// Stores a record; if it is too large, deletes the older one.
+    /// Stores a record, where something was seen only in the place of that; if it is too large, deletes the older one. Whether
+    /// it was still there.
     fn set(
         &self,
         key: &LevelKey<'_>,
         hash: u64,
+        seen: Option<Seen>,
         record: LevelRecord<&[u8]>,
         until: Nanos,
-    ) -> Written {
+    ) -> Result<bool, LevelError> {
         let Inner { debts, counts, .. } = self.inner();
         self.pay_for_scopes(key.scopes(), until)?;
         let debt = debts.of_key(hash);
@@ -301,19 +328,25 @@ impl LevelView<'_> {
             Some(value_bytes_max) if value_bytes > value_bytes_max => {
                 Err(LevelError::TooLarge { value_bytes_max })
             }
-            _ => self.call(until, |level, within| level.set(key, record, within)),
+            _ => self.call(until, |level, within| match seen {
+                Some(seen) => level.replace(key, seen, Some(record), within),
+                None => level.set(key, record, within).map(|()| true),
+            }),
         };
         match stored {
-            Ok(()) => {
+            Ok(true) => {
                 debts.pay_key(hash, debt);
                 counts.puts.add();
             }
             Err(LevelError::TooLarge { .. }) => {
                 counts.too_large.add();
-                self.call(until, |level, within| level.delete(key, within))?;
+                self.call(until, |level, within| match seen {
+                    Some(seen) => level.replace(key, seen, None, within),
+                    None => level.delete(key, within),
+                })?;
                 debts.pay_key(hash, debt);
             }
-            Err(_) => {}
+            Ok(false) | Err(_) => {}
         }
         stored
     }

@@ -1,10 +1,11 @@
 //! Two levels: a cache and a slower one that several processes share. Below: what comes late or at the same time (`races`),
-//! failures (`outages`), changes that are told (`follow`), leases (`lease`), loaders behind both (`loads`), and scopes in the level (`scopes`).
+//! failures (`outages`), changes that are told (`follow`), leases (`lease`), loaders behind both (`loads`, `overtaken`), and scopes in the level (`scopes`).
 
 mod follow;
 mod lease;
 mod loads;
 mod outages;
+mod overtaken;
 mod races;
 mod scopes;
 

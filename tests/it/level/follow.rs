@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use larder::{Level, LevelAnswer, LevelChanges, LevelError, LevelKey, LevelRecord, LevelScope};
+use larder::{
+    Level, LevelAnswer, LevelChanges, LevelError, LevelKey, LevelRecord, LevelScope, Seen,
+};
 
 use super::*;
 
@@ -25,6 +27,16 @@ impl Level for Telling {
         within: Duration,
     ) -> Result<(), LevelError> {
         self.level.set(key, record, within)
+    }
+
+    fn replace(
+        &self,
+        key: &LevelKey<'_>,
+        seen: Seen,
+        record: Option<LevelRecord<&[u8]>>,
+        within: Duration,
+    ) -> Result<bool, LevelError> {
+        self.level.replace(key, seen, record, within)
     }
 
     fn delete(&self, key: &LevelKey<'_>, within: Duration) -> Result<bool, LevelError> {

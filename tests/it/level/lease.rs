@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use larder::{
-    Level, LevelAnswer, LevelError, LevelKey, LevelLease, LevelRecord, LevelScope, Loaded,
+    Level, LevelAnswer, LevelError, LevelKey, LevelLease, LevelRecord, LevelScope, Loaded, Seen,
 };
 
 use super::*;
@@ -33,6 +33,17 @@ impl Level for Leasing {
     ) -> Result<(), LevelError> {
         self.note("set");
         self.level.set(key, record, within)
+    }
+
+    fn replace(
+        &self,
+        key: &LevelKey<'_>,
+        seen: Seen,
+        record: Option<LevelRecord<&[u8]>>,
+        within: Duration,
+    ) -> Result<bool, LevelError> {
+        self.note("replace");
+        self.level.replace(key, seen, record, within)
     }
 
     fn delete(&self, key: &LevelKey<'_>, within: Duration) -> Result<bool, LevelError> {
@@ -108,7 +119,7 @@ fn e44_who_loads_has_the_lease_until_others_can_find_what_was_loaded() {
     let (node, level) = leasing(&world);
     let (found, events) = load(&node, &level, "k");
     assert_eq!(found, bytes(b"loaded"));
-    assert_eq!(events, ["lease", "load", "set", "release"]);
+    assert_eq!(events, ["lease", "load", "replace", "release"]);
     // A hit in either level takes none.
     assert!(load(&node, &level, "k").1.is_empty());
     world.clock.advance(SECOND);
@@ -137,7 +148,7 @@ fn e44_who_had_to_wait_looks_again_and_loads_only_what_is_still_absent() {
     assert_eq!(events, ["lease", "release"]);
     let (found, events) = load(&node, &level, "l");
     assert_eq!(found, bytes(b"loaded"));
-    assert_eq!(events, ["lease", "load", "set", "release"]);
+    assert_eq!(events, ["lease", "load", "replace", "release"]);
 }
 
 #[test]
@@ -148,11 +159,11 @@ fn e44_without_a_lease_it_is_loaded_nevertheless() {
         level.grant(Err(error));
         let (found, events) = load(&node, &level, &error.to_string());
         assert_eq!(found, bytes(b"loaded"));
-        assert_eq!(events, ["lease", "load", "set"]);
+        assert_eq!(events, ["lease", "load", "replace"]);
     }
     // Nor where none is asked for.
     let view = node.view(L1L2);
     let load = || Ok::<_, ()>(Loaded::Value(b"loaded"));
     view.get_or_load("k", MINUTE, load).unwrap();
-    assert_eq!(*level.events.lock().unwrap(), ["set"]);
+    assert_eq!(*level.events.lock().unwrap(), ["replace"]);
 }

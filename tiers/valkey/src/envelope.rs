@@ -47,6 +47,8 @@ const VERSION: u8 = 1;
 const COMPRESSED: u8 = 1;
 const HEADER_BYTES: usize = 56;
 const CHECKSUM_AT: usize = 48;
+/// The first and the last byte of the checksum in a record.
+pub(crate) const CHECKSUM: [usize; 2] = [CHECKSUM_AT, CHECKSUM_AT + 7];
 /// A deadline that never comes.
 const NEVER: u64 = u64::MAX;
 
@@ -153,6 +155,12 @@ pub fn open(
         fresh,
         stamp: Some(stamp),
     })
+}
+
+/// The checksum that a record says it has; `None` for what is too short for one.
+pub(crate) fn checksum_of(record: &[u8]) -> Option<u64> {
+    let sum = record.get(CHECKSUM_AT..HEADER_BYTES)?.try_into().ok()?;
+    Some(u64::from_le_bytes(sum))
 }
 
 fn checksum(key: &[u8], header: &[u8], payload: &[u8]) -> u64 {

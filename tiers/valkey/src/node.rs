@@ -203,6 +203,14 @@ impl Held {
         }
     }
 
+    /// Sends more, and reads the replies.
+    pub(crate) fn call(&mut self, commands: &[Cmd], until: Until) -> Result<Vec<Value>, Fault> {
+        let left = until.left().ok_or(Fault::Timeout)?;
+        let conn = self.conn.as_mut().ok_or(Fault::Lost)?;
+        self.node.judge(left, conn.send(commands, until))?;
+        self.receive(commands.len(), until)
+    }
+
     /// Gives the connection back: its replies were what was asked for.
     pub(crate) fn keep(mut self) {
         if let Some(conn) = self.conn.take() {

@@ -49,9 +49,19 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Answers {
     pub(crate) replies: Vec<Value>,
     held: Vec<Held>,
+    /// A server named another one as the right one.
+    pub(crate) was_sent_on: bool,
 }
 
 impl Answers {
+    /// Sends more to the one server that answered, on the same connection, and reads the replies, among which may be errors.
+    pub(crate) fn then(&mut self, commands: &[Cmd], until: Until) -> Result<Vec<Value>, Fault> {
+        match &mut self.held[..] {
+            [held] => held.call(commands, until),
+            _ => Err(Fault::Away),
+        }
+    }
+
     /// The replies, which are what was asked for.
     pub(crate) fn keep(self) -> Vec<Value> {
         self.held.into_iter().for_each(Held::keep);
@@ -138,5 +148,6 @@ fn run_at(node: &Arc<Node>, requests: &[Request<'_>], until: Until) -> Result<An
     Ok(Answers {
         replies,
         held: vec![held],
+        was_sent_on: false,
     })
 }

@@ -5,11 +5,12 @@
 //! trip, and what ends a scope raises one of them; nothing is ever searched for.
 //!
 //! ```text
-//! get:    MGET record, counters                 of a cluster: GETs to all nodes concerned at a time
-//! set:    MGET counters; SET record PX          with a stamp that is known: the latter alone
-//! delete: DEL record
-//! end:    SET counter NX; INCR counter          in one go
-//! lease:  SET lease NX PX, again and again      back: GET lease; DEL lease
+//! get:     MGET record, counters                 of a cluster: GETs to all nodes concerned at a time
+//! set:     MGET counters, SET record PX          in one go, by the stamp that was last read; again if that is over
+//! replace: SET record PX NX                      or WATCH, GETRANGE record; MULTI, SET record PX, EXEC
+//! delete:  DEL record
+//! end:     SET counter NX, INCR counter          in one go
+//! lease:   SET lease NX PX, again and again      back: GET lease; DEL lease
 //! ```
 //!
 //! # Invariants
@@ -17,10 +18,15 @@
 //!   back.
 //! - VK2 Of counters that are read at several moments of a call, the sum was the path's stamp at some moment of it: each step of a counter
 //!   is one, so the sum passes through all numbers in between.
-//! - VK3 A connection that brought a record of another key isn't used again.
+//! - VK3 A record that went out under a stamp that was over is of an ended scope to every reader, and the right one follows before the
+//!   call returns.
+//! - VK4 A connection that brought a record of another key isn't used again.
 //!
 //! # Not here
 //! What the engine makes of answers.
+
+mod counters;
+mod replace;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,17 +35,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use larder::{
     Level, LevelAnswer, LevelChanges, LevelError, LevelKey, LevelLease, LevelRecord, LevelScope,
-    Stamp,
+    Seen, Stamp,
 };
-use redis::{Cmd, ServerErrorKind, Value};
+use redis::{Cmd, Value};
 
+use self::counters::{Read, Stamps, begun, is_of_value, refs, scopes};
+use self::replace::seen;
 use crate::config::{Config, ConfigError};
 use crate::conn::command;
 use crate::counts::ValkeyStats;
 use crate::envelope::{self, Flaw};
 use crate::fault::Fault;
 use crate::lease;
-use crate::servers::{Answers, Request, Servers};
+use crate::servers::{Request, Servers};
 use crate::time::{Until, wall_us};
 use crate::tracking;
 
@@ -67,6 +75,7 @@ use crate::tracking;
 #[derive(Clone)]
 pub struct Valkey {
     pub(crate) servers: Arc<Servers>,
+    stamps: Arc<Stamps>,
 }
 
 impl Valkey {
@@ -77,6 +86,7 @@ impl Valkey {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         Ok(Self {
             servers: Arc::new(Servers::new(config)?),
+            stamps: Arc::new(Stamps::new()),
         })
     }
 
@@ -107,81 +117,25 @@ impl Valkey {
         Ok(())
     }
 
-    /// Reads keys, in one round trip.
-    fn read(&self, keys: &[&[u8]], until: Until) -> Result<Read, LevelError> {
-        if self.servers.has_all_keys_together() {
-            let mut read = command("MGET");
-            for key in keys {
-                read.arg(key);
-            }
-            let request = Request {
-                key: b"",
-                command: read,
-            };
-            let mut answers = self.servers.run(&[request], until)?;
-            match answers.replies.pop() {
-                Some(Value::Array(values)) if values.len() == keys.len() => {
-                    Ok(Read { values, answers })
-                }
-                Some(Value::ServerError(error)) => {
-                    answers.keep();
-                    Err(Fault::Answer(error).into())
-                }
-                _ => Err(Fault::Garbled.into()),
-            }
-        } else {
-            let get = |key: &[u8]| command("GET").arg(key).take();
-            let requests: Vec<Request<'_>> = keys
-                .iter()
-                .map(|&key| Request {
-                    key,
-                    command: get(key),
-                })
-                .collect();
-            let mut answers = self.servers.run(&requests, until)?;
-            let values = std::mem::take(&mut answers.replies);
-            Ok(Read { values, answers })
+    /// The command that stores a record under a stamp.
+    fn sealed(&self, key: &[u8], record: LevelRecord<&[u8]>, stamp: Stamp) -> Cmd {
+        let compress_from = self.servers.config().compress_from;
+        let bytes = envelope::seal(key, record, stamp, wall_us(), compress_from);
+        let mut set = command("SET");
+        set.arg(key).arg(&bytes[..]);
+        if let Some(ttl) = record.ttl {
+            set.arg("PX").arg(whole_ms(ttl));
         }
+        set
     }
 
-    /// The stamp of counters that were read; those that aren't there are begun.
-    fn stamp(
-        &self,
-        scopes: &[Vec<u8>],
-        values: &[Value],
-        until: Until,
-    ) -> Result<Stamp, LevelError> {
-        let mut sum = 0_u64;
-        for value in values {
-            match number(value)? {
-                Some(generation) => sum = sum.wrapping_add(generation),
-                None => return self.begin(scopes, until),
-            }
+    /// Refuses values that are too long.
+    fn takes(&self, record: &LevelRecord<&[u8]>) -> Result<(), LevelError> {
+        let value_bytes_max = self.servers.config().value_bytes_max;
+        match record.value.len() as u64 > value_bytes_max {
+            true => Err(LevelError::TooLarge { value_bytes_max }),
+            false => Ok(()),
         }
-        Ok(Stamp(sum))
-    }
-
-    /// Begins the counters that aren't there, and reads all (VK1).
-    #[cold]
-    fn begin(&self, scopes: &[Vec<u8>], until: Until) -> Result<Stamp, LevelError> {
-        let now = wall_us();
-        let requests: Vec<Request<'_>> = scopes
-            .iter()
-            .map(|scope| Request {
-                key: scope,
-                command: begun(scope, now),
-            })
-            .collect();
-        self.servers.run(&requests, until)?.keep();
-        let Read { values, answers } = self.read(&refs(scopes), until)?;
-        answers.keep();
-        let mut sum = 0_u64;
-        for value in &values {
-            // Whoever deletes them faster than that leaves no level to speak of.
-            let generation = number(value)?.ok_or(LevelError::Unavailable)?;
-            sum = sum.wrapping_add(generation);
-        }
-        Ok(Stamp(sum))
     }
 
     /// The record in what a key holds.
@@ -197,12 +151,6 @@ impl Valkey {
     }
 }
 
-/// What keys hold, and how it came.
-struct Read {
-    values: Vec<Value>,
-    answers: Answers,
-}
-
 impl Level for Valkey {
     fn get(&self, key: &LevelKey<'_>, within: Duration) -> Result<LevelAnswer, LevelError> {
         let until = Until::after(within);
@@ -212,11 +160,17 @@ impl Level for Valkey {
         let Read {
             mut values,
             answers,
-        } = self.read(&keys, until)?;
+            ..
+        } = self.read(&keys, None, until)?;
         let generations = values.split_off(1);
-        let record = self.open(key.as_bytes(), values.pop().unwrap_or_default());
+        let value = values.pop().unwrap_or_default();
+        let seen = seen(match &value {
+            Value::BulkString(bytes) => Some(bytes),
+            _ => None,
+        });
+        let record = self.open(key.as_bytes(), value);
         match record {
-            // VK3
+            // VK4
             Err(Flaw::OtherKey) => drop(answers),
             _ => drop(answers.keep()),
         }
@@ -226,7 +180,11 @@ impl Level for Valkey {
         })?;
         // If they are begun only now, the record is of another stamp.
         let stamp = self.stamp(&scopes, &generations, until)?;
-        Ok(LevelAnswer { stamp, record })
+        Ok(LevelAnswer {
+            stamp,
+            record,
+            seen,
+        })
     }
 
     fn set(
@@ -235,29 +193,64 @@ impl Level for Valkey {
         record: LevelRecord<&[u8]>,
         within: Duration,
     ) -> Result<(), LevelError> {
-        let value_bytes_max = self.servers.config().value_bytes_max;
-        if record.value.len() as u64 > value_bytes_max {
-            return Err(LevelError::TooLarge { value_bytes_max });
-        }
+        self.takes(&record)?;
         let until = Until::after(within);
         let stamp = match record.stamp {
             Some(stamp) => stamp,
             None => {
                 let scopes = scopes(key);
-                let Read { values, answers } = self.read(&refs(&scopes), until)?;
+                let guess = self.stamps.last(&scopes);
+                let of_key = key.as_bytes();
+                let more = guess.map(|guess| Request {
+                    key: of_key,
+                    command: self.sealed(of_key, record, guess),
+                });
+                let Read {
+                    values,
+                    more,
+                    answers,
+                } = self.read(&refs(&scopes), more, until)?;
                 answers.keep();
-                self.stamp(&scopes, &values, until)?
+                if let Some(Value::ServerError(error)) = more {
+                    return Err(Fault::Answer(error).into());
+                }
+                let stamp = self.stamp(&scopes, &values, until)?;
+                if guess == Some(stamp) {
+                    return Ok(());
+                }
+                stamp
             }
         };
-        let compress_from = self.servers.config().compress_from;
-        let bytes = envelope::seal(key.as_bytes(), record, stamp, wall_us(), compress_from);
-        let mut set = command("SET");
-        set.arg(key.as_bytes()).arg(&bytes[..]);
-        if let Some(ttl) = record.ttl {
-            set.arg("PX").arg(whole_ms(ttl));
-        }
+        let set = self.sealed(key.as_bytes(), record, stamp);
         self.servers.run_one(key.as_bytes(), set, until)?;
         Ok(())
+    }
+
+    fn replace(
+        &self,
+        key: &LevelKey<'_>,
+        seen: Seen,
+        record: Option<LevelRecord<&[u8]>>,
+        within: Duration,
+    ) -> Result<bool, LevelError> {
+        let until = Until::after(within);
+        let key = key.as_bytes();
+        let change = match record {
+            Some(record) => {
+                self.takes(&record)?;
+                let Some(stamp) = record.stamp else {
+                    return Ok(false);
+                };
+                self.sealed(key, record, stamp)
+            }
+            None => command("DEL").arg(key).take(),
+        };
+        match (seen, record) {
+            (Seen(Some(seen)), _) => self.change(key, seen, &change, until),
+            (Seen(None), Some(_)) => self.add(key, change, until),
+            // There is nothing that may be taken away.
+            (Seen(None), None) => Ok(true),
+        }
     }
 
     fn delete(&self, key: &LevelKey<'_>, within: Duration) -> Result<bool, LevelError> {
@@ -321,42 +314,6 @@ impl fmt::Debug for Valkey {
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
-}
-
-fn scopes(key: &LevelKey<'_>) -> Vec<Vec<u8>> {
-    key.scopes().map(|scope| scope.to_bytes()).collect()
-}
-
-fn refs(keys: &[Vec<u8>]) -> Vec<&[u8]> {
-    keys.iter().map(Vec::as_slice).collect()
-}
-
-fn begun(counter: &[u8], now_us: u64) -> Cmd {
-    command("SET").arg(counter).arg(now_us).arg("NX").take()
-}
-
-/// A counter's number; `None` if it isn't there.
-fn number(value: &Value) -> Result<Option<u64>, LevelError> {
-    match value {
-        Value::Nil => Ok(None),
-        Value::Int(number) => Ok(Some(*number as u64)),
-        Value::BulkString(text) => {
-            let text = std::str::from_utf8(text).ok();
-            let number = text.and_then(|text| text.parse::<i64>().ok());
-            number
-                .map(|number| Some(number as u64))
-                .ok_or(LevelError::Corrupt)
-        }
-        Value::ServerError(error) if is_of_value(error.kind(), error.code()) => {
-            Err(LevelError::Corrupt)
-        }
-        _ => Err(LevelError::Unavailable),
-    }
-}
-
-/// Whether an error says that a key holds something else.
-fn is_of_value(kind: Option<ServerErrorKind>, code: &str) -> bool {
-    kind == Some(ServerErrorKind::ResponseError) || code == "WRONGTYPE"
 }
 
 /// The server's own deadline, no sooner than the record's. At most a century, which every server takes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder::{
     Level, LevelAnswer, LevelError, LevelKey, LevelMode, LevelOptions, LevelRecord, LevelScope,
-    Levels, ManualClock, MemoryLevel, OnLevelError,
+    Levels, ManualClock, MemoryLevel, OnLevelError, Seen,
 };
 use serde_json::json;
 
@@ -86,6 +86,16 @@ impl Level for Panicking {
     }
 
     fn set(&self, _: &LevelKey<'_>, _: LevelRecord<&[u8]>, _: Duration) -> Result<(), LevelError> {
+        panic!("as planned")
+    }
+
+    fn replace(
+        &self,
+        _: &LevelKey<'_>,
+        _: Seen,
+        _: Option<LevelRecord<&[u8]>>,
+        _: Duration,
+    ) -> Result<bool, LevelError> {
         panic!("as planned")
     }
 

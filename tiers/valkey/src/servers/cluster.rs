@@ -82,6 +82,7 @@ impl Cluster {
                 is_asking: false,
             });
         }
+        let mut was_sent_on = false;
         for _ in 0..=HOPS_MAX {
             let sent = self.send(requests, &mut errands, until);
             let mut again = Vec::new();
@@ -94,8 +95,10 @@ impl Cluster {
                 return Ok(Answers {
                     replies,
                     held: kept,
+                    was_sent_on,
                 });
             }
+            was_sent_on = true;
             // They are whole; those who are asked next may be the same nodes.
             kept.drain(..).for_each(Held::keep);
             errands = again;

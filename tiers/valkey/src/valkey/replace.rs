@@ -1,0 +1,83 @@
+//! Storing and deleting on condition that what is there is what was seen.
+//!
+//! # Idea         where nothing was seen, `SET NX` says it all. Else the record is watched, its checksum compared, and the change made by a
+//!   transaction, which the server refuses if the record changed meanwhile; no script is needed
+//! # Costs        a round trip; two where something was seen
+//! # Invariants   RP1 nothing but what was seen is taken away; RP2 look and change go over one connection, which no redirection came between
+//! # Not here     what a checksum is of: module `envelope`
+
+use larder::{LevelError, Seen};
+use redis::{Cmd, Value};
+
+use super::Valkey;
+use crate::conn::command;
+use crate::envelope;
+use crate::fault::Fault;
+use crate::servers::Request;
+use crate::time::Until;
+
+impl Valkey {
+    /// Makes a change of a key, one command, if what is there is this.
+    pub(super) fn change(
+        &self,
+        key: &[u8],
+        seen: u64,
+        change: &Cmd,
+        until: Until,
+    ) -> Result<bool, LevelError> {
+        let [first, last] = envelope::CHECKSUM;
+        let look = || {
+            let watch = command("WATCH").arg(key).take();
+            let sum = command("GETRANGE").arg(key).arg(first).arg(last).take();
+            [watch, sum].map(|command| Request { key, command })
+        };
+        let mut answers = self.servers.run(&look(), until)?;
+        if answers.was_sent_on {
+            // RP2. Who has the key is known by now, unless it is under way; what this one watches ends with its connection.
+            answers = self.servers.run(&look(), until)?;
+            if answers.was_sent_on {
+                return Err(LevelError::Unavailable);
+            }
+        }
+        let is_there = match &answers.replies[..] {
+            [Value::Okay, Value::BulkString(sum)] => sum[..] == seen.to_le_bytes(),
+            // Something that is no text is no record.
+            [Value::Okay, Value::ServerError(_)] => false,
+            [Value::ServerError(error), _] => return Err(Fault::Answer(error.clone()).into()),
+            _ => return Err(Fault::Garbled.into()),
+        };
+        if !is_there {
+            answers.then(&[command("UNWATCH")], until)?;
+            answers.keep();
+            return Ok(false);
+        }
+        let all = [command("MULTI"), change.clone(), command("EXEC")];
+        let replies = answers.then(&all, until)?;
+        answers.keep();
+        match replies.last() {
+            Some(Value::Nil) => Ok(false),
+            Some(Value::Array(done)) => match &done[..] {
+                [Value::ServerError(error)] => Err(Fault::Answer(error.clone()).into()),
+                [_] => Ok(true),
+                _ => Err(LevelError::Unavailable),
+            },
+            Some(Value::ServerError(error)) => Err(Fault::Answer(error.clone()).into()),
+            _ => Err(LevelError::Unavailable),
+        }
+    }
+
+    /// Makes a change of a key that nothing was seen of.
+    pub(super) fn add(&self, key: &[u8], mut set: Cmd, until: Until) -> Result<bool, LevelError> {
+        set.arg("NX");
+        match self.servers.run_one(key, set, until)? {
+            Value::Okay => Ok(true),
+            Value::Nil => Ok(false),
+            _ => Err(LevelError::Unavailable),
+        }
+    }
+}
+
+/// What a record is told from others by.
+pub(super) fn seen(bytes: Option<&[u8]>) -> Seen {
+    Seen(bytes.and_then(envelope::checksum_of))
+}
