@@ -179,14 +179,7 @@ impl Shared {
             Way::Right => say(answer),
             Way::Hang => until_closed(requests),
             Way::Late => {
-                let clients = self.n_clients.lock().unwrap();
-                let now = *clients;
-                let waited = self.came.wait_timeout_while(
-                    clients,
-                    std::time::Duration::from_millis(60),
-                    |n_clients| *n_clients == now && !self.is_over.load(Ordering::SeqCst),
-                );
-                drop(waited);
+                self.pause(std::time::Duration::from_millis(60));
                 say(answer)
             }
             Way::Previous => say(before),
@@ -198,7 +191,7 @@ impl Shared {
             }
             Way::Stalled => say(half) && until_closed(requests),
             Way::Drip => answer.chunks(1).all(|few| {
-                thread::sleep(std::time::Duration::from_millis(1));
+                self.pause(std::time::Duration::from_millis(1));
                 say(few)
             }),
             Way::Garbage => say(b"\0\xFF HTTP/1.1 400 Bad Request\r\n\r\n"),
@@ -209,6 +202,16 @@ impl Shared {
             Way::Error => say(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"),
             Way::OtherKind => say(b":42\r\n"),
         }
+    }
+
+    /// Waits for the next client, or the end, and so long at most: being slow is what is asked of it.
+    fn pause(&self, limit: std::time::Duration) {
+        let clients = self.n_clients.lock().unwrap();
+        let now = *clients;
+        let waited = self.came.wait_timeout_while(clients, limit, |n_clients| {
+            *n_clients == now && !self.is_over.load(Ordering::SeqCst)
+        });
+        drop(waited);
     }
 
     fn answer(&self, request: &[Vec<u8>]) -> Vec<u8> {
@@ -254,7 +257,7 @@ fn until_closed(requests: &mut BufReader<TcpStream>) -> bool {
 }
 
 /// A request; `None` when the client has closed.
-fn read(from: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
+pub(crate) fn read(from: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
     let n_parts = head(from, '*')?;
     (0..n_parts)
         .map(|_| {

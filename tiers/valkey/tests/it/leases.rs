@@ -12,7 +12,7 @@ use LevelMode::L1L2;
 
 use crate::faulty::{Faulty, Way};
 use crate::server::server;
-use crate::world::{MINUTE, Node, PATIENT, bytes};
+use crate::world::{MINUTE, Node, PATIENT, bytes, until};
 
 fn load(node: &Node, lease: Option<Duration>, key: &str, load: impl FnOnce()) -> Option<Vec<u8>> {
     let view = node.view(LevelOptions::new(L1L2).lease(lease));
@@ -31,10 +31,12 @@ fn e_44_with_a_lease_one_node_of_all_loads() {
         .collect();
     for lease in [Some(PATIENT), None] {
         let key = format!("{lease:?}");
+        let n_sets = server.calls("set");
         let (n_loads, begin) = (AtomicU64::new(0), Barrier::new(nodes.len()));
         thread::scope(|scope| {
             for node in &nodes {
-                let (n_loads, begin, key) = (&n_loads, &begin, &key);
+                let (n_loads, begin, key, server, nodes) =
+                    (&n_loads, &begin, &key, &server, &nodes);
                 scope.spawn(move || {
                     begin.wait();
                     let found = load(node, lease, key, || {
@@ -43,7 +45,10 @@ fn e_44_with_a_lease_one_node_of_all_loads() {
                         if lease.is_none() {
                             begin.wait();
                         } else {
-                            thread::sleep(Duration::from_millis(30));
+                            // All have asked for the lease, beside the counters that were begun.
+                            until("they ask for it", || {
+                                server.calls("set") >= n_sets + nodes.len() as u64
+                            });
                         }
                     });
                     assert_eq!(found, bytes(b"v"));

@@ -18,6 +18,7 @@ mod leases;
 mod protocol;
 mod rates;
 mod records;
+mod replaces;
 mod server;
 mod tracking;
 mod world;

@@ -6,7 +6,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use larder_valkey::Address;
 
@@ -173,13 +175,30 @@ fn spawn(port: u16, arguments: &[String], folder: &PathBuf) -> Option<Child> {
         .unwrap();
     let mut log = BufReader::new(child.stdout.take().unwrap());
     if is_ready(&mut log) {
-        // What it still has to say goes nowhere, but it has to be read.
-        thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        // What it still has to say has to be read, and those are told who wait for it.
+        thread::spawn(move || {
+            let mut line = Vec::new();
+            while log
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|n_read| n_read > 0)
+            {
+                line.clear();
+                SAID.1.notify_all();
+            }
+        });
         return Some(child);
     }
     let _ = child.kill();
     let _ = child.wait();
     None
+}
+
+/// A server has said something.
+static SAID: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+
+/// Waits until a server of this process says something, but for so long at most.
+pub(crate) fn wait_for_log(limit: Duration) {
+    drop(SAID.1.wait_timeout(SAID.0.lock().unwrap(), limit));
 }
 
 fn is_ready(log: &mut BufReader<ChildStdout>) -> bool {

@@ -1,8 +1,7 @@
 //! Servers tell of changes: copies live as long as their records, and end when others write; without it, the lifetime of copies is the
 //! bound.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use larder::{LevelMode, LevelOptions, Levels};
 use larder_valkey::{Breaking, Config, Protocol};
@@ -10,21 +9,13 @@ use larder_valkey::{Breaking, Config, Protocol};
 use LevelMode::L1L2;
 
 use crate::server::server;
-use crate::world::{MINUTE, Node, PATIENT, SECOND, bytes, get};
+use crate::world::{MINUTE, Node, PATIENT, SECOND, bytes, get, until};
 
 const BRISK: Breaking = Breaking {
     failures: 5,
     pause_min: Duration::from_millis(5),
     pause_max: Duration::from_millis(20),
 };
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENT, "{what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
 
 fn tracking(config: Config) -> Node {
     let node = Node::new(config.breaking(BRISK).tracking(true));

@@ -1,6 +1,7 @@
 //! Processes that share servers: each a cache with a clock of its own, and what it has of the level.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use larder::{Cache, LevelOptions, LevelView, Levels, Lookup, ManualClock, MissReason};
 use larder_valkey::{Config, Valkey};
@@ -9,6 +10,15 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 /// Far more than any call takes that is answered, also on a busy machine.
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);
+
+/// Waits for what others bring about, and lets them.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENT, "{what}");
+        thread::yield_now();
+    }
+}
 
 pub(crate) struct Node {
     pub(crate) cache: Cache<[u8]>,
