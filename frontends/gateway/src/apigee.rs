@@ -25,6 +25,7 @@ pub mod policy;
 pub mod read;
 mod run;
 mod template;
+mod text;
 mod var;
 
 pub use self::admin::administer;

@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 use super::key::Fragments;
+use super::text;
 use crate::engine::{Engine, Parts};
 
 /// What an environment is told.
@@ -233,7 +234,7 @@ impl Environment {
         };
         let mode = self.mode(Some(name));
         if self.shared.options.string_keys {
-            let _ = self.view(cache.scope(), mode).remove(rendered);
+            text::remove(self, &cache, mode, rendered);
             return true;
         }
         let parts: Vec<&str> = rendered.split("__").collect();
@@ -250,14 +251,7 @@ impl Environment {
         };
         let mode = self.mode(Some(name));
         if self.shared.options.string_keys {
-            match mode {
-                LevelMode::L1 => {
-                    cache.purge_text(rendered);
-                }
-                _ => {
-                    let _ = self.view(cache.scope(), mode).purge();
-                }
-            }
+            text::purge(self, &cache, mode, rendered);
             return true;
         }
         let parts: Vec<&str> = rendered.split("__").collect();

@@ -12,6 +12,7 @@ use larder::{
 
 use super::environment::Environment;
 use super::policy::{CacheContext, CacheKey, Fragment};
+use super::text::{self, Place};
 
 /// A key that was formed for a request.
 #[derive(Debug)]
@@ -22,7 +23,8 @@ pub(super) struct Formed<'a> {
     pub(super) rendered: String,
     /// Why it can't be used, if it can't.
     pub(super) problem: Option<Problem>,
-    string_keys: bool,
+    /// How its cache uses its levels, where the text is the identity.
+    of_text: Option<LevelMode>,
 }
 
 /// Why a key can't be used.
@@ -91,7 +93,9 @@ pub(super) fn form<'a>(
         fragments,
         rendered,
         problem,
-        string_keys: options.string_keys,
+        of_text: options
+            .string_keys
+            .then(|| environment.mode(key.resource.as_deref())),
     }
 }
 
@@ -101,31 +105,35 @@ impl Formed<'_> {
         &self,
         cache: &NamedCache<'c, [u8]>,
     ) -> Result<Scope<'c, [u8]>, ScopeError> {
+        if let Some(mode) = self.of_text {
+            return Place::of(&self.rendered, mode).scope(cache);
+        }
         match &self.prefix {
-            _ if self.string_keys => Ok(cache.scope()),
             KeyPrefix::Prefix(prefix) => cache.scope().prefix(*prefix),
             KeyPrefix::Scope(parts) => cache.scope().scope(*parts),
             _ => Ok(cache.scope()),
         }
     }
 
-    /// Ends all entries of the key's prefix.
-    pub(super) fn purge(&self, cache: &NamedCache<'_, [u8]>, view: &LevelView<'_>) {
-        if self.string_keys && view.options().mode == LevelMode::L1 {
-            cache.purge_text(&self.prefix.to_string());
-        } else {
-            // With texts for keys a level has no scope that is the prefix's: all of the cache ends. What can't be reached is
-            // ended by this process before it is read again.
-            let _ = view.purge();
+    /// Ends all entries of the key's prefix. What can't be reached is ended by this process before it is read again.
+    pub(super) fn purge(
+        &self,
+        environment: &Environment,
+        cache: &NamedCache<'_, [u8]>,
+        view: &LevelView<'_>,
+    ) {
+        match self.of_text {
+            Some(mode) => text::purge(environment, cache, mode, &self.prefix.to_string()),
+            None => drop(view.purge()),
         }
     }
 }
 
 impl Key for &Formed<'_> {
     fn write_parts(&self, out: &mut KeyWriter<'_>) {
-        match self.string_keys {
-            true => out.bytes(self.rendered.as_bytes()),
-            false => Fragments(&self.fragments).write_parts(out),
+        match self.of_text {
+            Some(mode) => (&Place::of(&self.rendered, mode)).write_parts(out),
+            None => Fragments(&self.fragments).write_parts(out),
         }
     }
 }

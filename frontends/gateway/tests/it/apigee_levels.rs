@@ -135,6 +135,73 @@ fn a_137_values_are_not_encrypted_which_the_readme_says() {
     assert!(include_str!("../../README.md").contains("not encrypted"));
 }
 
+#[test]
+fn a_045_a_113_a_purge_of_texts_in_a_level_takes_what_is_under_the_prefix_and_leaves_the_rest() {
+    let clock = ManualClock::new();
+    let level = MemoryLevel::with_clock(clock.clone());
+    let options = EnvironmentOptions {
+        string_keys: true,
+        ..EnvironmentOptions::default()
+    };
+    let [one, two] = [(); 2].map(|()| Edge::node_with(&level, &clock, options.clone()));
+    let purge = |prefix: &str| {
+        one.invalidate(&format!(
+            "{}<PurgeChildEntries>true</PurgeChildEntries>",
+            key(prefix, &["other"])
+        ));
+        clock.advance(Duration::from_secs(1));
+    };
+    let texts = [
+        ("User", vec!["x"]),
+        ("User", vec!["y"]),
+        ("User", vec!["y", "z"]),
+        ("User", vec![]),
+        ("User", vec!["", "empty"]),
+        ("User__y", vec!["deep", "a", "b", "c"]),
+        ("UserToken", vec!["x"]),
+        ("Other", vec!["x"]),
+        ("Us", vec!["er__x"]),
+    ];
+    let put = || {
+        for (prefix, fragments) in &texts {
+            one.put(&key(prefix, fragments), "v");
+        }
+    };
+    let left = |edge: &Edge| -> Vec<bool> {
+        let found = texts.iter();
+        found
+            .map(|(prefix, fragments)| edge.get(&key(prefix, fragments)).is_some())
+            .collect()
+    };
+    let both = || {
+        let here = left(&one);
+        assert_eq!(left(&two), here);
+        here.iter().map(|left| u8::from(*left)).collect::<Vec<_>>()
+    };
+    put();
+    assert_eq!(both(), [1; 9]);
+    // What renders alike is the same, whatever its parts are.
+    assert!(two.get(&key("User__y", &["z"])).is_some());
+    purge("User");
+    assert_eq!(both(), [0, 0, 0, 0, 0, 0, 1, 1, 1]);
+    put();
+    purge("User__y");
+    assert_eq!(both(), [1, 0, 0, 1, 1, 0, 1, 1, 1]);
+    // Deeper than there are scopes, or ambiguous: all under the prefix goes, and some more.
+    put();
+    purge("User__y__deep__a");
+    assert_eq!(both(), [1, 1, 1, 1, 1, 0, 1, 1, 1]);
+    put();
+    one.put(&key("User_", &["x"]), "v");
+    purge("User_");
+    assert_eq!(two.get(&key("User_", &["x"])), None);
+    // One key alone.
+    put();
+    one.invalidate(&key("User", &["y", "z"]));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(both(), [1, 1, 0, 1, 1, 1, 1, 1, 1]);
+}
+
 const CACHES: &str = "/v1/organizations/apifactory/environments/test/caches";
 
 struct Admin {

@@ -134,12 +134,16 @@ impl Edge {
 
     /// A node beside others that share a level and a clock.
     pub(crate) fn node(level: &MemoryLevel, clock: &ManualClock) -> Self {
-        Self::made(
-            EnvironmentOptions::default(),
-            clock.clone(),
-            Some(level.clone()),
-            birth(),
-        )
+        Self::node_with(level, clock, EnvironmentOptions::default())
+    }
+
+    /// The same with other options.
+    pub(crate) fn node_with(
+        level: &MemoryLevel,
+        clock: &ManualClock,
+        options: EnvironmentOptions,
+    ) -> Self {
+        Self::made(options, clock.clone(), Some(level.clone()), birth())
     }
 
     pub(crate) fn born(birth: SystemTime) -> Self {

@@ -197,7 +197,7 @@ impl Run<'_> {
         let mode = environment.mode(key.resource.as_deref());
         let view = environment.view(scope, mode);
         may_wait(mode, || match invalidate.purges {
-            true => formed.purge(&cache, &view),
+            true => formed.purge(environment, &cache, &view),
             false => {
                 let _ = view.remove(&formed);
             }
