@@ -10,6 +10,7 @@ mod atomic;
 mod changes;
 mod condition;
 mod counter;
+mod how;
 mod iter;
 mod lead;
 mod lifetime;

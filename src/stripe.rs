@@ -9,6 +9,7 @@
 //!   K4 an entry with a place is a member, filed under its scope, from its linking on
 //! # Not here     locks, hazards, callbacks: module `store`
 
+mod batch;
 mod change;
 mod condition;
 mod evict;
@@ -24,18 +25,19 @@ mod works;
 use std::collections::VecDeque;
 
 use crate::budget::Account;
-use crate::entry::{Block, BlockRef, Draft, Probe};
+use crate::entry::{Block, BlockRef, Draft, Probe, Times};
 use crate::hash::KeyHash;
 use crate::lineage::Generation;
 use crate::members::Members;
 use crate::notes::Tails;
-use crate::policy::{Meta, Newcomers, Policy};
+use crate::policy::{self, Meta, Newcomers, Policy};
 use crate::shares::PoolId;
 use crate::stats::{Counts, RemovalCause, Stats};
 use crate::sync::Arc;
-use crate::table::{Cursor, Loc, RetiredSegment, Shared, Table};
+use crate::table::{Cursor, Loc, Shared, Table};
 use crate::wheel::Wheel;
 
+use change::Linked;
 use evict::Pool;
 pub(crate) use exchange::{Batch, Claims, Condition, ENTRY_SHARE, Env, Put, Write, cost};
 pub(crate) use pools::pool_of;
@@ -184,10 +186,8 @@ impl Stripe {
         let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
         progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
         self.follow_bounds(env);
-        let present = self
-            .table
-            .writer(env.shared)
-            .find(hash, &draft.as_ref().probe());
+        let writer = self.table.writer(env.shared);
+        let (present, vacancy) = writer.seek(hash, &draft.as_ref().probe());
         let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
         // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
         // lands in the life that is there now, however soon it ends.
@@ -214,9 +214,12 @@ impl Stripe {
         if let Some(loc) = present.take_if(|_| yielding) {
             self.leave(env, loc, hash, RemovalCause::Evicted);
         }
+        let cost = cost(draft.as_ref());
         let newcomer = Newcomer {
             hash,
             draft,
+            cost,
+            has_place: vacancy.is_some(),
             write,
             now,
         };
@@ -232,22 +235,33 @@ impl Stripe {
                 return Put::Short { progress, giver };
             }
         };
-        let writer = self.table.writer(env.shared);
-        let replaced = present
-            .and_then(|loc| writer.block(loc))
-            .filter(|block| !block.is_absent());
-        let times = lifetime.times(now, replaced);
+        let times = if lifetime.is_plain() {
+            Times::NEVER
+        } else {
+            let writer = self.table.writer(env.shared);
+            let replaced = present.and_then(|loc| writer.block(loc));
+            lifetime.times(now, replaced.filter(|block| !block.is_absent()))
+        };
         self.next_version(env);
         self.counts.inserted += 1;
         draft.seal(hash, self.version, self.stamp(), times);
         self.note_write(hash);
-        self.bytes.admit(cost(draft.as_ref()));
+        self.bytes.admit(cost);
         let block = slot.take().map(Draft::into_block);
         let block = block.expect("it was there when the write began");
         let replaced = match present {
             Some(loc) => self.replace(env, loc, hash, block),
             None => {
-                self.link(env, hash, block, home, write.past, growth_bytes);
+                let newcomer = Linked {
+                    hash,
+                    block,
+                    size: policy::size_class(cost - ENTRY_SHARE),
+                    home,
+                    past: write.past,
+                    growth_bytes,
+                    vacancy,
+                };
+                self.link(env, newcomer);
                 None
             }
         };
@@ -319,55 +333,6 @@ impl Stripe {
             .collect(cursor, &|block| env.hash_of(block), |block, _| {
                 out.push(block)
             })
-    }
-
-    /// Whether something can be freed, or enough waits for a look at the hazards.
-    #[inline]
-    pub(crate) fn has_batch(&self) -> bool {
-        let is_due = self.pending.blocks.len() >= BATCH || self.bytes.wants_look();
-        is_due || !self.pending.cleared.is_empty()
-    }
-
-    /// What is to be freed next: what needs no look, in pieces; then what waits for one, if it is enough. All of it `at_once`.
-    pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
-        if self.pending.is_empty() || !(at_once || self.has_batch()) {
-            return None;
-        }
-        let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
-        if at_once || self.pending.cleared.is_empty() {
-            return Some(std::mem::take(&mut self.pending));
-        }
-        let cleared = self.pending.cleared.split_off(n_later);
-        Some(Batch {
-            cleared,
-            ..Batch::default()
-        })
-    }
-
-    /// Settles a batch: `freed` bytes are gone, `kept` ones wait for the next blocks, and what is `left` is still named by readers, or
-    /// cleared and not freed yet. All that waited was looked at, or nothing.
-    pub(crate) fn settle(
-        &mut self,
-        env: &Env<'_>,
-        freed: u64,
-        kept: u64,
-        left: Batch,
-        has_looked: bool,
-    ) {
-        let blocks = left.blocks.iter().map(|block| cost(block.as_ref()));
-        let segments = left.segments.iter().map(RetiredSegment::bytes);
-        let stuck_bytes = blocks.sum::<u64>() + segments.sum::<u64>();
-        self.bytes
-            .settle(freed, has_looked.then_some(stuck_bytes), kept);
-        self.pending.blocks.extend(left.blocks);
-        self.pending.segments.extend(left.segments);
-        self.pending.cleared.extend(left.cleared);
-        self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
-    }
-
-    /// Bytes that were kept for blocks are used, or freed.
-    pub(crate) fn reuse(&mut self, bytes: u64) {
-        self.bytes.reuse(bytes);
     }
 
     /// The next values that left, for the listener.

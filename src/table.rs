@@ -43,7 +43,7 @@ use crate::sync::{Life, dealloc};
 pub(crate) use found::{Found, Link};
 pub(crate) use owned::Table;
 pub(crate) use sample::Cursor;
-pub(crate) use writer::{Crowded, Loc, Writer};
+pub(crate) use writer::{Crowded, Loc, Vacancy, Writer};
 
 /// Slots in a bucket.
 pub(crate) const SLOTS: usize = 7;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::put::{How, Wrote};
+use super::how::How;
+use super::put::Wrote;
 use super::view::View;
 use crate::entry::{Source, Value};
 use crate::key::KeyRef;

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use super::put::{How, Wrote};
+use super::how::How;
+use super::put::Wrote;
 use super::view::{View, at};
 use crate::clock::Nanos;
 use crate::entry::{Draft, Entry, Left, Parts, Plan, RefreshAt, Source, Times, Value};

@@ -9,9 +9,10 @@
 
 use std::time::Duration;
 
+use super::how::How;
 use super::lead::{At, Lead, Stopwatch, Turn};
 use super::loading::{LoadOptions, Loaded};
-use super::put::{How, Wrote};
+use super::put::Wrote;
 use super::view::{View, at};
 use crate::clock::Nanos;
 use crate::entry::{Entry, Source, Value};

@@ -9,10 +9,10 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
+use super::how::How;
 use super::lead::{Stopwatch, Turn};
 use super::load::{LoadAnswer, Met, look_again};
 use super::loading::{LoadOptions, Loaded};
-use super::put::How;
 use super::view::View;
 use crate::entry::{Source, Value};
 use crate::error::{LoadError, Refusal};

@@ -90,7 +90,7 @@ macro_rules! operations {
                 K: $crate::key::Key,
                 S: $crate::entry::Source<V>,
             {
-                self.view().insert(&key, value, $crate::terms::WriteOptions::new())
+                self.view().insert(&key, value, None)
             }
 
             /// As [`insert`](Self::insert), with a time to live of its own. From its end on the entry is absent for every
@@ -108,7 +108,7 @@ macro_rules! operations {
                 K: $crate::key::Key,
                 S: $crate::entry::Source<V>,
             {
-                self.view().insert(&key, value, ttl.into())
+                self.view().insert(&key, value, Some(&ttl.into()))
             }
 
             /// As [`insert`](Self::insert), with a time to live or a kind of value of its own, or both: a [`Ttl`](crate::Ttl), a
@@ -126,7 +126,7 @@ macro_rules! operations {
                 K: $crate::key::Key,
                 S: $crate::entry::Source<V>,
             {
-                self.view().insert(&key, value, options.into())
+                self.view().insert(&key, value, Some(&options.into()))
             }
 
             /// As [`insert`](Self::insert), with a deadline of the wall clock, such as an [`Expiry`](crate::Expiry) gives. Setting the wall

@@ -1,29 +1,21 @@
 //! The one way by which an entry comes in: from a key and a value to a write of the store.
 
+use std::hint::cold_path;
+
+use super::how::{How, keyed};
 use super::view::{View, at};
 use crate::charter::Charter;
 use crate::entry::{Block, Draft, Entry, Left, Parts, Plan, Source, Stored, Value};
-use crate::error::{InsertError, Refusal, TtlError};
+use crate::error::{InsertError, Refusal};
 use crate::hash::KeyHash;
-use crate::key::{Key, KeyRef, with_key};
+use crate::key::{Key, KeyRef};
 use crate::lineage::PlaceWord;
 use crate::store::Placed;
-use crate::stripe::{Condition, Write, cost};
-use crate::terms::{Tag, WriteOptions};
+use crate::stripe::{Condition, Put, cost};
+use crate::terms::WriteOptions;
 
 /// Lives of a scope that a write follows while each ends before it lands.
 const LIVES_MAX: usize = 8;
-
-/// What a write is to do, but for key and value.
-#[derive(Clone, Copy)]
-pub(super) struct How<'a> {
-    pub(super) write: Write<'a>,
-    pub(super) tag: Tag,
-    /// Whether the caller wants a handle to what is stored.
-    pub(super) wants: bool,
-    /// Whether what it replaces, if anything, is known never to be loaded anew. If not, who keeps its times has room for these.
-    pub(super) replaces_plain: bool,
-}
 
 /// What came of it.
 pub(super) enum Wrote<V: Value + ?Sized, S: Source<V>> {
@@ -61,32 +53,13 @@ impl<V: Value + ?Sized, S: Source<V>> Unstored<V, S> {
 }
 
 impl<'a, V: Value + ?Sized> View<'a, V> {
-    /// What a write with these options is to do, without a condition.
-    #[inline]
-    pub(super) fn how(self, options: WriteOptions) -> Result<How<'a>, TtlError> {
-        let write = Write {
-            lifetime: self.lifetime(options.ttl)?,
-            home: self.home(),
-            condition: Condition::Always,
-            is_alone: false,
-            is_last: false,
-            past: None,
-        };
-        Ok(How {
-            write,
-            tag: options.tag,
-            wants: false,
-            replaces_plain: false,
-        })
-    }
-
     /// The terms of the tenant or named cache that the scope belongs to.
     #[inline]
     pub(super) fn charter(self) -> Option<&'a Charter> {
         Charter::of(self.local()?.owner()?)
     }
 
-    /// Stores a value under a key. The key is encoded, and handed on once.
+    /// Stores a value under a key.
     #[inline]
     pub(super) fn write<K, S>(
         self,
@@ -98,20 +71,40 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let mut value = Some(value);
-        let answer = with_key(key, |key| {
-            let value = value.take().expect("a key is handed over once");
-            self.write_encoded(key, value, how)
-        });
-        answer.unwrap_or_else(|error| {
-            let value = value
-                .take()
-                .expect("a key that is refused is not handed over");
-            Err(InsertError {
-                refusal: Refusal::Key(error),
-                value,
-            })
-        })
+        keyed(key, value, |key, value| self.write_encoded(key, value, how))
+    }
+
+    /// The same of an insert, without options if there are none: the whole way down to the stripe's lock in one piece, for all types
+    /// of keys.
+    #[inline(never)]
+    pub(super) fn insert_encoded<S>(
+        self,
+        key: KeyRef<'_>,
+        value: S,
+        options: Option<&WriteOptions>,
+    ) -> Result<Option<Entry<V>>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
+        let how = match self.how_if(options) {
+            Ok(how) => how,
+            Err(error) => {
+                let refusal = error.into();
+                return Err(InsertError { refusal, value });
+            }
+        };
+        let replaced = self.write_with(
+            key,
+            value,
+            &how,
+            |replaced, _| replaced,
+            |wrote| match self.follow(key, wrote, &how)? {
+                Wrote::Stored { replaced, .. } => Ok(replaced),
+                Wrote::Unmet { .. } | Wrote::Ended { .. } => unreachable!("there is no condition"),
+            },
+        );
+        log_refusal(&replaced);
+        replaced
     }
 
     pub(super) fn write_encoded<S>(
@@ -124,11 +117,23 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let wrote = self.write_once(key, value, how);
-        #[cfg(feature = "tracing")]
-        if let Err(InsertError { refusal, .. }) = &wrote {
-            tracing::debug!(%refusal, "a write was refused");
-        }
-        match wrote? {
+        let wrote = wrote.and_then(|wrote| self.follow(key, wrote, how));
+        log_refusal(&wrote);
+        wrote
+    }
+
+    /// Goes on to the next life of the scope, if there is no condition.
+    #[inline]
+    fn follow<S>(
+        self,
+        key: KeyRef<'_>,
+        wrote: Wrote<V, S>,
+        how: &How<'a>,
+    ) -> Result<Wrote<V, S>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
+        match wrote {
             Wrote::Ended { unstored } if how.write.condition == Condition::Always => {
                 self.write_anew(key, unstored.undo(), *how)
             }
@@ -138,6 +143,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 
     /// A write without a condition, until it lands in a life of its scope; the last time in one that may have ended.
     #[cold]
+    #[inline(never)]
     fn write_anew<S>(
         self,
         key: KeyRef<'_>,
@@ -159,13 +165,30 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// A write in the life that the scope had when it was planned.
-    #[inline(always)]
     pub(super) fn write_once<S>(
         self,
         key: KeyRef<'_>,
         value: S,
         how: &How<'_>,
     ) -> Result<Wrote<V, S>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
+        let done = |replaced, stored| Wrote::Stored { replaced, stored };
+        self.write_with(key, value, how, done, Ok)
+    }
+
+    /// The same, with the answer that `done` makes of what was replaced and what is stored, or `undone` of the other outcomes. Each
+    /// is called where it is known which it is, so that the most frequent one isn't looked for again.
+    #[inline(always)]
+    fn write_with<S, R>(
+        self,
+        key: KeyRef<'_>,
+        value: S,
+        how: &How<'_>,
+        done: impl FnOnce(Option<Entry<V>>, Option<Entry<V>>) -> R,
+        undone: impl FnOnce(Wrote<V, S>) -> Result<R, InsertError<S>>,
+    ) -> Result<R, InsertError<S>>
     where
         S: Source<V>,
     {
@@ -181,15 +204,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 value,
             });
         };
-        let mut reservation = match store.reserve(
-            hash,
-            &parts.probe,
-            plan.charge_bytes(),
-            how.write.may_yield(),
-        ) {
-            Ok(reservation) => reservation,
-            Err(refusal) => return Err(InsertError { refusal, value }),
-        };
+        let mut reservation = store.reservation(hash);
+        let reserved = reservation.reserve(hash, &parts.probe, plan.charge_bytes(), &how.write);
+        if let Err(refusal) = reserved {
+            return Err(InsertError { refusal, value });
+        }
         let husk = reservation.take_husk();
         let (mut draft, kept) =
             Draft::new::<V, S>(plan, husk, value).map_err(|value| InsertError {
@@ -206,35 +225,52 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 });
             }
         }
+        if let Some(refusal) = store.refuses(hash, draft.as_ref()) {
+            let value = draft.undo::<V, S>(kept);
+            let refusal = self.or_closed(refusal);
+            return Err(InsertError { refusal, value });
+        }
         let stored = how.wants.then(|| self.untimed(draft.as_ref().acquire()));
         let charged = self.inner.watch.is_on().then(|| cost(draft.as_ref()));
-        let placed = store.insert(hash, draft, &how.write, &mut reservation);
-        // A draft that comes back has one owner again.
-        let stored = stored.filter(|_| matches!(placed, Placed::Done(_)));
-        match placed {
-            Placed::Done(replaced) => {
-                let replaced = replaced.map(|block| self.untimed(block));
-                if let Some(bytes) = charged {
-                    self.note_stored(hash, bytes, &how.write.lifetime);
+        let mut slot = Some(draft);
+        let put = store.put(hash, &mut slot, &how.write, &mut reservation);
+        let (replaced, stored) = match put {
+            Put::Done(replaced) => (replaced, stored),
+            put => {
+                cold_path();
+                match store.place(hash, slot, &how.write, put) {
+                    Placed::Done(replaced) => (replaced, stored),
+                    // A draft that comes back has one owner again.
+                    Placed::Unmet { draft, present } => {
+                        drop(stored);
+                        return undone(Wrote::Unmet {
+                            unstored: Unstored { draft, kept },
+                            present: present.map(|block| self.last(block)),
+                        });
+                    }
+                    Placed::Ended { draft } => {
+                        drop(stored);
+                        return undone(Wrote::Ended {
+                            unstored: Unstored { draft, kept },
+                        });
+                    }
+                    Placed::Refused { draft, refusal } => {
+                        drop(stored);
+                        let value = draft.undo::<V, S>(kept);
+                        let refusal = self.or_closed(refusal);
+                        return Err(InsertError { refusal, value });
+                    }
                 }
-                Ok(Wrote::Stored {
-                    replaced: replaced.map(|entry| self.timed(entry)),
-                    stored: stored.map(|entry| self.timed(entry)),
-                })
             }
-            Placed::Unmet { draft, present } => Ok(Wrote::Unmet {
-                unstored: Unstored { draft, kept },
-                present: present.map(|block| self.last(block)),
-            }),
-            Placed::Ended { draft } => Ok(Wrote::Ended {
-                unstored: Unstored { draft, kept },
-            }),
-            Placed::Refused { draft, refusal } => {
-                let value = draft.undo::<V, S>(kept);
-                let refusal = self.or_closed(refusal);
-                Err(InsertError { refusal, value })
-            }
+        };
+        let replaced = replaced.map(|block| self.untimed(block));
+        if let Some(bytes) = charged {
+            self.note_stored(hash, bytes, &how.write.lifetime);
         }
+        Ok(done(
+            replaced.map(|entry| self.timed(entry)),
+            stored.map(|entry| self.timed(entry)),
+        ))
     }
 
     /// Stores under a key that there is no value; false if the condition doesn't hold, or the life of the scope has ended.
@@ -243,15 +279,16 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let Ready { parts, hash } = self.ready(key, 0, how)?;
         let too_large = store.too_large(u64::MAX);
         let plan = Plan::<V>::new(parts, 0).ok_or(too_large)?;
-        let mut reservation = store.reserve(
-            hash,
-            &parts.probe,
-            plan.charge_bytes(),
-            how.write.may_yield(),
-        )?;
+        let mut reservation = store.reservation(hash);
+        reservation.reserve(hash, &parts.probe, plan.charge_bytes(), &how.write)?;
         let husk = reservation.take_husk();
         let draft = Draft::absent::<V>(plan, husk).ok_or(Refusal::OutOfMemory)?;
-        match store.insert(hash, draft, &how.write, &mut reservation) {
+        if let Some(refusal) = store.refuses(hash, draft.as_ref()) {
+            return Err(self.or_closed(refusal));
+        }
+        let mut slot = Some(draft);
+        let put = store.put(hash, &mut slot, &how.write, &mut reservation);
+        match store.place(hash, slot, &how.write, put) {
             Placed::Done(replaced) => {
                 // What was there is the caller's now, who doesn't ask for it.
                 drop(replaced.map(|block| self.untimed(block)));
@@ -267,7 +304,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// What every write asks before it builds its entry.
-    #[inline]
+    #[inline(always)]
     fn ready<'k>(
         self,
         key: KeyRef<'k>,
@@ -321,25 +358,16 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 }
 
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+#[inline(always)]
+fn log_refusal<R, S>(wrote: &Result<R, InsertError<S>>) {
+    #[cfg(feature = "tracing")]
+    if let Err(InsertError { refusal, .. }) = wrote {
+        tracing::debug!(%refusal, "a write was refused");
+    }
+}
+
 struct Ready<'k> {
     parts: Parts<'k>,
     hash: KeyHash,
-}
-
-impl How<'_> {
-    pub(super) fn only(mut self, condition: Condition) -> Self {
-        self.write.condition = condition;
-        self
-    }
-
-    /// The same, on condition that this very entry is there, or none.
-    pub(super) fn only_over<V: Value + ?Sized>(self, seen: Option<&Entry<V>>) -> Self {
-        let condition = seen.map_or(Condition::Absent, |entry| {
-            Condition::Version(entry.version())
-        });
-        Self {
-            replaces_plain: seen.is_none_or(|entry| entry.block().refresh().is_none()),
-            ..self.only(condition)
-        }
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::how::keyed;
 use super::iter::Iter;
-use super::put::Wrote;
 use super::view::{View, at};
 use crate::entry::{Block, Entry, Source, Value};
 use crate::error::{InsertError, TtlError};
@@ -18,29 +18,20 @@ use crate::terms::WriteOptions;
 const REMOVE_IF_TRIES: usize = 64;
 
 impl<V: Value + ?Sized> View<'_, V> {
-    // In line, so that nothing is left of options that aren't given.
     #[inline]
     pub(crate) fn insert<K, S>(
         self,
         key: &K,
         value: S,
-        options: WriteOptions,
+        options: Option<&WriteOptions>,
     ) -> Result<Option<Entry<V>>, InsertError<S>>
     where
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let how = match self.how(options) {
-            Ok(how) => how,
-            Err(error) => {
-                let refusal = error.into();
-                return Err(InsertError { refusal, value });
-            }
-        };
-        match self.write(key, value, &how)? {
-            Wrote::Stored { replaced, .. } => Ok(replaced),
-            Wrote::Unmet { .. } | Wrote::Ended { .. } => unreachable!("there is no condition"),
-        }
+        keyed(key, value, |key, value| {
+            self.insert_encoded(key, value, options)
+        })
     }
 
     pub(crate) fn insert_until<K, S>(
@@ -54,7 +45,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         S: Source<V>,
     {
         match deadline.duration_since(wall()) {
-            Ok(ttl) if !ttl.is_zero() => self.insert(key, value, ttl.into()),
+            Ok(ttl) if !ttl.is_zero() => self.insert(key, value, Some(&ttl.into())),
             _ => Ok(self.remove(key)),
         }
     }

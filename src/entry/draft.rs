@@ -75,6 +75,15 @@ pub(crate) struct Times {
     pub(crate) refresh: RefreshAt,
 }
 
+impl Times {
+    /// Those of an entry that stays until it is taken out.
+    pub(crate) const NEVER: Times = Times {
+        hard: Nanos::MAX,
+        idle: Nanos::MAX,
+        refresh: RefreshAt::NEVER,
+    };
+}
+
 impl<'a> Parts<'a> {
     /// An entry that carries nothing besides its key and value.
     #[cfg(any(test, engine_loom))]

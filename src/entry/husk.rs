@@ -25,6 +25,7 @@ unsafe impl Send for Husk {}
 
 impl Husk {
     /// Memory from the allocator; `None` where it refuses, or answers with an address above 48 bits.
+    #[inline]
     pub(super) fn allocate(layout: Layout) -> Option<Husk> {
         debug_assert!(layout.size() >= size_of::<Link>());
         // SAFETY: the layout of a block holds a header at least, so its size is not zero.

@@ -168,7 +168,7 @@ impl LevelView<'_> {
         value: &[u8],
         options: WriteOptions,
     ) -> Result<LevelPut, LevelRefusal> {
-        match self.here().insert(key, value, options) {
+        match self.here().insert(key, value, Some(&options)) {
             Ok(_) => Ok(LevelPut {
                 in_l1: true,
                 in_l2: false,

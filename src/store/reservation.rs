@@ -1,8 +1,10 @@
 //! What is set aside for an entry before it is built: bytes, or memory that was kept.
 
 use super::{Cell, Store};
-use crate::entry::Husk;
-use crate::stripe::{Claims, Stripe};
+use crate::entry::{Husk, Probe};
+use crate::error::Refusal;
+use crate::hash::KeyHash;
+use crate::stripe::{Claims, ENTRY_SHARE, Stripe, Write};
 use crate::sync::atomic::Ordering;
 
 /// What is set aside for an entry which isn't built yet; given back if it never is.
@@ -16,7 +18,42 @@ pub(crate) struct Reservation<'s> {
     pub(super) husk: Option<Husk>,
 }
 
+impl Store {
+    /// Nothing, for an entry of this hash.
+    #[inline(always)]
+    pub(crate) fn reservation(&self, hash: KeyHash) -> Reservation<'_> {
+        Reservation {
+            store: self,
+            cell: self.cell(hash),
+            bytes: 0,
+            reused: 0,
+            husk: None,
+        }
+    }
+}
+
 impl Reservation<'_> {
+    /// Claims the bytes of a large entry before its memory is taken, so that the allocator never hands out more than the
+    /// bound while the entry is built. Small ones are claimed when they're linked.
+    #[inline(always)]
+    pub(crate) fn reserve(
+        &mut self,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+        charge_bytes: u64,
+        write: &Write<'_>,
+    ) -> Result<(), Refusal> {
+        let needed = charge_bytes.saturating_add(ENTRY_SHARE);
+        if self.store.is_large(needed) {
+            let (store, may_yield) = (self.store, write.may_yield());
+            self.bytes = store.reserve_large(self.cell, hash, probe, needed, may_yield)?;
+        } else if let Some(husk) = self.cell.pop_husk() {
+            self.reused = husk.bytes();
+            self.husk = Some(husk);
+        }
+        Ok(())
+    }
+
     /// Memory for the entry, perhaps of another size.
     #[inline]
     pub(crate) fn take_husk(&mut self) -> Option<Husk> {
@@ -26,14 +63,17 @@ impl Reservation<'_> {
     /// Hands all of it over to the stripe's account.
     #[inline]
     pub(super) fn settle(&mut self, stripe: &mut Stripe) {
-        let (bytes, entries) = (std::mem::take(&mut self.bytes), 0);
-        stripe.receive(Claims { bytes, entries });
-        stripe.reuse(std::mem::take(&mut self.reused));
+        if self.bytes | self.reused > 0 {
+            let (bytes, entries) = (std::mem::take(&mut self.bytes), 0);
+            stripe.receive(Claims { bytes, entries });
+            stripe.reuse(std::mem::take(&mut self.reused));
+        }
     }
 }
 
 impl Reservation<'_> {
     #[cold]
+    #[inline(never)]
     fn give_up(&mut self) {
         if self.bytes > 0 {
             self.store.bytes.give_back(self.bytes);
@@ -56,11 +96,17 @@ impl Drop for Reservation<'_> {
 
 impl Cell {
     /// Memory for the stripe's next block, if any is kept.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop_husk(&self) -> Option<Husk> {
-        if !self.has_husks.load(Ordering::Relaxed) {
-            return None;
+        // Relaxed: who sees it late takes a block from the allocator.
+        if self.has_husks.load(Ordering::Relaxed) {
+            self.pop_kept_husk()
+        } else {
+            None
         }
+    }
+
+    fn pop_kept_husk(&self) -> Option<Husk> {
         let mut husks = self.husks.lock();
         let husk = husks.pop();
         if husks.len() == 0 {

@@ -1,16 +1,18 @@
 //! Inserting, and making the room that it needs.
 
+use std::hint::cold_path;
+
 use super::reservation::Reservation;
 use super::search::Search;
 use super::{Cell, Store, is_telling};
-use crate::entry::{Block, Draft, Husk, Probe};
+use crate::entry::{Block, BlockRef, Draft, Probe};
 use crate::error::Refusal;
 use crate::flight::{Ticket, Waited};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{PoolId, Turn};
 use crate::stats::Counts;
-use crate::stripe::{Claims, ENTRY_SHARE, Put, Stripe, Write, cost, pool_of};
+use crate::stripe::{Claims, Put, Stripe, Write, cost, pool_of};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 const IDLE_PASSES: usize = 8;
@@ -24,41 +26,17 @@ const LARGE_SHARE: u64 = 4096;
 const LARGE_MIN: u64 = 1024;
 
 impl Store {
-    /// Claims the bytes of a large entry before its memory is taken, so that the allocator never hands out more than the
-    /// bound while the entry is built. Small ones are claimed when they're linked.
-    #[inline]
-    pub(crate) fn reserve(
-        &self,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-        charge_bytes: u64,
-        may_yield: bool,
-    ) -> Result<Reservation<'_>, Refusal> {
-        let needed = charge_bytes.saturating_add(ENTRY_SHARE);
-        if self.is_large(needed) {
-            return self.reserve_large(hash, probe, needed, may_yield);
-        }
-        let cell = self.cell(hash);
-        let husk = cell.pop_husk();
-        let reused = husk.as_ref().map_or(0, Husk::bytes);
-        Ok(Reservation {
-            store: self,
-            cell,
-            bytes: 0,
-            reused,
-            husk,
-        })
-    }
-
+    /// Claims the bytes of an entry that isn't built yet: how many those are.
     #[cold]
-    fn reserve_large(
+    #[inline(never)]
+    pub(super) fn reserve_large(
         &self,
+        cell: &Cell,
         hash: KeyHash,
         probe: &Probe<'_>,
         needed: u64,
         may_yield: bool,
-    ) -> Result<Reservation<'_>, Refusal> {
-        let cell = self.cell(hash);
+    ) -> Result<u64, Refusal> {
         let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
         if let Some(refusal) = self.never_fits(needed, claimer) {
             self.count_refused(&mut cell.back.lock(), claimer);
@@ -77,13 +55,7 @@ impl Store {
             }
             self.finish(cell, stripe);
             if claimed {
-                return Ok(Reservation {
-                    store: self,
-                    cell,
-                    bytes: needed,
-                    reused: 0,
-                    husk: None,
-                });
+                return Ok(needed);
             }
             if !self.search(cell, &mut search, progress) {
                 let gained = std::mem::take(&mut search.gained);
@@ -103,32 +75,51 @@ impl Store {
         bytes > (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN)
     }
 
-    /// Links a draft under its key. Gives the draft back if it is refused, or its condition doesn't hold.
-    pub(crate) fn insert(
+    /// Links a draft under its key in one hold of the lock, which is what most inserts need. [`place`](Self::place) goes on if
+    /// that wasn't enough.
+    #[inline(always)]
+    pub(crate) fn put(
         &self,
         hash: KeyHash,
-        draft: Draft,
+        slot: &mut Option<Draft>,
         write: &Write<'_>,
         reservation: &mut Reservation<'_>,
-    ) -> Placed {
-        let cell = self.cell(hash);
-        if let Some(refusal) = self.never_fits(cost(draft.as_ref()), pool_of(draft.as_ref())) {
-            self.count_refused(&mut cell.back.lock(), pool_of(draft.as_ref()));
-            return Placed::Refused { draft, refusal };
-        }
-        let mut slot = Some(draft);
-        // What most inserts need: one hold of the lock.
+    ) -> Put {
+        let cell = reservation.cell;
         let mut stripe = cell.back.lock();
         reservation.settle(&mut stripe);
-        let put = stripe.put(&self.env(cell), hash, &mut slot, write, false);
+        let put = stripe.put(&self.env(cell), hash, slot, write, false);
         self.finish(cell, stripe);
+        put
+    }
+
+    /// What becomes of a draft that `put` didn't link, or did. Gives it back if it is refused, or its condition doesn't hold.
+    #[inline(never)]
+    pub(crate) fn place(
+        &self,
+        hash: KeyHash,
+        slot: Option<Draft>,
+        write: &Write<'_>,
+        put: Put,
+    ) -> Placed {
         let (write, giver) = match put {
             Put::Done(replaced) => return Placed::Done(replaced),
             Put::Busy(ticket) => (behind(write, ticket), None),
             Put::Short { giver, .. } => (*write, giver),
             put => return Placed::of(put, slot),
         };
-        self.insert_slowly(cell, hash, slot, write, giver)
+        self.insert_slowly(self.cell(hash), hash, slot, write, giver)
+    }
+
+    /// Why this entry can't be stored, however much is evicted; then it is counted as refused.
+    #[inline(always)]
+    pub(crate) fn refuses(&self, hash: KeyHash, draft: BlockRef<'_>) -> Option<Refusal> {
+        let refusal = self.never_fits(cost(draft), pool_of(draft));
+        if refusal.is_some() {
+            cold_path();
+            self.count_refused(&mut self.cell(hash).back.lock(), pool_of(draft));
+        }
+        refusal
     }
 
     /// Why an entry of this size can't be stored, however much is evicted.
@@ -158,6 +149,7 @@ impl Store {
 
     /// Frees what was evicted, then takes from other stripes, until the draft fits or nothing helps.
     #[cold]
+    #[inline(never)]
     fn insert_slowly(
         &self,
         cell: &Cell,

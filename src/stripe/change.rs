@@ -7,25 +7,68 @@ use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note, Past};
 use crate::stats::RemovalCause;
 use crate::sync::atomic::Ordering;
-use crate::table::{Crowded, Loc};
+use crate::table::{Crowded, Loc, Vacancy};
+
+/// A block that is to be linked under an absent key.
+pub(super) struct Linked<'a> {
+    pub(super) hash: KeyHash,
+    pub(super) block: Block,
+    pub(super) size: u8,
+    pub(super) home: Option<(Home<'a>, Admitted)>,
+    pub(super) past: Option<Past>,
+    pub(super) growth_bytes: u64,
+    pub(super) vacancy: Option<Vacancy>,
+}
 
 impl Stripe {
-    pub(super) fn link(
-        &mut self,
-        env: &Env<'_>,
-        hash: KeyHash,
-        block: Block,
-        home: Option<(Home<'_>, Admitted)>,
-        past: Option<Past>,
-        growth_bytes: u64,
-    ) {
+    #[inline(always)]
+    pub(super) fn link(&mut self, env: &Env<'_>, newcomer: Linked<'_>) {
+        let Linked {
+            hash,
+            mut block,
+            size,
+            home,
+            past,
+            growth_bytes,
+            vacancy,
+        } = newcomer;
         self.inserts = self.inserts.wrapping_add(1);
         self.spare_entries -= 1;
-        let size = policy::size_class(block.as_ref().charge_bytes());
         let meta = match past {
             None => self.policy.admit(hash.bits(), size),
             Some(past) => self.policy.admit_again(past, size),
         };
+        let at_place = match vacancy {
+            None => Err(block),
+            Some(vacancy) => {
+                let mut writer = self.table.writer(env.shared);
+                writer.link_at(vacancy, hash, block, meta.bits())
+            }
+        };
+        let loc = match at_place {
+            Ok(loc) => loc,
+            Err(back) => {
+                block = back;
+                self.link_somewhere(env, hash, block, meta, growth_bytes)
+            }
+        };
+        self.watch(env, loc);
+        self.schedule(env, loc, hash);
+        if let Some((home, admitted)) = home {
+            self.enter(env, loc, hash, home, admitted);
+        }
+    }
+
+    /// Links a block into whatever slot of its segment is free; the segment grows first, if it has to.
+    #[inline(never)]
+    fn link_somewhere(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        mut block: Block,
+        meta: Meta,
+        growth_bytes: u64,
+    ) -> Loc {
         if growth_bytes > 0 {
             let mut writer = self.table.writer(env.shared);
             let before = self.pending.segments.len();
@@ -36,17 +79,9 @@ impl Stripe {
             );
             self.discard_segments(before);
         }
-        let mut block = block;
         loop {
             match self.table.writer(env.shared).link(hash, block, meta.bits()) {
-                Ok(loc) => {
-                    self.watch(env, loc);
-                    self.schedule(env, loc, hash);
-                    if let Some((home, admitted)) = home {
-                        self.enter(env, loc, hash, home, admitted);
-                    }
-                    return;
-                }
+                Ok(loc) => return loc,
                 Err(Crowded(back)) => block = back,
             }
             // Every slot of the segment is taken by keys of like hash: one of them makes room.

@@ -256,6 +256,7 @@ impl Stripe {
 const WALK: usize = 128;
 
 /// Who is charged for an entry.
+#[inline]
 pub(crate) fn pool_of(block: BlockRef<'_>) -> PoolId {
     PoolId::from_bits(PlaceWord::from_bits(block.place()).pool())
 }

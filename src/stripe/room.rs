@@ -13,6 +13,10 @@ use crate::table::Loc;
 pub(super) struct Newcomer<'a> {
     pub(super) hash: KeyHash,
     pub(super) draft: &'a Draft,
+    /// What it is charged.
+    pub(super) cost: u64,
+    /// Whether a slot was free where it belongs.
+    pub(super) has_place: bool,
     pub(super) write: &'a Write<'a>,
     pub(super) now: Nanos,
 }
@@ -117,18 +121,22 @@ impl Stripe {
         present: Option<Loc>,
     ) -> Result<u64, Lack> {
         let Newcomer {
-            hash, draft, write, ..
+            hash,
+            draft,
+            cost: entry,
+            has_place,
+            write,
+            ..
         } = *newcomer;
         let is_new = present.is_none();
         if is_new && self.spare_entries == 0 && !self.claim_entries(env) {
             return Err(self.lack());
         }
-        let growth_bytes = if is_new {
+        let growth_bytes = if is_new && !has_place {
             self.table.writer(env.shared).growth_bytes(hash)
         } else {
             0
         };
-        let entry = cost(draft.as_ref());
         let mut needed = entry + growth_bytes;
         let place = PlaceWord::from_bits(draft.as_ref().place());
         if is_new && place != PlaceWord::ROOT {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::clock::Nanos;
+use crate::table::RetiredSegment;
 
 impl Stripe {
     /// Checks K1, K2, K4 and that the account is the sum of what is there; O(everything). `kept_bytes` is the memory that is kept for the

@@ -103,6 +103,12 @@ impl Lifetime {
         (self.ttl & self.tti) != FOREVER || self.keeps
     }
 
+    /// Whether what is written so never ends, and is never stale.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.is_timed() && !self.is_refreshed()
+    }
+
     /// The times of an entry that is written now, in the place of that one.
     pub(super) fn times(&self, now: Nanos, replaced: Option<BlockRef<'_>>) -> Times {
         let after = |span: u64| Nanos(now.0.saturating_add(span));

@@ -47,6 +47,13 @@ impl Loc {
     }
 }
 
+/// A free slot where a key belongs, as long as no segment is retired, and nothing linked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vacancy {
+    loc: Loc,
+    retirements: u64,
+}
+
 // SAFETY: a location is an address that only `Writer` looks behind, under the lock, while it is valid.
 unsafe impl Send for Loc {}
 
@@ -61,6 +68,49 @@ impl Writer<'_> {
     #[inline]
     pub(crate) fn find(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<Loc> {
         self.search(hash, |block| block.is_of(probe))
+    }
+
+    /// The same, and a free slot for the key, if there is one where it belongs: one look at one line, for most keys that are absent.
+    #[inline(always)]
+    pub(crate) fn seek(&self, hash: KeyHash, probe: &Probe<'_>) -> (Option<Loc>, Option<Vacancy>) {
+        let (segment, mask) = self.segment_of(hash);
+        let index = hash.bucket() & mask;
+        let tags = self.bucket(segment, index).tags.load(Ordering::Relaxed);
+        let may_be_there = match_bytes(tags, LOW_BITS * u64::from(hash.tag())) != 0;
+        let present = if may_be_there || overflow_of(tags) != 0 {
+            self.find(hash, probe)
+        } else {
+            None
+        };
+        let free = match_bytes(tags, 0);
+        let vacancy = (free != 0).then(|| Vacancy {
+            loc: Loc::new(segment, index, free.trailing_zeros() / 8),
+            retirements: self.table.retirements,
+        });
+        (present, vacancy)
+    }
+
+    /// Links a block whose key is absent into a slot that `seek` found free for it; the block comes back if that may be so no more.
+    #[inline]
+    pub(crate) fn link_at(
+        &mut self,
+        vacancy: Vacancy,
+        hash: KeyHash,
+        block: Block,
+        meta: u32,
+    ) -> Result<Loc, Block> {
+        let Vacancy { loc, retirements } = vacancy;
+        // Entries come and go in between where room had to be made, and with them segments; but no segment is split.
+        if retirements != self.table.retirements
+            || !self.slot(loc).load(Ordering::Relaxed).is_null()
+        {
+            return Err(block);
+        }
+        let bucket = self.bucket_of(loc);
+        let tags = bucket.tags.load(Ordering::Relaxed);
+        self.fill_slot(loc, tags, hash, block, meta);
+        self.count(hash, 1);
+        Ok(loc)
     }
 
     /// Where the entry with this wheel record is linked.
@@ -170,16 +220,24 @@ impl Writer<'_> {
                 self.change_overflow(segment, passed, true);
                 passed = (passed + hash.stride()) & mask;
             }
-            bucket.tags.store(
-                tags | u64::from(hash.tag()) << (8 * slot),
-                Ordering::Relaxed,
-            );
-            let word = pack(block.into_raw(), meta);
-            // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
-            bucket.slots[slot as usize].store(word, Ordering::Release);
-            return Ok(Loc::new(segment, index, slot));
+            let loc = Loc::new(segment, index, slot);
+            self.fill_slot(loc, tags, hash, block, meta);
+            return Ok(loc);
         }
         Err(Crowded(block))
+    }
+
+    /// Puts a block into a free slot of a bucket with these tags.
+    #[inline(always)]
+    fn fill_slot(&self, loc: Loc, tags: u64, hash: KeyHash, block: Block, meta: u32) {
+        let bucket = self.bucket_of(loc);
+        bucket.tags.store(
+            tags | u64::from(hash.tag()) << (8 * loc.slot),
+            Ordering::Relaxed,
+        );
+        let word = pack(block.into_raw(), meta);
+        // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
+        bucket.slots[loc.slot as usize].store(word, Ordering::Release);
     }
 
     /// Puts a block in the place of another one of the same key, whose count is handed out.

@@ -1,0 +1,96 @@
+//! What a write is to do, and the key that it is for.
+
+use super::view::View;
+use crate::entry::{Entry, Value};
+use crate::error::{InsertError, Refusal, TtlError};
+use crate::key::{Key, KeyRef, lone_key, with_key};
+use crate::stripe::{Condition, Write};
+use crate::terms::{Tag, Ttl, WriteOptions};
+
+/// What a write is to do, but for key and value.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    pub(super) write: Write<'a>,
+    pub(super) tag: Tag,
+    /// Whether the caller wants a handle to what is stored.
+    pub(super) wants: bool,
+    /// Whether what it replaces, if anything, is known never to be loaded anew. If not, who keeps its times has room for these.
+    pub(super) replaces_plain: bool,
+}
+
+impl<'a, V: Value + ?Sized> View<'a, V> {
+    /// What a write with these options is to do, without a condition.
+    #[inline]
+    pub(super) fn how(self, options: WriteOptions) -> Result<How<'a>, TtlError> {
+        self.how_if(Some(&options))
+    }
+
+    /// The same, of a write that may have none.
+    #[inline(always)]
+    pub(super) fn how_if(self, options: Option<&WriteOptions>) -> Result<How<'a>, TtlError> {
+        let lifetime = match options {
+            None if self.local().is_none() => self.inner.store.lifetime(),
+            _ => self.lifetime(options.map_or(Ttl::DEFAULT, |options| options.ttl))?,
+        };
+        let write = Write {
+            lifetime,
+            home: self.home(),
+            condition: Condition::Always,
+            is_alone: false,
+            is_last: false,
+            past: None,
+        };
+        Ok(How {
+            write,
+            tag: options.map_or(Tag::Bytes, |options| options.tag),
+            wants: false,
+            replaces_plain: false,
+        })
+    }
+}
+
+impl How<'_> {
+    pub(super) fn only(mut self, condition: Condition) -> Self {
+        self.write.condition = condition;
+        self
+    }
+
+    /// The same, on condition that this very entry is there, or none.
+    pub(super) fn only_over<V: Value + ?Sized>(self, seen: Option<&Entry<V>>) -> Self {
+        let condition = seen.map_or(Condition::Absent, |entry| {
+            Condition::Version(entry.version())
+        });
+        Self {
+            replaces_plain: seen.is_none_or(|entry| entry.block().refresh().is_none()),
+            ..self.only(condition)
+        }
+    }
+}
+
+/// Encodes a key, and hands it on with the value, once.
+#[inline(always)]
+pub(super) fn keyed<K, S, R>(
+    key: &K,
+    value: S,
+    f: impl FnOnce(KeyRef<'_>, S) -> Result<R, InsertError<S>>,
+) -> Result<R, InsertError<S>>
+where
+    K: Key + ?Sized,
+{
+    if let Some(key) = lone_key(key) {
+        return f(key, value);
+    }
+    let mut value = Some(value);
+    let answer = with_key(key, |key| {
+        f(key, value.take().expect("a key is handed over once"))
+    });
+    answer.unwrap_or_else(|error| {
+        let value = value
+            .take()
+            .expect("a key that is refused is not handed over");
+        Err(InsertError {
+            refusal: Refusal::Key(error),
+            value,
+        })
+    })
+}

@@ -1,0 +1,55 @@
+//! What has left and waits to be freed, as it goes out and comes back.
+
+use super::{BATCH, Batch, Env, FREE_PER_CALL, Stripe, cost};
+use crate::table::RetiredSegment;
+
+impl Stripe {
+    /// Whether something can be freed, or enough waits for a look at the hazards.
+    #[inline]
+    pub(crate) fn has_batch(&self) -> bool {
+        let is_due = self.pending.blocks.len() >= BATCH || self.bytes.wants_look();
+        is_due || !self.pending.cleared.is_empty()
+    }
+
+    /// What is to be freed next: what needs no look, in pieces; then what waits for one, if it is enough. All of it `at_once`.
+    pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
+        if self.pending.is_empty() || !(at_once || self.has_batch()) {
+            return None;
+        }
+        let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
+        if at_once || self.pending.cleared.is_empty() {
+            return Some(std::mem::take(&mut self.pending));
+        }
+        let cleared = self.pending.cleared.split_off(n_later);
+        Some(Batch {
+            cleared,
+            ..Batch::default()
+        })
+    }
+
+    /// Settles a batch: `freed` bytes are gone, `kept` ones wait for the next blocks, and what is `left` is still named by readers, or
+    /// cleared and not freed yet. All that waited was looked at, or nothing.
+    pub(crate) fn settle(
+        &mut self,
+        env: &Env<'_>,
+        freed: u64,
+        kept: u64,
+        left: Batch,
+        has_looked: bool,
+    ) {
+        let blocks = left.blocks.iter().map(|block| cost(block.as_ref()));
+        let segments = left.segments.iter().map(RetiredSegment::bytes);
+        let stuck_bytes = blocks.sum::<u64>() + segments.sum::<u64>();
+        self.bytes
+            .settle(freed, has_looked.then_some(stuck_bytes), kept);
+        self.pending.blocks.extend(left.blocks);
+        self.pending.segments.extend(left.segments);
+        self.pending.cleared.extend(left.cleared);
+        self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+    }
+
+    /// Bytes that were kept for blocks are used, or freed.
+    pub(crate) fn reuse(&mut self, bytes: u64) {
+        self.bytes.reuse(bytes);
+    }
+}
