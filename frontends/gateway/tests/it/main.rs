@@ -3,6 +3,7 @@
 // Clippy doesn't see that functions beside the tests are tests' as well.
 #![allow(clippy::unwrap_used)]
 
+mod apigee_admin;
 mod apigee_documents;
 mod apigee_expiry;
 mod apigee_flows;

@@ -168,7 +168,7 @@ async fn an_answer_of_a_policys_own_request_is_framed_anew() {
         )
     };
     let backend = Backend::new(|_| {
-        let chunks = ["one, ", "two"].map(|part| Ok::<_, std::convert::Infallible>(part));
+        let chunks = ["one, ", "two"].map(Ok::<_, std::convert::Infallible>);
         let mut answer = Response::new(Body::from_stream(futures_util::stream::iter(chunks)));
         answer
             .headers_mut()

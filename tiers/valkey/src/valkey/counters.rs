@@ -20,9 +20,11 @@ use crate::time::{Until, wall_us};
 
 /// What paths' stamps were when they were last read.
 pub(super) struct Stamps {
-    /// Each by the hash of its path, in the place of whichever was there.
-    slots: Vec<Mutex<Option<(u64, Stamp)>>>,
+    slots: Vec<Slot>,
 }
+
+/// A path's stamp by the hash of its path, in the place of whichever was there.
+type Slot = Mutex<Option<(u64, Stamp)>>;
 
 const N_SLOTS: usize = 512;
 
@@ -46,7 +48,7 @@ impl Stamps {
     }
 
     /// The innermost scope tells the path.
-    fn slot(&self, scopes: &[Vec<u8>]) -> Option<(u64, &Mutex<Option<(u64, Stamp)>>)> {
+    fn slot(&self, scopes: &[Vec<u8>]) -> Option<(u64, &Slot)> {
         let hash = xxh3_64(scopes.last()?);
         Some((hash, self.slots.get(hash as usize % N_SLOTS)?))
     }
