@@ -6,7 +6,7 @@
 
 use std::env;
 
-use crate::run::{Failure, Step};
+use crate::run::{Failure, Step, root};
 
 /// The sanitizers' triple: they want one that is named, so that build scripts stay as they are.
 fn triple() -> String {
@@ -54,7 +54,10 @@ pub(crate) fn tsan(rest: &[String]) -> Result<(), Failure> {
             "RUSTFLAGS",
             "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg engine_barrier=\"swap\"",
         )
-        .env("TSAN_OPTIONS", "halt_on_error=1")
+        .env(
+            "TSAN_OPTIONS",
+            &format!("halt_on_error=1:suppressions={}", root().join("xtask/tsan.supp").display()),
+        )
         .run()
 }
 
