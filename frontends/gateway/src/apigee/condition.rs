@@ -363,6 +363,11 @@ mod tests {
         check("t = \"text\" && n >= 43 || false", false);
         check("missing = null and t != null", true);
         check("missing > 1", false);
+        check(
+            "n >= 42 and n <= 42 and not (n > 42) and not (n < 42)",
+            true,
+        );
+        check("n >= 43 or n <= 41 or n > 42 or n < 42 or n != 42", false);
         check("n = digits and n < 100 and -1 < n", true);
         check(
             "t ~ \"te*\" and t matches \"*x*\" and not (t ~ \"e*\")",

@@ -291,3 +291,35 @@ fn a_017_callouts_may_fail_and_faults_be_raised() {
     );
     assert_eq!(handled.context.get("fault.name"), Some("RaiseFault".into()));
 }
+
+#[test]
+fn a_016_of_several_rules_a_proxy_takes_the_last_and_a_target_the_first() {
+    let rule = |name: &str, step: &str| {
+        format!("<FaultRule name=\"{name}\"><Step><Name>{step}</Name></Step></FaultRule>")
+    };
+    let rules = |first: &str, second: &str| {
+        format!(
+            "<FaultRules>{}{}</FaultRules>",
+            rule("a", first),
+            rule("b", second)
+        )
+    };
+    let edge = Edge::new();
+    let status = |made: &Parts, of_target: &str| {
+        let mut files = made.files();
+        for (path, text) in &mut files {
+            if path.contains("/targets/") {
+                let connection = "<HTTPTargetConnection>";
+                *text = text.replace(connection, &format!("{of_target}{connection}"));
+            }
+        }
+        let handled = edge.handle(&deployed(&edge, &files), Request::get("/weatherapi/x"));
+        handled.response.status.as_u16()
+    };
+    assert_eq!(status(&faulting(&rules("Other", "Answer")), ""), 422);
+    assert_eq!(status(&faulting(&rules("Answer", "Other")), ""), 500);
+    let mut of_target = faulting("");
+    of_target.target_in = std::mem::take(&mut of_target.proxy_in);
+    assert_eq!(status(&of_target, &rules("Other", "Answer")), 500);
+    assert_eq!(status(&of_target, &rules("Answer", "Other")), 422);
+}

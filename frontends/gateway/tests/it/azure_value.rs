@@ -262,3 +262,24 @@ fn a_value_that_may_not_be_kept_is_used_and_not_stored() {
     numbered(&world);
     check(&world, &[(0, "[1]"), (0, "[2]")]);
 }
+
+#[test]
+fn z_144_a_block_that_sets_the_value_and_then_fails_stores_nothing() {
+    let set = r#"<set-variable name="v" value="@("half")" />"#;
+    let fail = r#"<set-variable name="w" value="@((string)context.Variables["missing"])" />"#;
+    for attributes in ["", r#"refresh-after="0""#, r#"caching-type="external""#] {
+        let policy = format!(
+            r#"<cache-value key="k" variable-name="v" {attributes}><value>{set}{fail}</value></cache-value>"#
+        );
+        let world = World::with_external(&telling(&policy, TELL));
+        assert_eq!(world.get().status, 500, "{attributes}");
+        let looked = r#"<cache-value key="k" variable-name="v" ATTRIBUTES><value><base /></value></cache-value>"#;
+        let looked = looked.replace(
+            "ATTRIBUTES",
+            attributes.trim_start_matches(r#"refresh-after="0""#),
+        );
+        let beside = world.beside(&telling(&looked, TELL), settings());
+        let answer = world.handle_by(&beside, Request::get("/x"));
+        assert_eq!(answer.body_text(), "none", "{attributes}");
+    }
+}

@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStderr, Command};
 
 use crate::support::{Backend, Folder, get};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder-gateway"));
     command.kill_on_drop(true).stdin(Stdio::null());
     command

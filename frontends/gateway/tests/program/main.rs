@@ -11,6 +11,7 @@ mod commands;
 mod edges;
 mod level;
 mod limits;
+mod logs;
 mod proxy;
 #[path = "../../../../tiers/valkey/tests/it/server.rs"]
 #[allow(

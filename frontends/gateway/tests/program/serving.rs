@@ -88,3 +88,31 @@ async fn metrics_tell_of_requests_calls_and_the_cache() {
     // The listener of the traffic doesn't know of it.
     assert_eq!(gateway.get("/metrics").await.body, "ok");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn z_107_operations_of_the_settings_have_limits_of_their_own() {
+    let backend = Backend::saying("ok").await;
+    let document = r#"<inbound>
+    <rate-limit calls="100" renewal-period="60">
+        <api id="api"><operation id="one" calls="1" renewal-period="60" /></api>
+    </rate-limit>
+</inbound>"#;
+    let folder = crate::support::Folder::new().with("p.xml", document).with(
+        "gateway.toml",
+        &format!(
+            "[[azure.subscriptions]]\nkey = \"K1\"\nid = \"first\"\n[[azure.apis]]\nid = \"api\"\ndocument = \"p.xml\"\nbackend = \"{}\"\n[[azure.apis.operations]]\nid = \"one\"\nmethod = \"GET\"\npath = \"/items/{{id}}\"\n",
+            backend.url()
+        ),
+    );
+    let read = larder_gateway::program::Settings::of_folder(&folder.0, None).unwrap();
+    let gateway = Gateway::with(NOTHING, &backend, |settings| *settings = read).await;
+    let get = async |path: &str| {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: g\r\nOcp-Apim-Subscription-Key: K1\r\n\r\n");
+        gateway.raw(&request).await.status
+    };
+    assert_eq!(get("/items/7").await, 200);
+    assert_eq!(get("/items/8").await, 429);
+    assert_eq!(get("/items/8/parts").await, 200);
+    assert_eq!(get("/other").await, 200);
+}

@@ -13,6 +13,20 @@ fn z_033_subscription_address_status_and_operators() {
         "context.Response.StatusCode < 200 || context.Response.StatusCode != 201 && true",
         true,
     );
+    // Each comparison below, at and above its limit.
+    for (operator, holds) in [
+        ("<", [true, false, false]),
+        ("<=", [true, true, false]),
+        (">", [false, false, true]),
+        (">=", [false, true, true]),
+        ("==", [false, true, false]),
+        ("!=", [true, false, true]),
+    ] {
+        for (limit, holds) in [201, 200, 199].into_iter().zip(holds) {
+            let text = format!("context.Response.StatusCode {operator} {limit}");
+            fixture.check(&text, holds);
+        }
+    }
     // The right side isn't evaluated where the left one decides.
     fixture.check(r#"true || context.Variables["missing"] == null"#, true);
     fixture.check(r#"false && context.Variables["missing"] == null"#, false);
