@@ -7,10 +7,46 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use larder_http::auth::{StaticKey, hash_of};
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::signature::{Error, Signer, Verifier};
+use larder_http::auth::{SigningKey, StaticKey, hash_of};
 use larder_http::{App, Engine, Settings, router};
+use larder_serve::{Handler, Peer};
 use libfuzzer_sys::fuzz_target;
-use tower::ServiceExt;
+
+/// Signs without a secret, and takes every signature for a good one, so that what is signed is read.
+struct Trusting(Algorithm);
+
+impl Verifier<Vec<u8>> for Trusting {
+    fn verify(&self, _: &[u8], _: &Vec<u8>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Signer<Vec<u8>> for Trusting {
+    fn try_sign(&self, _: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(vec![b'a'])
+    }
+}
+
+impl JwtSigner for Trusting {
+    fn algorithm(&self) -> Algorithm {
+        self.0
+    }
+}
+
+impl JwtVerifier for Trusting {
+    fn algorithm(&self) -> Algorithm {
+        self.0
+    }
+}
+
+static TRUSTING: CryptoProvider = CryptoProvider {
+    signer_factory: |algorithm, _| Ok(Box::new(Trusting(*algorithm))),
+    verifier_factory: |algorithm, _| Ok(Box::new(Trusting(*algorithm))),
+    key_utils: KeyUtils::new_unimplemented(),
+};
 
 /// A server with one account and one cache; `ADM` may do everything, `RW` what items need.
 fn app() -> App {
@@ -21,9 +57,15 @@ fn app() -> App {
         ..Settings::default()
     };
     let account = settings.accounts.entry("a".to_owned()).or_default();
-    account.caches.entry("default-cache".to_owned()).or_default();
+    account
+        .caches
+        .entry("default-cache".to_owned())
+        .or_default();
     let key = |token: &str| StaticKey {
-        sha256: hash_of(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hash_of(token.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
         account: "a".to_owned(),
         expires_at: None,
         super_user: token == "ADM",
@@ -33,6 +75,14 @@ fn app() -> App {
         },
     };
     settings.keys = vec![key("ADM"), key("RW")];
+    settings.signing_keys = vec![SigningKey {
+        id: "k".to_owned(),
+        algorithm: "HS256".to_owned(),
+        secret: Some("a".repeat(48)),
+        secret_file: None,
+        public_key_file: None,
+        private_key_file: None,
+    }];
     App::new(&settings, Engine::new(1 << 20).unwrap()).unwrap()
 }
 
@@ -68,14 +118,15 @@ fn request(input: &[u8]) -> Option<Request<Body>> {
     Some(request)
 }
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: TRUSTING.install_default().unwrap(), |input: &[u8]| {
     let Some(request) = request(input) else {
         return;
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let is_head = request.method() == Method::HEAD;
     let answer = async {
-        let response = router(app()).oneshot(request).await.unwrap();
+        let peer = Peer(([127, 0, 0, 1], 1).into());
+        let response = router(app()).handle(peer, request).await;
         let (head, body) = response.into_parts();
         (head, to_bytes(body, usize::MAX).await.unwrap())
     };
