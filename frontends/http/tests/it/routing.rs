@@ -55,6 +55,10 @@ async fn m_004_an_unknown_path_is_told_apart_from_a_miss() {
         "/",
         "/caches/a/items/x",
         "//",
+        // A key or a name that isn't there.
+        "/cache/default-cache/",
+        "/cache//a",
+        "/cache//",
     ] {
         for method in ["GET", "PUT", "POST"] {
             let answer = server.send(method, path, &[], b"").await;
