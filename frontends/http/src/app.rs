@@ -215,6 +215,10 @@ impl App {
     /// How a cache uses its levels.
     pub(crate) fn level_options(&self, caller: &Caller, name: &str) -> LevelOptions {
         let mut options = self.engine().level_options;
+        // Without a section of a level no cache says anything of its own.
+        if self.engine().tier.is_none() {
+            return options;
+        }
         let live = self.live();
         let account = live.accounts.get(&*caller.account);
         let mode = account.and_then(|account| account.modes.of(name));
