@@ -11,6 +11,7 @@
 //! # Invariants
 //! - TR1 Changes are said to be told only after every master has confirmed that it tells.
 //! - TR2 A master that neither tells nor answers for two beats isn't believed to tell any more.
+//! - TR3 Who the masters are is looked at in each beat, also while changes are told without a pause.
 //!
 //! # Not here
 //! What becomes of copies: the engine's `level::follow`.
@@ -30,7 +31,7 @@ use crate::conn::{Conn, command};
 use crate::fault::Fault;
 use crate::node::Node;
 use crate::servers::Servers;
-use crate::time::Until;
+use crate::time::{Until, now};
 
 /// How long a master may say nothing before it is asked whether it is there, and may take to answer. Both together are less than
 /// the second that copies live otherwise.
@@ -116,16 +117,21 @@ impl Session<'_> {
             self.servers.counts().tracks.add();
         }
         let mut is_awaited = false;
+        let mut looked = now();
         while !self.is_over.load(Ordering::SeqCst) {
+            // TR3
+            if now().saturating_duration_since(looked) >= BEAT {
+                if self.changes.is_over() || !self.are_still_masters() {
+                    return Ok(());
+                }
+                looked = now();
+            }
             match conn.next(Until::after(BEAT)) {
                 Ok(Value::Push { kind, data }) => self.tell(&kind, &data),
                 Ok(Value::ServerError(error)) => return Err(Fault::Answer(error)),
                 Ok(_) => is_awaited = false,
                 // TR2
                 Err(Fault::Timeout) if !is_awaited => {
-                    if self.changes.is_over() || !self.are_still_masters() {
-                        return Ok(());
-                    }
                     conn.send(&[command("PING")], Until::after(BEAT))?;
                     is_awaited = true;
                 }
@@ -164,8 +170,8 @@ impl Session<'_> {
 
     fn are_still_masters(&self) -> bool {
         let masters = self.servers.masters(Until::after(BEAT));
-        let is_same = |(one, other)| Arc::ptr_eq(one, other);
-        masters.len() == self.masters.len() && masters.iter().zip(self.masters).all(is_same)
+        let is_known = |one: &Arc<Node>| self.masters.iter().any(|other| Arc::ptr_eq(one, other));
+        masters.len() == self.masters.len() && masters.iter().all(is_known)
     }
 
     fn has_begun(&self) -> bool {

@@ -256,11 +256,7 @@ impl Cluster {
                 continue;
             };
             let mut table = self.table.lock();
-            let ranges = ranges
-                .into_iter()
-                .map(|(first, last, address)| (first, last, table.node(address, &self.context)))
-                .collect();
-            table.ranges = ranges;
+            table.take_up(ranges, &self.seeds, &self.context);
             self.is_doubted.store(false, Ordering::Relaxed);
             return;
         }
@@ -268,6 +264,24 @@ impl Cluster {
 }
 
 impl Table {
+    /// Takes up who has which slots. Who has none, and isn't a seed, is forgotten: clusters whose nodes come and go have no end of
+    /// addresses.
+    fn take_up(
+        &mut self,
+        ranges: Vec<(u16, u16, Address)>,
+        seeds: &[Address],
+        context: &Arc<Context>,
+    ) {
+        let ranges = ranges
+            .into_iter()
+            .map(|(first, last, address)| (first, last, self.node(address, context)));
+        self.ranges = ranges.collect();
+        let in_use = &self.ranges;
+        self.nodes.retain(|address, node| {
+            seeds.contains(address) || in_use.iter().any(|(_, _, other)| Arc::ptr_eq(other, node))
+        });
+    }
+
     fn node(&mut self, address: Address, context: &Arc<Context>) -> Arc<Node> {
         let make = |address: &Address| Node::new(address.clone(), Arc::clone(context));
         let node = self.nodes.entry(address).or_insert_with_key(make);

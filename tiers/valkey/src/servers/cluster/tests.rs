@@ -53,3 +53,34 @@ fn e_61_a_table_of_slots_is_read_and_nonsense_is_not() {
         assert_eq!(read(nonsense), None, "{}", nonsense.escape_ascii());
     }
 }
+
+#[test]
+fn e_61_addresses_that_no_slot_is_at_any_more_are_forgotten() {
+    let seed = Address::new("seed", 1);
+    let context = Arc::new(Context {
+        config: crate::Config::cluster(vec![seed.clone()]),
+        counts: Default::default(),
+    });
+    let mut table = Table::default();
+    table.node(seed.clone(), &context);
+    let mut last = None;
+    for port in 1..1000 {
+        let address = Address::new("10.0.0.1", port);
+        let halves = vec![
+            (0, 8191, address.clone()),
+            (8192, N_SLOTS - 1, address.clone()),
+        ];
+        // Somebody names one besides, which has nothing.
+        table.node(Address::new("10.0.0.2", port), &context);
+        table.take_up(halves, std::slice::from_ref(&seed), &context);
+        assert_eq!(table.nodes.len(), 2);
+        assert!(Arc::ptr_eq(&table.ranges[0].2, &table.ranges[1].2));
+        last = Some(address);
+    }
+    assert!(table.nodes.contains_key(&seed) && table.nodes.contains_key(&last.unwrap()));
+    // Who stays is the same node, with its connections.
+    let before = Arc::clone(&table.ranges[0].2);
+    let again = vec![(0, N_SLOTS - 1, before.address().clone())];
+    table.take_up(again, std::slice::from_ref(&seed), &context);
+    assert!(Arc::ptr_eq(&before, &table.ranges[0].2));
+}
