@@ -270,6 +270,32 @@ fn f49_e_60_a_failover_of_a_cluster_under_load_is_survived_in_time() {
 }
 
 #[test]
+fn e_51_f49_after_a_failover_of_a_cluster_changes_are_told_again() {
+    let Some(mut servers) = cluster() else { return };
+    let seeds: Vec<_> = servers.iter().map(Server::address).collect();
+    let config = Config::cluster(seeds).breaking(BRISK);
+    let (writer, node) = (Node::new(config.clone()), Node::new(config.tracking(true)));
+    until("it follows", || node.levels.follows());
+    servers[0].kill();
+    until("that is seen", || node.servers.stats().tracks_lost > 0);
+    until("its replica takes over", || {
+        says(&servers[3], "role:master")
+    });
+    until("it follows again", || node.levels.follows());
+    // On all nodes: no clock of the cache moves, so what ends a copy is what is told.
+    let (there, view) = (writer.view(L2), node.view(LevelMode::L1L2));
+    for n in 0..30 {
+        let key = format!("key {n}");
+        for value in [b"one", b"two"] {
+            until("it is written", || {
+                there.put(&key[..], value, MINUTE).unwrap().in_l2
+            });
+            until("it is seen", || get(&view, &key) == bytes(value));
+        }
+    }
+}
+
+#[test]
 fn e_61_f49_sentinels_name_the_master_and_the_next_one() {
     if !is_installed() {
         return;
@@ -291,6 +317,11 @@ fn e_61_f49_sentinels_name_the_master_and_the_next_one() {
     });
     let taken = [master.port, replica.port];
     let sentinel = Server::start_on(&taken, &["--sentinel"]);
+    // It wants to know who asks, and its user is none of the master's.
+    let user = [
+        "ACL", "SETUSER", "asker", "on", ">sesame", "~*", "&*", "+@all",
+    ];
+    ask(&sentinel, &user).unwrap();
     for command in [
         &["SENTINEL", "MONITOR", "shop", "127.0.0.1", &port, "1"][..],
         &["SENTINEL", "SET", "shop", "down-after-milliseconds", "300"],
@@ -307,7 +338,13 @@ fn e_61_f49_sentinels_name_the_master_and_the_next_one() {
     let mut away = nobody.address();
     away.port = 1;
     let sentinels = vec![away, nobody.address(), sentinel.address()];
-    let node = Node::new(Config::sentinel(sentinels, "shop").breaking(BRISK));
+    let config = Config::sentinel(sentinels, "shop").breaking(BRISK);
+    ask(&nobody, &user).unwrap();
+    ask(&sentinel, &["ACL", "SETUSER", "default", "-sentinel"]).unwrap();
+    let stranger = Node::new(config.clone());
+    assert!(stranger.servers.check(PATIENT).is_err());
+    let node = Node::new(config.sentinel_credentials(Some("asker"), "sesame"));
+    assert_eq!(node.servers.check(PATIENT), Ok(()));
     node.view(L2).put("k", b"v", MINUTE).unwrap();
     assert!(node.view(L2).lookup("k", PATIENT).entry().is_some());
     under_load(&node, || {
