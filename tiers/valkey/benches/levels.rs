@@ -1,5 +1,7 @@
 //! What a level costs: a hit on the server beside the bare client's GET, and reads at 95 hits in the cache of 100.
 //!
+//! And what a hit in the cache costs by the level's being there, in instructions, which valgrind counts.
+//!
 //! Pairs of rounds are taken in turns and their ratios compared, since times on a shared machine are no constants. It starts a server of
 //! its own, and prints ratios alone. With `--test`, each part runs once.
 
@@ -8,12 +10,19 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use larder::{Cache, LevelMode, LevelOptions, LevelView, Levels};
+use larder::{Cache, LevelMode, LevelOptions, LevelView, Levels, MemoryLevel};
 use larder_valkey::{Address, Config, Valkey};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, mode, n_hits] = &arguments[..]
+        && flag == HITS
+    {
+        return hit(mode, n_hits.parse().expect("a number"));
+    }
+    count_hits();
     let is_test = std::env::args().any(|argument| argument == "--test");
     let Some(server) = Server::start() else {
         println!("SKIPPED: redis-server is not installed");
@@ -31,11 +40,20 @@ fn main() {
     let levels = Levels::new(Valkey::new(config).expect("a level"), b"bench");
     let scope = || cache.scope("s").expect("a scope");
     let both = LevelOptions::new(LevelMode::L1L2).l1_lifetime(Some(HOUR));
-    for value_bytes in [100, 4000, 100_000] {
-        // Noise, so that nothing is compressed.
-        let value: Vec<u8> = (0..value_bytes as u64)
-            .map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
-            .collect();
+    for (value_bytes, kind) in [
+        (100, "noise"),
+        (4000, "noise"),
+        (100_000, "noise"),
+        (100_000, "text"),
+    ] {
+        // Noise can't be compressed; text is, and the bare client's isn't.
+        let value: Vec<u8> = match kind {
+            "noise" => noise(value_bytes),
+            _ => (0..)
+                .flat_map(|n: u64| format!("line {n}, and more\n").into_bytes())
+                .take(value_bytes)
+                .collect(),
+        };
         redis::cmd("SET")
             .arg("bare")
             .arg(&value)
@@ -50,7 +68,7 @@ fn main() {
         far.put("k", &value[..], HOUR).expect("it is put");
         let get_far = || assert!(far.get("k").is_some());
         let ratio = ratio(n_rounds, n_calls, get_far, &mut get_bare);
-        println!("l2_hit/bare_get/{value_bytes}: {ratio:.2} of its time");
+        println!("l2_hit/bare_get/{value_bytes}/{kind}: {ratio:.2} of its time");
 
         let near = levels.view(scope(), both);
         let mut n = 0_u64;
@@ -60,8 +78,81 @@ fn main() {
         };
         far.put("hot", &value[..], HOUR).expect("it is put");
         let speed = 1.0 / self::ratio(n_rounds, n_calls, mixed, &mut get_bare);
-        println!("l1_l2_at_95/bare_get/{value_bytes}: {speed:.1} times its throughput");
+        println!("l1_l2_at_95/bare_get/{value_bytes}/{kind}: {speed:.1} times its throughput");
     }
+}
+
+/// Bytes without any pattern: those of a generator that is mixed well.
+fn noise(n_bytes: usize) -> Vec<u8> {
+    let words = (1..).map(|n: u64| {
+        let mut word = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ (word >> 31)
+    });
+    words.flat_map(u64::to_le_bytes).take(n_bytes).collect()
+}
+
+/// The flag that this program is given where its instructions are counted, before the kind of hits and their number.
+const HITS: &str = "--hits";
+
+/// Hits in the cache, of a key whose record is in a level as well, or in none.
+fn hit(kind: &str, n_hits: u64) {
+    let cache: Cache<[u8]> = Cache::builder()
+        .max_bytes(1 << 20)
+        .build()
+        .expect("a cache");
+    let levels = match kind {
+        "with" => Levels::new(MemoryLevel::new(), b"bench"),
+        _ => Levels::none(),
+    };
+    let mode = match kind {
+        "with" => LevelMode::L1L2,
+        _ => LevelMode::L1,
+    };
+    let options = LevelOptions::new(mode).l1_lifetime(Some(HOUR));
+    let scope = cache.scope("s").expect("a scope");
+    let view = levels.view(scope.clone(), options);
+    view.put("key", b"value", HOUR).expect("it is put");
+    for _ in 0..n_hits {
+        let found = match kind {
+            "scope" => scope.get("key"),
+            _ => view.get("key"),
+        };
+        assert!(found.is_some());
+    }
+}
+
+/// Tells how many instructions a hit takes with a level and without, and through the scope alone.
+fn count_hits() {
+    const N_HITS: u64 = 10_000;
+    let per_hit = |kind: &str| {
+        // What a process takes besides is in both.
+        let [few, many] = [N_HITS, 2 * N_HITS].map(|n_hits| instructions(kind, n_hits));
+        Some((many?.checked_sub(few?)? as f64) / N_HITS as f64)
+    };
+    match ["scope", "without", "with"].map(per_hit) {
+        [Some(scope), Some(without), Some(with)] => {
+            let more = (with / without - 1.0) * 100.0;
+            println!(
+                "l1_hit/instructions: {with:.1} with a level, {without:.1} without ({more:+.2} %), {scope:.1} of the scope"
+            );
+        }
+        _ => println!("SKIPPED: valgrind is not installed"),
+    }
+}
+
+fn instructions(kind: &str, n_hits: u64) -> Option<u64> {
+    let program = std::env::current_exe().ok()?;
+    let counted = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args([HITS, kind, &n_hits.to_string()])
+        .output()
+        .ok()?;
+    let told = String::from_utf8_lossy(&counted.stderr).into_owned();
+    let line = told.lines().find(|line| line.contains("Collected :"))?;
+    line.rsplit(' ').next()?.parse().ok()
 }
 
 /// Of 20 reads, one that the server answers.

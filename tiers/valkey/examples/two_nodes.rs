@@ -113,7 +113,7 @@ fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) -> Outcome<()> {
         if begun.elapsed() > Duration::from_secs(20) {
             return Err(format!("in vain: {what}").into());
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::yield_now();
     }
     Ok(())
 }
