@@ -16,8 +16,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderValue};
 use larder::{
-    Clock, Cost, LevelMode, LevelOptions, LevelView, Limits, NamedCache, Nanos, RateLimiter, Rates,
-    Tenant,
+    Clock, Cost, LevelOptions, LevelView, Limits, NamedCache, Nanos, RateLimiter, Rates, Tenant,
 };
 use larder_serve::{Connections, Counts, Health};
 
@@ -26,7 +25,7 @@ use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
 use crate::counts::OPERATIONS;
 use crate::engine::Engine;
 use crate::error::{ApiError, rate_limit};
-use crate::levels::Modes;
+use crate::levels::{Modes, anywhere};
 use crate::profile::CacheSettings;
 use crate::query::Query;
 use crate::settings::{Settings, SettingsError};
@@ -257,18 +256,6 @@ impl App {
         })
         .await
     }
-}
-
-/// Runs what may ask a further level (AP1).
-pub(crate) async fn anywhere<R: Send + 'static>(
-    mode: LevelMode,
-    work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
-) -> Result<R, ApiError> {
-    if mode == LevelMode::L1 {
-        return work();
-    }
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(ApiError::INTERNAL))
 }
 
 impl fmt::Debug for App {

@@ -14,9 +14,10 @@ use larder_serve::body::collect;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, anywhere};
+use crate::app::App;
 use crate::auth::{Caller, Claims, Grant, MintError, Permission, Rights, check_claims};
 use crate::error::{ApiError, body_error, body_too_large};
+use crate::levels::anywhere;
 use crate::query::{Query, cache_name};
 use crate::respond;
 use crate::routes::gate;

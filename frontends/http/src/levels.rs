@@ -1,8 +1,9 @@
-//! Which levels each cache uses.
+//! Which levels each cache uses, and where what may ask them is run.
 //!
 //! # Idea         a cache says it, or each cache of its account does, or the section of the level; read once, at the start and at a reload
 //! # Costs        a request: two look-ups by name
-//! # Invariants   LE1 a mode that needs a level is refused where there is none
+//! # Invariants   LE1 a mode that needs a level is refused where there is none; LE2 nothing that may ask a further level
+//!   blocks a thread of the runtime
 //! # Not here     what the modes do: the engine's
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use larder::LevelMode;
 use larder_serve::{Level, Mode};
 
+use crate::error::ApiError;
 use crate::profile::AccountSettings;
 use crate::settings::SettingsError;
 
@@ -44,4 +46,16 @@ impl Modes {
     pub(crate) fn of(&self, cache: &str) -> Option<LevelMode> {
         self.caches.get(cache).copied().or(self.each)
     }
+}
+
+/// Runs what may ask a further level : here, or where it may block (LE2).
+pub(crate) async fn anywhere<R: Send + 'static>(
+    mode: LevelMode,
+    work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
+) -> Result<R, ApiError> {
+    if mode == LevelMode::L1 {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(ApiError::INTERNAL))
 }
