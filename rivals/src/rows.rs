@@ -72,19 +72,19 @@ impl Scale {
     };
     /// A first look in less than 90 s.
     pub const QUICK: Self = Self {
-        n_keys: 200_000,
-        n_evicting: 20_000,
-        n_churn: 50_000,
-        n_timed: 50_000,
-        n_large: 20_000,
-        n_ops: 15_000,
-        n_rounds: 5,
+        n_keys: 80_000,
+        n_evicting: 8_000,
+        n_churn: 20_000,
+        n_timed: 20_000,
+        n_large: 8_000,
+        n_ops: 6_000,
+        n_rounds: 3,
         n_floors: 2,
-        n_timers: 100_000,
-        n_counted: 10_000,
-        n_weighed: 100_000,
-        n_due: 100_000,
-        bound_s: 2,
+        n_timers: 40_000,
+        n_counted: 4_000,
+        n_weighed: 50_000,
+        n_due: 50_000,
+        bound_s: 1,
         is_whole: false,
     };
 }

@@ -68,7 +68,7 @@ pub fn count_case(
     n_most: usize,
 ) -> Result<Infallible, String> {
     let room = if case == Case::Churn {
-        N_RESIDENT
+        n_resident(n_most)
     } else {
         ROOM
     };
@@ -95,16 +95,17 @@ pub fn count_case(
 }
 
 fn work(mut cache: impl Contender<Bytes>, case: Case, n_ops: usize, n_most: usize) -> ! {
-    for idx in 0..N_RESIDENT as u64 {
+    let n_resident = n_resident(n_most);
+    for idx in 0..n_resident as u64 {
         cache.insert(&key(idx), &VALUE);
     }
     // A first hit may tell the policy something; what is counted are hits like most.
-    for idx in 0..N_RESIDENT as u64 {
+    for idx in 0..n_resident as u64 {
         black_box(cache.get(&key(idx)));
     }
-    let first = N_RESIDENT as u64;
+    let first = n_resident as u64;
     let fresh: Vec<_> = (first..first + n_most as u64).map(key).collect();
-    let known: Vec<_> = keys::uniform(N_RESIDENT, n_most, 3)
+    let known: Vec<_> = keys::uniform(n_resident, n_most, 3)
         .into_iter()
         .map(key)
         .collect();
@@ -215,7 +216,9 @@ pub(in crate::rows) fn paused_runtime() -> Runtime {
         .expect("a runtime of one thread needs nothing that could be refused")
 }
 
-/// Entries that look-ups find.
-const N_RESIDENT: usize = 20_000;
+/// Entries that look-ups find; fewer where few operations are counted, since most of such a run would be filling.
+fn n_resident(n_most: usize) -> usize {
+    n_most.min(20_000)
+}
 /// No case but churn comes near it.
 const ROOM: usize = 1_000_000;
