@@ -75,6 +75,17 @@ pub struct Context {
     pub(super) messages: HashMap<String, Message>,
     pub(super) place: Place,
     variables: HashMap<String, Var>,
+    told: Vec<Told>,
+}
+
+/// What a look-up tells in variables of its own, which are made when they are asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) policy: String,
+    pub(super) is_hit: bool,
+    pub(super) key: String,
+    pub(super) cache: String,
+    pub(super) assign_to: String,
 }
 
 impl Context {
@@ -86,6 +97,7 @@ impl Context {
             messages: HashMap::new(),
             place,
             variables: HashMap::new(),
+            told: Vec::new(),
         }
     }
 
@@ -110,6 +122,7 @@ impl Context {
         let place = &self.place;
         let text = |text: &str| (!text.is_empty()).then(|| Var::from(text));
         match (head, rest) {
+            ("lookupcache", rest) => self.of_lookup(rest),
             ("request", rest) => self.of_request(rest),
             ("response", rest) => of_response(self.response.as_ref()?, rest),
             ("error", rest) => of_response(self.error.as_ref()?, rest),
@@ -128,6 +141,19 @@ impl Context {
             ("client", "ip") => self.request.client.map(|client| client.to_string().into()),
             _ => self.of_message(name),
         }
+    }
+
+    /// What the last look-up of a policy told, whose name may have dots.
+    fn of_lookup(&self, rest: &str) -> Option<Var> {
+        let (policy, what) = rest.rsplit_once('.')?;
+        let told = self.told.iter().rev().find(|told| told.policy == policy)?;
+        Some(match what {
+            "cachehit" => told.is_hit.into(),
+            "cachekey" => Var::from(&*told.key),
+            "cachename" => Var::from(&*told.cache),
+            "assignto" => Var::from(&*told.assign_to),
+            _ => return None,
+        })
     }
 
     fn of_request(&self, rest: &str) -> Option<Var> {
@@ -248,6 +274,11 @@ impl Context {
                 _ => false,
             },
         }
+    }
+
+    /// Notes what a look-up tells.
+    pub(super) fn tell(&mut self, told: Told) {
+        self.told.push(told);
     }
 
     /// Sets a variable that is read-only to policies' names.

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use larder::{Expiry, WriteOptions};
 
 use super::{Fault, Run};
+use crate::apigee::context::Told;
 use crate::apigee::environment::SHARED;
 use crate::apigee::key::{Problem, form, standpoint};
 use crate::apigee::policy::{
@@ -65,18 +66,17 @@ impl Run<'_> {
             None => false,
         };
         self.trace.looked_up(is_hit);
-        let mut tell = |what: &str, var: Var| {
-            self.context
-                .put(format!("lookupcache.{}.{what}", policy.name), var);
-        };
-        tell("cachehit", is_hit.into());
-        tell("cachekey", Var::from(&*rendered));
-        tell("cachename", cache_name(&lookup.key).into());
-        tell("assignto", Var::from(&*lookup.assign_to));
         self.note(policy, || match (is_hit, problem) {
             (true, _) => format!("hit: {rendered} -> {}", lookup.assign_to),
             (false, None) => format!("miss: {rendered}"),
             (false, Some(problem)) => format!("miss: {rendered}: {}", problem_text(&problem)),
+        });
+        self.context.tell(Told {
+            policy: policy.name.clone(),
+            is_hit,
+            key: rendered,
+            cache: cache_name(&lookup.key).to_owned(),
+            assign_to: lookup.assign_to.clone(),
         });
     }
 
