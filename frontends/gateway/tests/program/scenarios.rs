@@ -8,9 +8,9 @@
 #[path = "../../examples/fragments.rs"]
 #[allow(dead_code)]
 mod fragments;
-#[path = "../../examples/tenants.rs"]
+#[path = "../../examples/isolation.rs"]
 #[allow(dead_code)]
-mod tenants;
+mod isolation;
 #[path = "../../examples/versioning.rs"]
 #[allow(dead_code)]
 mod versioning;
@@ -79,7 +79,7 @@ async fn s_2_the_version_of_a_client_is_asked_for_once() {
 async fn s_3_requests_of_a_tenant_reach_its_hardware_alone() {
     let mut lines = Vec::new();
     let mut out = |line: &str| lines.push(line.to_owned());
-    tenants::scenario(&mut out).await.unwrap();
+    isolation::scenario(&mut out).await.unwrap();
     let expected = [
         "200; api /svc/api/TenantGroup/K1, hw-a /orders; 0",
         "200; hw-a /orders; 1",

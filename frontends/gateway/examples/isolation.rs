@@ -1,6 +1,6 @@
 //! Tenant isolation: which hardware a subscription's requests go to is looked up once and kept; a group that isn't allowed is refused.
 //!
-//! `cargo run -p larder-gateway --example tenants`
+//! `cargo run -p larder-gateway --example isolation`
 
 mod stage;
 
