@@ -62,19 +62,33 @@ impl Garden {
         self.table.writer(&self.shared)
     }
 
-    /// Links or replaces as the stripe does: room is made before a new key is linked.
-    fn insert(&mut self, key: (u64, u64), value: u64) -> Result<(), Crowded> {
+    /// A block of a key.
+    fn block(key: (u64, u64), value: u64) -> Block {
         let bytes = encode(key);
-        let hash = KeyHash::from_bits(key.0);
         let parts = Parts::plain(Probe::new(None, 3, &bytes));
         let plan = Plan::<u64>::new(parts, 1).expect("eight bytes fit");
         let Ok((draft, ())) = Draft::new::<u64, u64>(plan, None, value) else {
             panic!("there is memory")
         };
+        draft.into_block()
+    }
+
+    /// Links or replaces as the stripe does: where the key belongs if a slot is free there, else after room is made.
+    fn insert(&mut self, key: (u64, u64), value: u64) -> Result<(), Crowded> {
+        let bytes = encode(key);
+        let hash = KeyHash::from_bits(key.0);
+        let (block, meta) = (Garden::block(key, value), value as u32 & 0xf_ffff);
         let mut writer = self.table.writer(&self.shared);
-        if let Some(loc) = writer.find(hash, &Probe::new(None, 3, &bytes)) {
-            self.left
-                .push(writer.replace(loc, draft.into_block(), value as u32 & 0xf_ffff));
+        let probe = Probe::new(None, 3, &bytes);
+        let (present, vacancy) = writer.seek(hash, &probe);
+        assert_eq!(present, writer.find(hash, &probe));
+        if let Some(loc) = present {
+            self.left.push(writer.replace(loc, block, meta));
+        } else if let Some(vacancy) = vacancy {
+            let Ok(loc) = writer.link_at(vacancy, hash, block, meta) else {
+                panic!("nothing has changed since the look");
+            };
+            assert_eq!(writer.find(hash, &probe), Some(loc));
         } else {
             let before = writer.table.bytes();
             let growth = writer.growth_bytes(hash);
@@ -85,8 +99,8 @@ impl Garden {
                     "growth takes no more than was said"
                 );
             }
-            let loc = writer.link(hash, draft.into_block(), value as u32 & 0xf_ffff)?;
-            assert_eq!(writer.find(hash, &Probe::new(None, 3, &bytes)), Some(loc));
+            let loc = writer.link(hash, block, meta)?;
+            assert_eq!(writer.find(hash, &probe), Some(loc));
         }
         self.model.insert(key, value);
         Ok(())
@@ -290,4 +304,54 @@ fn equal_hashes_fill_one_segment_and_no_more() {
     }
     garden.look_for([(!hash, 0), (hash, 1)].into_iter());
     garden.validate();
+}
+
+#[test]
+fn a_slot_that_was_taken_since_the_look_is_not_taken_again() {
+    let mut garden = Garden::new(0);
+    let (first, second) = ((1 << 20 | 0x41, 1), (2 << 20 | 0x41, 2));
+    let [hash, _] = [first, second].map(|(hash, _)| KeyHash::from_bits(hash));
+    let (present, vacancy) = garden
+        .writer()
+        .seek(hash, &Probe::new(None, 3, &encode(first)));
+    assert!(present.is_none());
+    let vacancy = vacancy.expect("the table is empty");
+    garden.insert(second, 2).expect("there is room");
+    let block = Garden::block(first, 1);
+    let back = garden.writer().link_at(vacancy, hash, block, 0);
+    garden
+        .left
+        .push(back.expect_err("another key has the slot"));
+    garden.look_for([first, second].into_iter());
+    garden.validate();
+}
+
+#[test]
+fn a_slot_of_a_retired_segment_is_not_taken() {
+    let mut garden = Garden::new(0);
+    let mut random = 7;
+    let mut keys = Vec::new();
+    while garden.segments().len() < 4 {
+        let key = (next(&mut random), keys.len() as u64);
+        garden.insert(key, 1).expect("there is room");
+        keys.push(key);
+    }
+    let newcomer = (keys[0].0, u64::MAX);
+    let hash = KeyHash::from_bits(newcomer.0);
+    for &key in &keys {
+        garden.remove(key);
+    }
+    let probe = encode(newcomer);
+    let (_, vacancy) = garden.writer().seek(hash, &Probe::new(None, 3, &probe));
+    let vacancy = vacancy.expect("its bucket is empty");
+    while garden.segments().len() > 1 {
+        let shrunk = keys.iter().any(|&(hash, _)| garden.shrink(hash));
+        assert!(shrunk, "empty segments merge");
+    }
+    let block = Garden::block(newcomer, 1);
+    let back = garden.writer().link_at(vacancy, hash, block, 0);
+    garden.left.push(back.expect_err("its segment may be gone"));
+    garden.validate();
+    garden.insert(newcomer, 1).expect("there is room");
+    garden.look_for([newcomer].into_iter());
 }
