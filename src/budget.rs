@@ -106,8 +106,10 @@ impl Budget {
     fn set_slack(&self, share: u64, max: u64) {
         let allowance = (share / SLACK_SHARE / self.n_stripes).min(ALLOWANCE_MAX);
         self.allowance.store(allowance, Ordering::Relaxed);
-        self.largest
-            .store(max - allowance * self.n_stripes, Ordering::Relaxed);
+        self.largest.store(
+            max.saturating_sub(allowance * self.n_stripes),
+            Ordering::Relaxed,
+        );
     }
 
     /// The claims of this cache. Bytes that come or go at this moment may be left out.

@@ -225,16 +225,14 @@ impl<V: Value + ?Sized> Builder<V> {
             return Err(BuildError::Stripes(stripes));
         }
         let hasher = self.hasher();
-        if let Some(common) = &self.common {
-            common.enter()?;
-        }
+        let seat = self.common.as_ref().map(Common::enter).transpose()?;
         let config = Config {
             max_bytes: self
                 .common
                 .as_ref()
                 .map(|common| common.purse().share())
                 .or(self.max_bytes),
-            common: self.common.clone(),
+            common: seat,
             max_entries: self.max_entries,
             stripes_log2: stripes.trailing_zeros(),
             lifetime: Lifetime::new(self.ttl, self.tti),

@@ -29,7 +29,7 @@ pub(crate) trait Lender: Send + Sync {
 /// Their entries, garbage and structure stay below it together, as those of one cache with
 /// [`max_bytes`](crate::Builder::max_bytes) do. Each may have an equal share. What a cache doesn't use is lent to the others; when all is
 /// used, a cache within its share takes what it needs from the one that is furthest above its own, whose entries are evicted
-/// ([`RemovalCause::Evicted`](crate::RemovalCause::Evicted)) and whose listener is told, in the thread that needs the bytes. A cache above its share
+/// ([`RemovalCause::Evicted`](crate::RemovalCause::Evicted)) and whose listener is told, in the thread that needs the bytes; so is that of a cache whose last handle is dropped meanwhile. A cache above its share
 /// evicts its own. What tenants of a cache are guaranteed is part of its share.
 ///
 /// A handle is cheap to clone; all clones are the same budget. A cache leaves it when its last handle is dropped, and its bytes go to
@@ -159,13 +159,30 @@ fn follow(living: &[Arc<dyn Lender>], share: u64, before: u64) -> Result<(), Bui
     Ok(())
 }
 
+/// That a cache has entered, which it leaves when this ends. What it was given is put back before.
+pub(crate) struct Seat(Arc<Common>);
+
+impl std::ops::Deref for Seat {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.0
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 impl Common {
     pub(crate) fn purse(&self) -> &Arc<Purse> {
         &self.purse
     }
 
-    /// Makes the shares those of one cache more, which leaves at its end.
-    pub(crate) fn enter(&self) -> Result<(), BuildError> {
+    /// Makes the shares those of one cache more.
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<Seat, BuildError> {
         let living;
         let mut members = self.members.lock();
         living = members.living();
@@ -177,7 +194,7 @@ impl Common {
         }
         drop(members);
         drop(living);
-        done
+        done.map(|()| Seat(Arc::clone(self)))
     }
 
     /// Has the others know a cache that has entered.
@@ -189,9 +206,7 @@ impl Common {
         lender.account().follow_purse();
     }
 
-    /// A cache ends, which was given so much.
-    pub(crate) fn leave(&self, given: u64) {
-        self.purse.put(given);
+    fn leave(&self) {
         let living;
         let mut members = self.members.lock();
         living = members.living();
@@ -212,8 +227,8 @@ impl Common {
     }
 
     /// Collects bytes for a cache: what others don't use; if the cache is `owed`, also what is beyond their shares, most of it from the
-    /// furthest above. Whether there was any. No lock may be held.
-    pub(crate) fn collect(&self, asker: &Account, bytes: u64, owed: bool) -> bool {
+    /// furthest above. No lock may be held.
+    pub(crate) fn collect(&self, asker: &Account, bytes: u64, owed: bool) {
         let living = self.members.lock().living();
         let bytes = bytes.max(self.purse.chunk());
         let others = living
@@ -223,7 +238,7 @@ impl Common {
         for lender in others.clone() {
             got += lender.lend(bytes - got, false);
             if got >= bytes {
-                return true;
+                return;
             }
         }
         if owed {
@@ -236,7 +251,6 @@ impl Common {
                 got += lender.lend((bytes.saturating_sub(got)).min(surplus), true);
             }
         }
-        got > 0
     }
 }
 

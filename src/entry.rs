@@ -230,7 +230,8 @@ impl<'a> BlockRef<'a> {
     #[inline(always)]
     fn is_keyed_at(self, key_offset: usize, probe: &Probe<'_>) -> bool {
         debug_assert_eq!(key_offset, self.key_offset());
-        // SAFETY: the key of an entry of this kind begins there, and is as long as the probe's.
+        debug_assert_eq!(probe.key().len(), self.kind.key_len());
+        // SAFETY: the key of an entry of this kind begins there, and is as long as the probe's, whose length fits 16 bits.
         let key = unsafe { self.bytes_at(key_offset, probe.key().len()) };
         (!probe.kind().has(PLACED) || self.member_words().place == probe.place())
             && same_bytes(key, probe.key())

@@ -229,10 +229,13 @@ struct Quiet<'a>(Hazard<'a>);
 #[derive(Clone, Copy)]
 struct Hush<'a>(BySlot<'a>);
 
-impl<'a> Name for Quiet<'a> {
-    type Namer = Hush<'a>;
+impl Name for Quiet<'_> {
+    type Namer<'n>
+        = Hush<'n>
+    where
+        Self: 'n;
 
-    fn namer(&self) -> Hush<'a> {
+    fn namer(&self) -> Hush<'_> {
         Hush(self.0.namer())
     }
 }

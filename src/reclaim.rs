@@ -257,9 +257,11 @@ impl Drop for Hazard<'_> {
 /// What a reader names things by.
 pub(crate) trait Name {
     /// Valid while this is, which its users borrow.
-    type Namer: Namer;
+    type Namer<'n>: Namer
+    where
+        Self: 'n;
 
-    fn namer(&self) -> Self::Namer;
+    fn namer(&self) -> Self::Namer<'_>;
 }
 
 /// The same as a value that travels in registers.
@@ -295,11 +297,14 @@ unsafe impl Namer for BySlot<'_> {
     }
 }
 
-impl<'a> Name for Hazard<'a> {
-    type Namer = BySlot<'a>;
+impl Name for Hazard<'_> {
+    type Namer<'n>
+        = BySlot<'n>
+    where
+        Self: 'n;
 
     #[inline(always)]
-    fn namer(&self) -> BySlot<'a> {
+    fn namer(&self) -> BySlot<'_> {
         BySlot {
             slot: self.slot,
             form: self.form,

@@ -22,7 +22,7 @@ mod works;
 pub(crate) use self::keep::KeptEntry;
 use crate::budget::{Budget, UNBOUNDED};
 use crate::clock::TimeSource;
-use crate::common::Common;
+use crate::common::Seat;
 use crate::entry::{Block, BlockRef, Husks, Left, Probe, Releaser};
 use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
@@ -55,7 +55,7 @@ type Listener = Box<dyn Fn(BlockRef<'_>, Left, RemovalCause) + Send + Sync>;
 pub(crate) struct Config {
     pub(crate) max_bytes: Option<u64>,
     /// What it shares with other caches, which it has entered; then `max_bytes` is its share of it.
-    pub(crate) common: Option<Arc<Common>>,
+    pub(crate) common: Option<Seat>,
     pub(crate) max_entries: Option<u64>,
     pub(crate) stripes_log2: u32,
     pub(crate) lifetime: Lifetime,
@@ -103,7 +103,7 @@ pub(crate) struct Store {
     chunk_entries: u64,
     bytes: CachePadded<Budget>,
     entries: CachePadded<Budget>,
-    common: Option<Arc<Common>>,
+    common: Option<Seat>,
     /// The stripe that gives up bytes next.
     lends_next: AtomicU32,
     registry: Registry,
@@ -159,7 +159,7 @@ impl Store {
             chunk_bytes: CHUNK_BYTES_MAX.min(max_bytes / (n_stripes as u64 * 256)),
             chunk_entries: (max_entries / (n_stripes as u64 * 1024)).clamp(1, CHUNK_ENTRIES_MAX),
             bytes: CachePadded::new(match &config.common {
-                Some(common) => Budget::with_purse(Arc::clone(common.purse()), n_stripes),
+                Some(seat) => Budget::with_purse(Arc::clone(seat.purse()), n_stripes),
                 None => Budget::new(max_bytes, n_stripes),
             }),
             entries: CachePadded::new(Budget::new(max_entries, n_stripes)),
@@ -287,7 +287,8 @@ impl Store {
     fn finish_due(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>) {
         self.settle_due(cell, stripe);
         if self.common.is_some() {
-            self.balance();
+            // Another cache's clock is asked, whose panic is nothing to whom a change has just come from.
+            let _ = self.contain(|| self.balance());
         }
     }
 

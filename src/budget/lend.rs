@@ -10,12 +10,38 @@ impl Budget {
         let Some(purse) = &self.purse else {
             return false;
         };
-        let taken = purse.take(amount, amount.max(purse.chunk()));
+        let least = amount.saturating_sub(self.idle());
+        if least == 0 {
+            return true;
+        }
+        self.take(least, least.max(purse.chunk())) > 0
+    }
+
+    /// Takes from the purse what it has, up to a chunk.
+    pub(crate) fn take_chunk(&self) {
+        if let Some(purse) = &self.purse {
+            self.take(0, purse.chunk());
+        }
+    }
+
+    /// Claims what can be had of an amount. How much.
+    pub(crate) fn claim_up_to(&self, amount: u64) -> u64 {
+        if self.try_claim(amount) {
+            return amount;
+        }
+        let free = self.purse.as_ref().map_or(0, |purse| purse.free());
+        let left = self.idle().saturating_add(free).min(amount);
+        if self.try_claim(left) { left } else { 0 }
+    }
+
+    fn take(&self, least: u64, most: u64) -> u64 {
+        let Some(purse) = &self.purse else { return 0 };
+        let taken = purse.take(least, most);
         // In this order, and the other one in `lend_unused`: `used` tells too little meanwhile, rather than too much. Release pairs with
         // its first acquire.
         self.used.fetch_sub(taken, Ordering::Relaxed);
         self.away.fetch_sub(taken, Ordering::Release);
-        taken > 0
+        taken
     }
 
     /// Claims what was just taken from the purse by other means: the model's failing twin.

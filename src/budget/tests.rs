@@ -276,3 +276,22 @@ fn what_a_structure_takes_beyond_all_is_claimed_even_so() {
     account.set_structure(9 << 10, &accounts[0]);
     assert!(accounts[0].excess() > 0);
 }
+
+#[test]
+fn what_is_idle_and_what_is_free_serve_one_claim_together() {
+    let (purse, accounts) = sharing(64 << 10);
+    assert!(accounts[0].try_claim(8 << 10));
+    accounts[0].give_back(8 << 10);
+    let idle = accounts[0].given();
+    assert!(idle > 0 && purse.free() == (64 << 10) - idle);
+    assert!(
+        accounts[0].try_claim(64 << 10),
+        "{idle} bytes of it are there"
+    );
+    check_shared(&purse, &accounts);
+    accounts[0].give_back(24 << 10);
+    let free = purse.free();
+    assert!(free > 0);
+    assert_eq!(accounts[1].claim_up_to(64 << 10), free);
+    check_shared(&purse, &accounts);
+}

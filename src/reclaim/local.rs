@@ -84,10 +84,10 @@ pub(crate) fn enter_first() -> Option<First> {
 
 /// By a slot, in the light form.
 #[derive(Clone, Copy)]
-pub(crate) struct Lightly(&'static Slot);
+pub(crate) struct Lightly<'n>(&'n Slot);
 
 // SAFETY: the slot belongs to its hazard alone until that is dropped.
-unsafe impl Namer for Lightly {
+unsafe impl Namer for Lightly<'_> {
     #[inline(always)]
     fn name_segment<T>(self, segment: *mut T) {
         barrier::publish(&self.0.segment, segment.cast(), Form::Light);
@@ -100,10 +100,10 @@ unsafe impl Namer for Lightly {
 }
 
 impl Name for First {
-    type Namer = Lightly;
+    type Namer<'n> = Lightly<'n>;
 
     #[inline(always)]
-    fn namer(&self) -> Lightly {
+    fn namer(&self) -> Lightly<'_> {
         Lightly(self.slot())
     }
 }

@@ -231,8 +231,9 @@ impl Store {
             }
             self.flush(cell, false);
         }
-        if self.common.is_some() {
-            done.more |= self.balance();
+        if self.common.is_some() && self.contain(|| self.balance()) == Some(true) {
+            done.steps += 1;
+            done.more = true;
         }
         done
     }
@@ -275,11 +276,12 @@ impl Store {
         max_bytes: Option<u64>,
         max_entries: Option<u64>,
     ) -> Result<(), BuildError> {
-        if self.bounded != (max_bytes.is_some(), max_entries.is_some()) {
-            return Err(BuildError::OtherBound);
-        }
         if max_bytes.is_some() && self.common.is_some() {
             return Err(BuildError::OfBudget);
+        }
+        let by_bytes = max_bytes.is_some() || self.common.is_some();
+        if self.bounded != (by_bytes, max_entries.is_some()) {
+            return Err(BuildError::OtherBound);
         }
         // One change at a time, since each is of several words.
         let _turn = self.resizing.lock();
@@ -347,8 +349,8 @@ impl Drop for Store {
                 }
             }
         }
-        if let Some(common) = &self.common {
-            common.leave(self.bytes.given());
+        if let Some(seat) = &self.common {
+            seat.purse().put(self.bytes.given());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes that go from a cache to others of its budget, and come from them.
 
+use super::search::Search;
 use super::{Cell, EVICT_ELSEWHERE, Store};
 use crate::budget::Budget;
 use crate::shares::{PoolId, ShareError};
@@ -40,7 +41,8 @@ impl Store {
         if !evicts {
             return lent;
         }
-        for _ in 0..ROUNDS * self.cells.len() {
+        let mut before = lent;
+        for n in 1..=ROUNDS * self.cells.len() {
             if lent >= bytes {
                 break;
             }
@@ -54,27 +56,40 @@ impl Store {
             self.bytes.lend_claimed(given.bytes);
             lent += given.bytes;
             lent += self.bytes.lend_unused(bytes - lent);
+            if n.is_multiple_of(self.cells.len()) {
+                if lent == before {
+                    // What is left is structure, or held by readers.
+                    break;
+                }
+                before = lent;
+            }
         }
         lent
     }
 
-    /// Collects bytes from the other caches of the budget, for one claim. Whether there were any.
-    pub(super) fn borrow(&self, bytes: u64) -> bool {
-        let Some(common) = &self.common else {
+    /// Collects bytes from the other caches of the budget for one search, which keeps what there is of them. Whether that is any.
+    pub(super) fn borrow(&self, search: &mut Search<'_>) -> bool {
+        let missing = search.wanted.saturating_sub(search.gained.bytes);
+        let Some(seat) = self.common.as_ref().filter(|_| missing > 0) else {
             return false;
         };
-        common.collect(&self.bytes, bytes, self.bytes.is_owed(bytes))
+        seat.collect(&self.bytes, missing, self.bytes.is_owed(missing));
+        let claimed = self.bytes.claim_up_to(missing);
+        search.gained.bytes += claimed;
+        claimed > 0
     }
 
     /// What this cache owes to its budget, and what is owed to it, a chunk at a time. Whether there is more.
     #[cold]
     pub(super) fn balance(&self) -> bool {
-        let Some(common) = &self.common else {
+        let Some(seat) = &self.common else {
             return false;
         };
-        let purse = common.purse();
+        let purse = seat.purse();
         if self.bytes.is_owed(0) {
-            common.collect(&self.bytes, 0, true);
+            seat.collect(&self.bytes, 0, true);
+            // Before a faster writer has it.
+            self.bytes.take_chunk();
         }
         let due = || purse.debt().min(self.bytes.surplus());
         if due() == 0 {

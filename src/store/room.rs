@@ -206,7 +206,7 @@ impl Store {
             _ => !freed && self.take_elsewhere(home, search),
         };
         // Last, since what it takes is others'.
-        let gained = gained || !progress && !freed && self.borrow(search.wanted);
+        let gained = gained || !progress && !freed && self.borrow(search);
         search.pass += 1;
         if progress || freed || gained {
             search.idle = 0;

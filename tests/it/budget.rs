@@ -1,9 +1,10 @@
 //! Several caches below one bound.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use larder::{Budget, BuildError, Cache, Capacity, Limits, Refusal, RemovalCause};
+use larder::{Budget, BuildError, Cache, Capacity, Clock, Limits, Nanos, Refusal, RemovalCause};
 
 use super::tools::{SetAtEnd, ends, maintain_fully};
 
@@ -78,6 +79,11 @@ fn a_bound_that_is_lowered_is_followed_by_all_and_one_that_is_raised_as_well() {
     fill(&second, 3 * BOUND, || ());
     budget.set_max_bytes(BOUND / 4).unwrap();
     assert_eq!(first.capacity(), Capacity::bytes(BOUND / 4));
+    let begun = first.maintain(100);
+    assert!(
+        begun.more && begun.steps > 0,
+        "a janitor goes on: {begun:?}"
+    );
     maintain_fully(&first);
     maintain_fully(&second);
     let both = first.weight() + second.weight();
@@ -263,5 +269,56 @@ fn entries_may_be_bounded_for_one_cache_of_a_budget() {
         .unwrap();
     fill(&few, 1 << 20, || ());
     assert_eq!(few.len(), 10);
-    few.set_capacity(Capacity::entries(20)).unwrap_err();
+    few.set_capacity(Capacity::entries(20)).unwrap();
+    fill(&few, 1 << 20, || ());
+    assert_eq!(few.len(), 20);
+    let neither = Cache::<[u8]>::builder().budget(&budget).build().unwrap();
+    let other = neither.set_capacity(Capacity::entries(20));
+    assert_eq!(other, Err(BuildError::OtherBound));
+}
+
+/// Panics while it is told to.
+#[derive(Debug)]
+struct Moody(Arc<AtomicBool>);
+
+impl Clock for Moody {
+    fn now(&self) -> Nanos {
+        assert!(!self.0.load(Ordering::Relaxed), "it is out of order");
+        Nanos(1)
+    }
+}
+
+#[test]
+fn f34_the_clock_of_another_cache_is_nothing_to_who_is_owed_its_bytes() {
+    let budget = Budget::new(BOUND).unwrap();
+    let mood = Arc::new(AtomicBool::new(false));
+    let first: Cache<[u8]> = Cache::builder()
+        .budget(&budget)
+        .stripes(4)
+        .clock(Moody(Arc::clone(&mood)))
+        .build()
+        .unwrap();
+    fill(&first, 3 * BOUND, || ());
+    let second = of(&budget);
+    fill(&second, 100 << 10, || ());
+    mood.store(true, Ordering::Relaxed);
+    // Whatever it needs, it has to do without the other's bytes; some of its own leave instead.
+    for n in 0..5_000_u64 {
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            second.insert(n % 1_000, &[7; 1000][..])
+        }));
+        if let Ok(done) = done {
+            done.unwrap();
+        }
+    }
+    let panics = second.stats().panics;
+    assert!(panics > 0, "the other's clock was asked");
+    mood.store(false, Ordering::Relaxed);
+    drop(first);
+    second.clear();
+    maintain_fully(&second);
+    let left = second.stats();
+    assert_eq!((left.live_entries, left.garbage_bytes), (0, 0), "{left:?}");
+    let gone = left.replaced + left.evicted + left.removed + left.invalidated;
+    assert_eq!(left.inserted, gone, "{left:?}");
 }
