@@ -8,6 +8,8 @@
 //! # Not here     connections: module `node`
 
 mod cluster;
+#[cfg(test)]
+pub(crate) mod fake;
 mod pace;
 mod sentinel;
 

@@ -99,7 +99,10 @@ impl Cluster {
                 });
             }
             was_sent_on = true;
-            // They are whole; those who are asked next may be the same nodes.
+            // They are whole; those who are asked next may be the same nodes. What one watches ends with it.
+            if watches(requests) {
+                kept.clear();
+            }
             kept.drain(..).for_each(Held::keep);
             errands = again;
         }
@@ -287,6 +290,13 @@ impl Table {
         let node = self.nodes.entry(address).or_insert_with_key(make);
         Arc::clone(node)
     }
+}
+
+fn watches(requests: &[Request<'_>]) -> bool {
+    requests.iter().any(|request| {
+        let name = request.command.args_iter().next();
+        matches!(name, Some(redis::Arg::Simple(b"WATCH")))
+    })
 }
 
 /// The slot of a key, by the part of it in braces if it has one.

@@ -33,7 +33,9 @@ impl Valkey {
         };
         let mut answers = self.servers.run(&look(), until)?;
         if answers.was_sent_on {
-            // RP2. Who has the key is known by now, unless it is under way; what this one watches ends with its connection.
+            // RP2. Who has the key is known by now, unless it is under way; what this one watches ends with its connection, which
+            // may be the only one that its server is given.
+            drop(answers);
             answers = self.servers.run(&look(), until)?;
             if answers.was_sent_on {
                 return Err(LevelError::Unavailable);
@@ -81,3 +83,6 @@ impl Valkey {
 pub(super) fn seen(bytes: Option<&[u8]>) -> Seen {
     Seen(bytes.and_then(envelope::checksum_of))
 }
+
+#[cfg(test)]
+mod tests;
