@@ -118,6 +118,8 @@ impl Cluster {
         until: Until,
     ) -> Result<Vec<(Held, Vec<Errand>)>, Fault> {
         let mut sent = Vec::new();
+        // In the same order for all callers: who waits for a node's connection holds none of a node that comes after it.
+        errands.sort_by_key(|errand| Arc::as_ptr(&errand.node));
         while let Some(first) = errands.first() {
             let node = Arc::clone(&first.node);
             let (here, elsewhere): (Vec<_>, Vec<_>) = errands

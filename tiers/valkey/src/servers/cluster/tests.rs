@@ -1,6 +1,11 @@
 //! Slots, and what nodes say of them.
 
+use std::sync::Barrier;
+use std::thread;
+
+use super::super::fake;
 use super::*;
+use crate::config;
 
 #[test]
 fn e_61_slots_are_those_of_the_servers() {
@@ -83,4 +88,47 @@ fn e_61_addresses_that_no_slot_is_at_any_more_are_forgotten() {
     let again = vec![(0, N_SLOTS - 1, before.address().clone())];
     table.take_up(again, std::slice::from_ref(&seed), &context);
     assert!(Arc::ptr_eq(&before, &table.ranges[0].2));
+}
+
+/// Two callers who are about the same nodes in another order, where each node is given one connection only.
+#[test]
+fn f49_callers_who_need_several_nodes_do_not_wait_for_each_other() {
+    let [(one, first), (two, second)] = [fake::listen(), fake::listen()];
+    let table = fake::slots(&[(0, 8191, &first), (8192, N_SLOTS - 1, &second)]);
+    for listener in [one, two] {
+        let table = table.clone();
+        fake::serve(listener, move |name| {
+            (name == "CLUSTER").then(|| table.clone())
+        });
+    }
+    let config = crate::Config::cluster(vec![first]).connections_max(1);
+    let context = Arc::new(Context {
+        config: config.clone(),
+        counts: Default::default(),
+    });
+    let config::Servers::Cluster(seeds) = config.servers else {
+        panic!()
+    };
+    let keys = [&b"foo{bar}"[..], b"foo"];
+    assert!(slot(keys[0]) < 8192 && slot(keys[1]) >= 8192);
+    for _ in 0..50 {
+        let cluster = Cluster::new(seeds.clone(), Arc::clone(&context));
+        let until = Until::after(Duration::from_secs(10));
+        cluster.refresh(until);
+        let both = Barrier::new(2);
+        let call = |keys: [&[u8]; 2]| {
+            both.wait();
+            for _ in 0..20 {
+                let requests = keys.map(|key| Request {
+                    key,
+                    command: command("GET").arg(key).take(),
+                });
+                cluster.run(&requests, until).unwrap().keep();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| call(keys));
+            scope.spawn(|| call([keys[1], keys[0]]));
+        });
+    }
 }
