@@ -130,6 +130,15 @@ impl Servers {
         }
     }
 
+    /// Asks which servers there are, although nothing speaks against those that are known, unless somebody did just now.
+    pub(crate) fn ask_anew(&self, until: Until) {
+        match &self.route {
+            Route::One(_) => {}
+            Route::Sentinel(sentinel) => sentinel.refresh(until),
+            Route::Cluster(cluster) => cluster.refresh(until),
+        }
+    }
+
     /// Has the servers asked for anew by the next call.
     pub(crate) fn doubt(&self) {
         match &self.route {

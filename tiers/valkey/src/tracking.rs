@@ -6,12 +6,14 @@
 //! when one of them falls silent, that it may not. Then all begins anew, after a pause.
 //!
 //! # Costs
-//! A thread, and one more for each master of a cluster; a message for each record that any process writes.
+//! A thread, and one more for each master; a message for each record that any process writes. By several servers, a question each beat
+//! who the masters are, in no caller's time.
 //!
 //! # Invariants
 //! - TR1 Changes are said to be told only after every master has confirmed that it tells.
 //! - TR2 A master that neither tells nor answers for two beats isn't believed to tell any more.
-//! - TR3 Who the masters are is looked at in each beat, also while changes are told without a pause.
+//! - TR3 Who the masters are is asked in each beat, also while nothing speaks against those who are known: one that was replaced, and
+//!   doesn't know, goes on answering.
 //!
 //! # Not here
 //! What becomes of copies: the engine's `level::follow`.
@@ -31,7 +33,7 @@ use crate::conn::{Conn, command};
 use crate::fault::Fault;
 use crate::node::Node;
 use crate::servers::Servers;
-use crate::time::{Until, now};
+use crate::time::Until;
 
 /// How long a master may say nothing before it is asked whether it is there, and may take to answer. Both together are less than
 /// the second that copies live otherwise.
@@ -81,6 +83,7 @@ fn session(servers: &Servers, changes: &LevelChanges) -> bool {
         n_ready: AtomicUsize::new(0),
         is_over: AtomicBool::new(masters.is_empty()),
     };
+    let watch = thread::current();
     thread::scope(|scope| {
         for master in &masters {
             let listener = || {
@@ -88,10 +91,19 @@ fn session(servers: &Servers, changes: &LevelChanges) -> bool {
                     servers.doubt();
                 }
                 session.end();
+                watch.unpark();
             };
             let thread = thread::Builder::new().name("larder-track".into());
             if thread.spawn_scoped(scope, listener).is_err() {
                 session.end();
+            }
+        }
+        // TR3
+        while !session.is_over.load(Ordering::SeqCst) {
+            if changes.is_over() || !session.are_still_masters() {
+                session.end();
+            } else {
+                thread::park_timeout(BEAT);
             }
         }
     });
@@ -117,15 +129,7 @@ impl Session<'_> {
             self.servers.counts().tracks.add();
         }
         let mut is_awaited = false;
-        let mut looked = now();
         while !self.is_over.load(Ordering::SeqCst) {
-            // TR3
-            if now().saturating_duration_since(looked) >= BEAT {
-                if self.changes.is_over() || !self.are_still_masters() {
-                    return Ok(());
-                }
-                looked = now();
-            }
             match conn.next(Until::after(BEAT)) {
                 Ok(Value::Push { kind, data }) => self.tell(&kind, &data),
                 Ok(Value::ServerError(error)) => return Err(Fault::Answer(error)),
@@ -169,7 +173,9 @@ impl Session<'_> {
     }
 
     fn are_still_masters(&self) -> bool {
-        let masters = self.servers.masters(Until::after(BEAT));
+        let until = Until::after(BEAT);
+        self.servers.ask_anew(until);
+        let masters = self.servers.masters(until);
         let is_known = |one: &Arc<Node>| self.masters.iter().any(|other| Arc::ptr_eq(one, other));
         masters.len() == self.masters.len() && masters.iter().all(is_known)
     }

@@ -230,7 +230,7 @@ impl Cluster {
     }
 
     /// Asks for the table, unless somebody does.
-    fn refresh(&self, until: Until) {
+    pub(super) fn refresh(&self, until: Until) {
         let Some(_go) = self.pace.go() else {
             return;
         };

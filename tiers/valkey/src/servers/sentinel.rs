@@ -84,20 +84,26 @@ impl Sentinel {
         if is_sure {
             return known;
         }
+        self.refresh(until);
+        self.master.lock().clone()
+    }
+
+    /// Asks for the master, unless somebody does.
+    pub(super) fn refresh(&self, until: Until) {
         let Some(_go) = self.pace.go() else {
-            return known;
+            return;
         };
+        let known = self.master.lock().clone();
         self.context.counts.refreshes.add();
         for sentinel in &self.sentinels {
             if let Some(address) = self.ask(sentinel, until)
                 && let Some(node) = self.confirmed(address, known.as_ref(), until)
             {
-                *self.master.lock() = Some(Arc::clone(&node));
+                *self.master.lock() = Some(node);
                 self.is_doubted.store(false, Ordering::Relaxed);
-                return Some(node);
+                return;
             }
         }
-        known
     }
 
     fn ask(&self, sentinel: &Arc<Node>, until: Until) -> Option<Address> {

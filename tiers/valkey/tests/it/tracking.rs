@@ -8,7 +8,7 @@ use larder_valkey::{Breaking, Config, Protocol};
 
 use LevelMode::L1L2;
 
-use crate::server::server;
+use crate::server::{Server, is_installed, server};
 use crate::world::{MINUTE, Node, PATIENT, SECOND, bytes, get, until};
 
 const BRISK: Breaking = Breaking {
@@ -141,4 +141,36 @@ fn e_51_without_tracking_nothing_follows_and_a_level_that_is_gone_is_not_followe
     view.put("k", b"v", MINUTE).unwrap();
     drop(levels);
     until("the listener goes", || clients() == 0);
+}
+
+#[test]
+fn e_51_f49_a_master_that_was_replaced_unseen_is_believed_no_more() {
+    if !is_installed() {
+        return;
+    }
+    let old = Server::start_on(&[], &[]);
+    let new = Server::start_on(&[old.port], &[]);
+    let sentinel = Server::start_on(&[old.port, new.port], &["--sentinel"]);
+    let ask = |arguments: &[&str]| {
+        let mut ask = redis::cmd("SENTINEL");
+        ask.arg(arguments).exec(&mut sentinel.client()).unwrap();
+    };
+    let name = |server: &Server| {
+        let port = server.port.to_string();
+        ask(&["MONITOR", "shop", "127.0.0.1", &port, "1"]);
+    };
+    name(&old);
+    let node = tracking(Config::sentinel(vec![sentinel.address()], "shop"));
+    // The old one knows nothing of it, and goes on answering; nobody calls.
+    ask(&["REMOVE", "shop"]);
+    name(&new);
+    until("the new one is followed", || {
+        node.servers.stats().tracks == 2 && node.levels.follows()
+    });
+    let (writer, view) = (Node::new(Config::one(new.address())), node.view(L1L2));
+    for value in [b"one", b"two"] {
+        let put = writer.view(L1L2).put("k", value, MINUTE).unwrap();
+        assert!(put.in_l2);
+        until("it is seen", || get(&view, "k") == bytes(value));
+    }
 }
