@@ -27,7 +27,7 @@ pub(crate) struct Phase {
     word: AtomicU64,
     /// The connection, which waits for its client while the answer is still being made: its idleness begins afterwards.
     pub(crate) reader: AtomicWaker,
-    /// The number of the first request that says its length in two ways; 0: none.
+    /// The number of the first request whose length two may read in two ways; 0: none.
     pub(crate) contradicts: AtomicU64,
     /// Whether a request was refused that may still be coming.
     pub(crate) is_refused: AtomicBool,
@@ -40,10 +40,10 @@ impl Phase {
         Busy(Arc::clone(this))
     }
 
-    /// Whether the request that is being answered says its length in two ways.
+    /// Whether the length of the request that is being answered, or of one before, may be read in two ways.
     pub(crate) fn contradicts(&self) -> bool {
         let number = self.contradicts.load(Ordering::Relaxed);
-        number != 0 && number == self.load() / (PHASES + 1)
+        number != 0 && number <= self.load() / (PHASES + 1)
     }
 
     pub(crate) fn refuse(&self) {

@@ -175,6 +175,14 @@ async fn f42_a_length_that_contradicts_itself_is_malformed() {
     parse(second.as_bytes()).is(400, "InvalidArgument");
     server.load("b").await.is_value(text);
     server.load("a").await.is(404, "KeyNotFound");
+    // Nor is a length taken that hides in a line of unlikely length, even if it comes in pieces.
+    for more in [
+        format!("Content-Length:{}3\r\n", " ".repeat(260)),
+        format!("Content-Length: {}3\r\n", "0".repeat(300)),
+    ] {
+        let answer = status(&more, b"xyz").await;
+        parse(answer.as_bytes()).is(400, "InvalidArgument");
+    }
     // What is compressed is bytes like others.
     let bomb = "Content-Encoding: gzip\r\nContent-Length: 4\r\nConnection: close\r\n";
     assert!(
