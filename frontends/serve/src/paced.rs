@@ -228,7 +228,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingered.is_none() {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            let Poll::Ready(ended) = Pin::new(&mut this.stream).poll_shutdown(cx) else {
+                // TLS says that it ends, and a client has to take that too.
+                ready!(this.poll_stalled(cx));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            };
+            ended?;
         }
         if this.phase.is_refused.load(Ordering::Relaxed) {
             ready!(this.poll_linger(cx));
@@ -326,3 +331,6 @@ impl<S> Paced<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
