@@ -96,14 +96,20 @@ impl App {
         })
     }
 
-    /// Takes up other keys and limits; items and counters stay. What is no longer listed stays as well, with its old limits.
+    /// Takes up other keys and limits; items and counters stay. What is no longer listed stays as well, with its old limits. Of a cache
+    /// that uses its levels otherwise from now on, what is in memory goes.
     ///
     /// # Errors
     /// What of the settings can't be used; keys and most limits are as before then.
     pub fn reload(&self, settings: &Settings) -> Result<(), SettingsError> {
-        let live = Live::new(settings, self.engine(), Some(&self.live()))?;
+        let before = self.live();
+        let live = Live::new(settings, self.engine(), Some(&before))?;
         apply(settings, self.engine())?;
         self.inner.live.store(Arc::new(live));
+        for (name, account) in &self.live().accounts {
+            let known = before.accounts.get(name).map(|known| &known.modes);
+            account.modes.stand_in(known, name, self.engine());
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! # Idea         a cache says it, or each cache of its account does, or the section of the level; read once, at the start and at a reload
 //! # Costs        a request: two look-ups by name
 //! # Invariants   LE1 a mode that needs a level is refused where there is none; LE2 nothing that may ask a further level
-//!   blocks a thread of the runtime
+//!   blocks a thread of the runtime; LE3 what was put under one mode isn't found under another
 //! # Not here     what the modes do: the engine's
 
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use larder::LevelMode;
 use larder_serve::{Level, Mode};
 
+use crate::engine::Engine;
 use crate::error::ApiError;
 use crate::profile::AccountSettings;
 use crate::settings::SettingsError;
@@ -45,6 +46,23 @@ impl Modes {
     /// The mode of a cache, also of one that was made by a request; `None`: as all others.
     pub(crate) fn of(&self, cache: &str) -> Option<LevelMode> {
         self.caches.get(cache).copied().or(self.each)
+    }
+
+    /// Empties the memory of an account's caches that used their levels otherwise before, or may have: what is there keeps to no bound
+    /// of copies.
+    pub(crate) fn stand_in(&self, before: Option<&Self>, account: &str, engine: &Engine) {
+        // Without a section of a level there is one mode.
+        let (Some(_), Ok(tenant)) = (&engine.tier, engine.cache.tenant(account)) else {
+            return;
+        };
+        let each = engine.level_options.mode;
+        for (name, _) in tenant.caches() {
+            let mode = |modes: &Self| modes.of(&name).unwrap_or(each);
+            let is_same = before.is_some_and(|before| mode(before) == mode(self));
+            if let (false, Ok(cache)) = (is_same, tenant.cache(&name)) {
+                cache.flush();
+            }
+        }
     }
 }
 

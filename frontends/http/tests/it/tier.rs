@@ -140,6 +140,29 @@ async fn e_50_e_51_each_cache_uses_the_levels_that_it_says() {
 }
 
 #[tokio::test]
+async fn what_was_in_memory_alone_is_no_copy_after_a_reload() {
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
+    let mut settings = with(level(redis.port));
+    let each = |settings: &mut Settings, mode| {
+        let account = settings.accounts.get_mut("acct").unwrap();
+        account.each_cache.level = Some(mode);
+    };
+    each(&mut settings, Mode::L1);
+    let one = server(&settings).await;
+    one.store("a", "old").await;
+    // A reload that changes nothing leaves it.
+    one.app.reload(&settings).unwrap();
+    one.load("a").await.is_value("old");
+    each(&mut settings, Mode::L1L2);
+    one.app.reload(&settings).unwrap();
+    one.load("a").await.is(404, "KeyNotFound");
+    one.store("a", "new").await;
+    one.load("a").await.is_value("new");
+}
+
+#[tokio::test]
 async fn m_103_m_105_e_60_the_kill_of_the_levels_server_is_survived() {
     let Some(mut redis) = Redis::start(&[]) else {
         return;
