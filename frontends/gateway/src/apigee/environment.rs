@@ -180,16 +180,21 @@ impl Environment {
         Ok(())
     }
 
-    /// Changes what is said of a cache, but for its levels if nothing is said of those; false if there is none of the name.
+    /// Changes what is said of a cache, but for its levels if nothing is said of those; false if there is none of the name. If it uses
+    /// its levels otherwise from now on, what is in memory goes: it would keep to no bound of copies.
     pub fn update_cache(&self, name: &str, settings: CacheSettings) -> bool {
+        let before = self.mode(Some(name));
         match self.shared.caches.write().get_mut(name) {
             Some(known) => {
                 let mode = settings.mode.or(known.mode);
                 *known = CacheSettings { mode, ..settings };
-                true
             }
-            None => false,
+            None => return false,
         }
+        if let (true, Some(cache)) = (before != self.mode(Some(name)), self.cache(Some(name))) {
+            cache.flush();
+        }
+        true
     }
 
     /// Deletes a cache and all that is in it, in both levels; false if there is none of the name.

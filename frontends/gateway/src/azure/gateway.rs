@@ -85,11 +85,19 @@ impl Gateway {
         Self::with_meters(engine, reach, settings, apis, meters)
     }
 
-    /// Another gateway for what was loaded anew: the same cache, the same counters.
+    /// Another gateway for what was loaded anew: the same cache, the same counters. If the internal cache is elsewhere from now on, what
+    /// is in memory goes: it would keep to no bound of copies.
     #[must_use]
     pub fn reloaded(&self, reach: Reach, settings: Settings, apis: Vec<ApiSettings>) -> Self {
         let engine = self.engine.clone();
-        Self::with_meters(engine, reach, settings, apis, Arc::clone(&self.meters))
+        let gateway = Self::with_meters(engine, reach, settings, apis, Arc::clone(&self.meters));
+        if let (true, Ok(values)) = (
+            gateway.settings.internal != self.settings.internal,
+            gateway.values(),
+        ) {
+            values.flush();
+        }
+        gateway
     }
 
     fn with_meters(

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use larder::{LevelCall, ManualClock, MemoryLevel};
-use larder_gateway::apigee::EnvironmentOptions;
+use larder::{LevelCall, LevelMode, ManualClock, MemoryLevel};
+use larder_gateway::apigee::{CacheSettings, EnvironmentOptions};
 
 use crate::apigee_world::{Edge, key};
 
@@ -115,6 +115,25 @@ fn a_135_neither_level_has_it() {
     one.put(&inner(), "v");
     level.clear();
     assert_eq!(two.get(&inner()), None);
+}
+
+#[test]
+fn what_was_in_memory_alone_is_no_copy_once_a_cache_uses_its_levels() {
+    let edge = nodes().0;
+    let named = format!("{}<CacheResource>tokens</CacheResource>", inner());
+    let says = |mode| CacheSettings {
+        mode: Some(mode),
+        ..CacheSettings::default()
+    };
+    let (near, both) = (says(LevelMode::L1), says(LevelMode::L1L2));
+    edge.environment
+        .create_cache("tokens", near.clone())
+        .unwrap();
+    edge.put(&named, "old");
+    assert!(edge.environment.update_cache("tokens", near));
+    assert_eq!(edge.get(&named).as_deref(), Some("old"));
+    assert!(edge.environment.update_cache("tokens", both));
+    assert_eq!(edge.get(&named), None);
 }
 
 #[test]
