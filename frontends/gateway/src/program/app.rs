@@ -33,6 +33,7 @@ pub struct App {
     pub(super) tier: Option<Tier>,
     pub(super) client: Client,
     pub(super) slots: Arc<Semaphore>,
+    pub(super) bodies: Arc<Semaphore>,
     pub(super) counts: Arc<Counts>,
     pub(super) body_bytes_max: u64,
     pub(super) forwarding: Forwarding,
@@ -80,6 +81,7 @@ impl App {
             tier,
             client,
             slots: Arc::new(Semaphore::new(settings.requests_max)),
+            bodies: Arc::new(Semaphore::new(settings.bodies_max)),
             counts: Arc::new(Counts::new(&front::OPERATIONS)),
             body_bytes_max: settings.body_bytes_max,
             forwarding: Forwarding {

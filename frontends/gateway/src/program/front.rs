@@ -2,14 +2,15 @@
 //!
 //! # Idea         what is of the connection ends here: bodies are read whole, and hyper frames what is sent anew
 //! # Costs        bodies aren't copied where they came in one piece
-//! # Invariants   F1 never more requests are under way than may be; F2 every answer is counted
+//! # Invariants   F1 never more requests are under way than may be, nor more bodies being read: who sends slowly holds no place of
+//!   those whose requests are whole; F2 every answer is counted
 //! # Not here     deadlines of connections: `larder-serve`; what a backend is told of a client: module `forwarding`
 
 use std::any::Any;
 use std::convert::Infallible;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use bytes::Bytes;
 use futures_util::stream;
@@ -36,16 +37,7 @@ pub(super) fn router(app: App) -> Router {
 async fn serve(State(app): State<App>, request: axum::extract::Request) -> http::Response<Body> {
     let method = request.method().clone();
     let trail = Trail::new(request.headers(), &method);
-    let answered = trail.follow(async {
-        match app.slots.try_acquire() {
-            Ok(_slot) => answer(&app, request, &trail).await,
-            Err(_) => {
-                let busy = refusal(503, "Too many requests are under way.");
-                (busy.header("Retry-After", "1"), Trace::off())
-            }
-        }
-    });
-    let (mut response, steps) = answered.await;
+    let (mut response, steps) = trail.follow(answer(&app, request, &trail)).await;
     app.counts.add(operation(&method), response.status);
     let (hits, misses) = steps.lookups();
     trail.end(End {
@@ -59,9 +51,13 @@ async fn serve(State(app): State<App>, request: axum::extract::Request) -> http:
 }
 
 async fn answer(app: &App, request: axum::extract::Request, trail: &Trail) -> (Response, Trace) {
-    match accepted(app, request, trail).await {
-        Ok(request) => handled(app, request).await,
-        Err(refused) => (refused, Trace::off()),
+    let request = match accepted(app, request, trail).await {
+        Ok(request) => request,
+        Err(refused) => return (refused, Trace::off()),
+    };
+    match app.slots.try_acquire() {
+        Ok(_slot) => handled(app, request).await,
+        Err(_) => (busy("Too many requests are under way."), Trace::off()),
     }
 }
 
@@ -75,12 +71,7 @@ async fn accepted(
     if let Some(refused) = refused(&head) {
         return Err(refused);
     }
-    let body = collect(body, app.body_bytes_max, &app.connections);
-    let body = body.await.map_err(|error| match error {
-        BodyError::TooLarge => refusal(413, "The body is too large."),
-        BodyError::TooSlow => refusal(408, "The body took too long."),
-        BodyError::Broken => refusal(400, "The body is not well-formed."),
-    })?;
+    let body = read(app, body).await?;
     let client = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let mut headers = head.headers;
     app.forwarding.pass_on(&mut headers, head.version, client);
@@ -92,6 +83,23 @@ async fn accepted(
         headers,
         body,
         client,
+    })
+}
+
+/// A request's body, or why it wasn't read.
+async fn read(app: &App, body: Body) -> Result<Bytes, Response> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let _place = app
+        .bodies
+        .try_acquire()
+        .map_err(|_| busy("Too many bodies are being read."))?;
+    let body = collect(body, app.body_bytes_max, &app.connections).await;
+    body.map_err(|error| match error {
+        BodyError::TooLarge => refusal(413, "The body is too large."),
+        BodyError::TooSlow => refusal(408, "The body took too long."),
+        BodyError::Broken => refusal(400, "The body is not well-formed."),
     })
 }
 
@@ -157,6 +165,11 @@ fn send(response: Response, method: &Method) -> http::Response<Body> {
 fn refusal(status: u16, message: &str) -> Response {
     let body = serde_json::json!({ "statusCode": status, "message": message });
     Response::text(status, body.to_string()).header("Content-Type", "application/json")
+}
+
+/// What is answered where there is no place.
+fn busy(message: &str) -> Response {
+    refusal(503, message).header("Retry-After", "1")
 }
 
 /// What a panic is answered.

@@ -45,8 +45,10 @@ pub struct Settings {
     pub max_bytes: u64,
     /// The longest body of a request.
     pub body_bytes_max: u64,
-    /// How many requests may be under way at a time; more are refused.
+    /// How many requests may be under way at a time, their bodies read; more are refused.
     pub requests_max: usize,
+    /// How many bodies of requests may be read at a time; more are refused.
+    pub bodies_max: usize,
     /// Whether a proxy stands before the gateway whose `X-Forwarded-` headers are good; else clients' own are not passed on.
     pub behind_proxy: bool,
     /// The log.
@@ -205,6 +207,7 @@ impl Default for Settings {
             max_bytes: 256 << 20,
             body_bytes_max: 16 << 20,
             requests_max: 1024,
+            bodies_max: 4096,
             behind_proxy: false,
             log: Log::default(),
             tls: None,

@@ -134,6 +134,32 @@ async fn of_too_many_requests_at_once_the_last_are_told_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_slowly_takes_no_place_but_that_of_a_slow_sender() {
+    let backend = Backend::saying("ok").await;
+    let gateway = Gateway::with(NOTHING, &backend, |settings| {
+        settings.requests_max = 1;
+        settings.bodies_max = 1;
+    })
+    .await;
+    let mut slow = TcpStream::connect(gateway.address).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: g\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // Its body is being read once it is told to send it.
+    assert_eq!(Answer::read(&mut slow, false).await.status, 100);
+    assert_eq!(gateway.get("/").await.status, 200);
+    let refused = gateway
+        .raw(&head.replace("Expect: 100-continue\r\n", ""))
+        .await;
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (503, Some("1"))
+    );
+    slow.write_all(b"late").await.unwrap();
+    assert_eq!(Answer::read(&mut slow, false).await.body, "ok");
+    assert_eq!(backend.lines(), ["GET /", "POST /"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn z_112_beyond_the_rate_the_answer_is_429_with_headers() {
     let backend = Backend::saying("ok").await;
     let document = r#"<inbound><rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.IpAddress)" remaining-calls-header-name="X-Left" total-calls-header-name="X-Calls" /></inbound>"#;
