@@ -56,14 +56,6 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Sends more to the one server that answered, on the same connection, and reads the replies, among which may be errors.
-    pub(crate) fn then(&mut self, commands: &[Cmd], until: Until) -> Result<Vec<Value>, Fault> {
-        match &mut self.held[..] {
-            [held] => held.call(commands, until),
-            _ => Err(Fault::Away),
-        }
-    }
-
     /// The replies, which are what was asked for.
     pub(crate) fn keep(self) -> Vec<Value> {
         self.held.into_iter().for_each(Held::keep);
@@ -111,6 +103,27 @@ impl Servers {
         }
     }
 
+    /// Sends more to the one server that answered, on the same connection, and reads the replies, among which may be errors.
+    pub(crate) fn then(
+        &self,
+        answers: &mut Answers,
+        commands: &[Cmd],
+        until: Until,
+    ) -> Result<Vec<Value>, Fault> {
+        let [held] = &mut answers.held[..] else {
+            return Err(Fault::Away);
+        };
+        let replies = held.call(commands, until);
+        let is_doubtful = match &replies {
+            Err(fault) => fault.is_of_topology(),
+            Ok(replies) => replies.iter().any(speaks_against),
+        };
+        if is_doubtful {
+            self.doubt();
+        }
+        replies
+    }
+
     /// One command, whose connection is good for further use whatever its reply says.
     pub(crate) fn run_one(&self, key: &[u8], command: Cmd, until: Until) -> Result<Value, Fault> {
         let replies = self.run(&[Request { key, command }], until)?.keep();
@@ -147,6 +160,11 @@ impl Servers {
             Route::Cluster(cluster) => cluster.doubt(),
         }
     }
+}
+
+/// Whether a reply says that another server may be the right one.
+fn speaks_against(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(error) if Fault::Answer(error.clone()).is_of_topology())
 }
 
 fn run_at(node: &Arc<Node>, requests: &[Request<'_>], until: Until) -> Result<Answers, Fault> {

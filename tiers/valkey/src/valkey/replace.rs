@@ -49,12 +49,13 @@ impl Valkey {
             _ => return Err(Fault::Garbled.into()),
         };
         if !is_there {
-            answers.then(&[command("UNWATCH")], until)?;
+            self.servers
+                .then(&mut answers, &[command("UNWATCH")], until)?;
             answers.keep();
             return Ok(false);
         }
         let all = [command("MULTI"), change.clone(), command("EXEC")];
-        let replies = answers.then(&all, until)?;
+        let replies = self.servers.then(&mut answers, &all, until)?;
         answers.keep();
         match replies.last() {
             Some(Value::Nil) => Ok(false),

@@ -1,9 +1,12 @@
-//! Changes that are sent on from one node of a cluster to another.
+//! Changes that are sent on from one node of a cluster to another, and that a master refuses.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Address, Config};
 use crate::servers::fake;
 
 /// The first node has all slots by the table, and says of the second that it has them: at once, or after it let itself be watched.
@@ -31,5 +34,47 @@ fn f49_a_change_that_is_sent_on_needs_one_connection_a_server_and_leaves_none_th
         assert_eq!(valkey.change(b"foo", 7, &set, until), Ok(true));
         // That of the first server, and the first of the second.
         assert_eq!(valkey.stats().closed, 2);
+    }
+}
+
+#[test]
+fn f49_a_master_that_refuses_a_change_is_doubted() {
+    let [(one, first), (two, second), (three, sentinel)] = [(); 3].map(|()| fake::listen());
+    let role = b"*1\r\n$6\r\nmaster\r\n";
+    let was_demoted = Arc::new(AtomicBool::new(false));
+    let demoted = Arc::clone(&was_demoted);
+    fake::serve(three, move |name| {
+        let is_second = demoted.load(Ordering::SeqCst);
+        let Address { host, port, .. } = if is_second { &second } else { &first };
+        let [host, port] =
+            [host.clone(), port.to_string()].map(|part| format!("${}\r\n{part}\r\n", part.len()));
+        (name == "SENTINEL").then(|| format!("*2\r\n{host}{port}").into_bytes())
+    });
+    fake::serve(one, move |name| match name {
+        "ROLE" => Some(role.to_vec()),
+        "GETRANGE" => Some([b"$8\r\n", &7_u64.to_le_bytes()[..], b"\r\n"].concat()),
+        "GET" => Some(b":1\r\n".to_vec()),
+        "SET" => {
+            was_demoted.store(true, Ordering::SeqCst);
+            Some(b"-READONLY You can't write against a read only replica.\r\n".to_vec())
+        }
+        "EXEC" => Some(b"-EXECABORT Transaction discarded.\r\n".to_vec()),
+        _ => None,
+    });
+    fake::serve(two, move |name| match name {
+        "ROLE" => Some(role.to_vec()),
+        "GET" => Some(b":2\r\n".to_vec()),
+        _ => None,
+    });
+    let valkey = Valkey::new(Config::sentinel(vec![sentinel], "shop")).unwrap();
+    let set = command("SET").arg("k").arg("v").take();
+    let until = Until::after(Duration::from_secs(10));
+    let changed = valkey.change(b"k", 7, &set, until);
+    assert_eq!(changed, Err(LevelError::Unavailable));
+    // Sentinels aren't asked twice in a short time.
+    let get = || command("GET").arg("k").take();
+    while valkey.servers.run_one(b"k", get(), until) != Ok(Value::Int(2)) {
+        assert!(until.left().is_some(), "the old one is still read");
+        thread::yield_now();
     }
 }
