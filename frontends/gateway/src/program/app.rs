@@ -80,8 +80,12 @@ impl App {
             engine,
             tier,
             client,
-            slots: Arc::new(Semaphore::new(settings.requests_max)),
-            bodies: Arc::new(Semaphore::new(settings.bodies_max)),
+            slots: Arc::new(Semaphore::new(
+                settings.requests_max.min(Semaphore::MAX_PERMITS),
+            )),
+            bodies: Arc::new(Semaphore::new(
+                settings.bodies_max.min(Semaphore::MAX_PERMITS),
+            )),
             counts: Arc::new(Counts::new(&front::OPERATIONS)),
             body_bytes_max: settings.body_bytes_max,
             forwarding: Forwarding {

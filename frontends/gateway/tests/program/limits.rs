@@ -160,6 +160,18 @@ async fn who_sends_slowly_takes_no_place_but_that_of_a_slow_sender() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_number_of_places_is_too_large() {
+    let backend = Backend::saying("ok").await;
+    let gateway = Gateway::with(NOTHING, &backend, |settings| {
+        settings.requests_max = usize::MAX;
+        settings.bodies_max = usize::MAX;
+    })
+    .await;
+    let request = "POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\n\r\nx";
+    assert_eq!(gateway.raw(request).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn z_112_beyond_the_rate_the_answer_is_429_with_headers() {
     let backend = Backend::saying("ok").await;
     let document = r#"<inbound><rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.IpAddress)" remaining-calls-header-name="X-Left" total-calls-header-name="X-Calls" /></inbound>"#;
