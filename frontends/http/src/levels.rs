@@ -55,9 +55,8 @@ impl Modes {
         let (Some(_), Ok(tenant)) = (&engine.tier, engine.cache.tenant(account)) else {
             return;
         };
-        let each = engine.level_options.mode;
         for (name, _) in tenant.caches() {
-            let mode = |modes: &Self| modes.of(&name).unwrap_or(each);
+            let mode = |modes: &Self| modes.of(&name).unwrap_or(engine.level_options.mode);
             let is_same = before.is_some_and(|before| mode(before) == mode(self));
             if let (false, Ok(cache)) = (is_same, tenant.cache(&name)) {
                 cache.flush();
@@ -66,7 +65,7 @@ impl Modes {
     }
 }
 
-/// Runs what may ask a further level : here, or where it may block (LE2).
+/// Runs what may ask a further level: here, or where it may block (LE2).
 pub(crate) async fn anywhere<R: Send + 'static>(
     mode: LevelMode,
     work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
