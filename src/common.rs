@@ -29,8 +29,9 @@ pub(crate) trait Lender: Send + Sync {
 /// Their entries, garbage and structure stay below it together, as those of one cache with
 /// [`max_bytes`](crate::Builder::max_bytes) do. Each may have an equal share. What a cache doesn't use is lent to the others; when all is
 /// used, a cache within its share takes what it needs from the one that is furthest above its own, whose entries are evicted
-/// ([`RemovalCause::Evicted`](crate::RemovalCause::Evicted)) and whose listener is told, in the thread that needs the bytes; so is that of a cache whose last handle is dropped meanwhile. A cache above its share
-/// evicts its own. What tenants of a cache are guaranteed is part of its share.
+/// ([`RemovalCause::Evicted`](crate::RemovalCause::Evicted)) and whose listener is told, in the thread that needs the bytes. A cache above its
+/// share evicts its own. What tenants of a cache are guaranteed is part of its share. While one cache collects from another, the other may
+/// end in its thread, if its last handle is dropped at that moment.
 ///
 /// A handle is cheap to clone; all clones are the same budget. A cache leaves it when its last handle is dropped, and its bytes go to
 /// the others.
