@@ -9,6 +9,8 @@ use crate::{entry, wheel};
 
 #[path = "../../tests/it/inputs/keys.rs"]
 mod keys;
+#[path = "../../tests/it/inputs/snapshot.rs"]
+mod snapshot;
 
 /// Runs every input of a target that has a name; none where the repository isn't around the crate. What a fuzzer found on this machine is
 /// named by its hash, and would take minutes.
@@ -61,4 +63,9 @@ fn f14_deadlines_that_were_kept() {
 #[test]
 fn entries_that_were_kept() {
     each("entry", entry::fuzz::run);
+}
+
+#[test]
+fn snapshots_that_were_kept() {
+    each("snapshot", snapshot::run);
 }

@@ -4,6 +4,7 @@
 
 mod auth;
 mod control;
+mod corpora;
 mod data;
 mod errors;
 mod faults;

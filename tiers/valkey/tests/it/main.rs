@@ -11,6 +11,7 @@
 
 mod apigee;
 mod clusters;
+mod corpora;
 mod down;
 mod faults;
 mod faulty;
