@@ -79,7 +79,7 @@ cargo xtask <command>
   tidy              the layout's rules: floors, file lengths, where unsafe and std::sync may stand
   test [args]       all tests (nextest when it is installed), then the doc tests
   loom [filter]     the model-checked interleavings of tests/loom.rs
-  fuzz [minutes]    each fuzz target for that many minutes (0.5); needs a nightly toolchain
+  fuzz [minutes]    each fuzz target for that many minutes (0.5); --engine: not those of frontends and tiers; needs a nightly toolchain
   bench [filter]    the benchmarks of the engine; --smoke runs each once, as a test
   doc               the documentation, warnings denied
   deny              licences, bans and sources of the dependencies; needs cargo-deny
@@ -99,5 +99,5 @@ cargo xtask <command>
   spec [parts]      numbers of docs/spec that no test names; momento, apigee, azure, engine; --check
   faults            faults of docs/faults.md that no test names; --write makes docs/faults-coverage.md, --check compares it
   load [parts]      larder-http beside nginx, redis-server and memcached; hits, idle, slow; --seconds N, --rounds N
-  ci                check, faults and spec --check, test, histories, doc, loom, bench --smoke, instructions, fuzz 0.2
+  ci                check, faults and spec --check, test, histories, doc, loom, bench --smoke, instructions, fuzz 0.2 --engine
 ";
