@@ -3,14 +3,27 @@
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the report calls it.
-pub(crate) const NAME: &str = if cfg!(target_env = "gnu") {
-    "std::alloc::System (glibc malloc), counted"
-} else {
-    "std::alloc::System, counted"
-};
+/// What the report calls it: what it is linked to, what stands before that, and how it is told to behave.
+pub(crate) fn name() -> String {
+    let malloc = if cfg!(target_env = "gnu") {
+        " (glibc malloc)"
+    } else {
+        ""
+    };
+    let told: String = [
+        "LD_PRELOAD",
+        "MALLOC_ARENA_MAX",
+        "GLIBC_TUNABLES",
+        "MALLOC_CONF",
+    ]
+    .iter()
+    .filter_map(|name| Some(format!(", {name}={}", env::var(name).ok()?)))
+    .collect();
+    format!("std::alloc::System{malloc}, counted{told}")
+}
 
 pub(crate) struct Counting;
 

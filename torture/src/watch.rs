@@ -77,7 +77,7 @@ impl Watch {
     }
 
     pub(crate) fn finish(&self) {
-        println!("torture: allocator: {}", alloc::NAME);
+        println!("torture: allocator: {}", alloc::name());
         println!(
             "torture: bytes held, less {} of what isn't charged, against the bound of {}: {:+.2} % at most",
             self.fixed,
