@@ -6,7 +6,7 @@ fn at(now: u64) -> impl FnMut(Nanos) -> (bool, Nanos) {
 }
 
 #[test]
-fn a_passed_deadline_stays_passed() {
+fn f05_a_passed_deadline_stays_passed() {
     let word = Deadline::new(Nanos(10));
     assert_eq!(
         word.check(at(9)),
