@@ -95,12 +95,14 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 /// Where the project's own sources are. A folder that doesn't exist is passed over.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 11] = [
     "src",
     "tests",
     "benches",
     "examples",
     "fuzz/fuzz_targets",
+    "mutants/src",
+    "torture/src",
     "xtask/src",
     "rivals",
     "frontends",
