@@ -17,6 +17,7 @@
 //! - SN1 Under a stripe's lock no user code runs, and nothing is written.
 //! - SN2 What a file was before, it is until the next snapshot is whole on the disk.
 //! - SN3 An entry that is past its deadline by the wall clock doesn't come back, and no value that was written since is overwritten.
+//! - SN4 Copies of what a further level has aren't in it: changes that others make while nobody listens would go unseen.
 //!
 //! # Not here
 //! How a value is encoded: [`Codec`].
@@ -164,11 +165,13 @@ impl From<io::Error> for RestoreError {
 }
 
 impl<V: Codec + ?Sized> Cache<V> {
-    /// Writes what the cache holds to a file, in the place of an older one, which stays until the new one is whole on the disk.
+    /// Writes what the cache holds to a file that its owner alone may read, in the place of an older one, which stays until the new one is
+    /// whole on the disk.
     ///
     /// Others go on meanwhile: an entry that is there all the time is in the snapshot, one that comes or goes may be. Entries
     /// keep their deadlines by the wall clock; the time to idle begins anew. Tenants, named caches and their limits, scopes, and what the
-    /// eviction policy has learned are in it; rates, counters, versions and listeners aren't.
+    /// eviction policy has learned are in it; counters, versions, listeners, what rates have left, and copies of what a further level has
+    /// ([`LevelView`](crate::LevelView)) aren't.
     ///
     /// # Errors
     /// [`SnapshotError::Io`]; the older file is as it was.

@@ -149,6 +149,8 @@ pub struct WriteOptions {
     pub ttl: Ttl,
     /// What kind of value it is.
     pub tag: Tag,
+    /// Whether it is a copy of what a further level has.
+    pub(crate) is_copy: bool,
 }
 
 impl WriteOptions {
@@ -157,6 +159,7 @@ impl WriteOptions {
         Self {
             ttl: Ttl::DEFAULT,
             tag: Tag::Bytes,
+            is_copy: false,
         }
     }
 
@@ -173,6 +176,14 @@ impl WriteOptions {
     #[must_use]
     pub const fn tag(self, tag: Tag) -> Self {
         Self { tag, ..self }
+    }
+
+    /// The same of a copy.
+    pub(crate) const fn copy(self) -> Self {
+        Self {
+            is_copy: true,
+            ..self
+        }
     }
 }
 

@@ -79,6 +79,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         Some(How {
             write,
             tag: again.tag,
+            is_copy: false,
             wants: false,
             replaces_plain: true,
         })

@@ -73,7 +73,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         Ok(Terms { how })
     }
 
-    /// Makes the write, with a time to live of `ttl_max` at most; false if the life of the scope that it was planned in has ended.
+    /// Makes the write, of a copy, with a time to live of `ttl_max` at most; false if the life of the scope that it was planned in has ended.
     pub(crate) fn write_on_terms<S: Source<V>>(
         self,
         key: KeyRef<'_>,
@@ -82,6 +82,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         ttl_max: Option<Duration>,
     ) -> Result<bool, InsertError<S>> {
         let mut how = terms.how;
+        how.is_copy = true;
         let ttl = terms.ttl().into_iter().chain(ttl_max).min();
         how.write.lifetime = how.write.lifetime.lasting(ttl);
         match self.write_once(key, value, &how)? {
@@ -121,6 +122,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             idle: false,
             refreshed: false,
             tag,
+            is_copy: false,
         };
         let Some(plan) = Plan::<V>::new(parts, value.n_elements()) else {
             let refusal = self.inner.store.too_large(u64::MAX);

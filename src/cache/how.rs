@@ -12,6 +12,8 @@ use crate::terms::{Tag, Ttl, WriteOptions};
 pub(super) struct How<'a> {
     pub(super) write: Write<'a>,
     pub(super) tag: Tag,
+    /// Whether it is a copy of what a further level has.
+    pub(super) is_copy: bool,
     /// Whether the caller wants a handle to what is stored.
     pub(super) wants: bool,
     /// Whether what it replaces, if anything, is known never to be loaded anew. If not, who keeps its times has room for these.
@@ -43,6 +45,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         Ok(How {
             write,
             tag: options.map_or(Tag::Bytes, |options| options.tag),
+            is_copy: options.is_some_and(|options| options.is_copy),
             wants: false,
             replaces_plain: false,
         })

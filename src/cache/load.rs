@@ -303,10 +303,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let (value, spans) = match loaded {
-            Loaded::Value(value) => (value, Ok((how.write.lifetime, how.tag))),
+            Loaded::Value(value) => (value, Ok((how.write.lifetime, how.tag, how.is_copy))),
             Loaded::With(value, options) => {
                 let lifetime = self.lifetime(options.ttl);
-                (value, lifetime.map(|lifetime| (lifetime, options.tag)))
+                let spans = lifetime.map(|lifetime| (lifetime, options.tag, options.is_copy));
+                (value, spans)
             }
             Loaded::Absent(ttl) => {
                 if let Ok(lifetime) = self.lifetime(ttl.into()) {
@@ -319,7 +320,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 return Ok(None);
             }
         };
-        let (lifetime, tag) = match spans {
+        let (lifetime, tag, is_copy) = match spans {
             Ok(spans) => spans,
             Err(error) => {
                 let refusal = error.into();
@@ -328,6 +329,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         };
         let mut how = how.only(Condition::Load(lead.work.id));
         (how.write.lifetime, how.tag, how.wants) = (lifetime, tag, true);
+        how.is_copy = is_copy;
         let wrote = self.write_encoded(key, value, &how);
         match wrote.map_err(LoadError::Refused)? {
             Wrote::Stored { stored, .. } => {

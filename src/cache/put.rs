@@ -329,6 +329,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             idle: self.inner.has_tti,
             refreshed: lifetime.is_refreshed() || lifetime.keeps() && !how.replaces_plain,
             tag: how.tag,
+            is_copy: how.is_copy,
         };
         Ok(Ready { parts, hash })
     }

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::thread::panicking;
 
+use super::probe::COPY;
 use super::{
     ABSENT, Block, BlockRef, Charge, Deadline, Header, Husk, IDLE, Kind, Member, PLACED, Probe,
     REFRESHED, Refresh, RefreshAt, Releaser, Source, TAG_SHIFT, Value, allocated_bytes,
@@ -65,6 +66,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) idle: bool,
     pub(crate) refreshed: bool,
     pub(crate) tag: Tag,
+    pub(crate) is_copy: bool,
 }
 
 /// What is known of an entry's times under the stripe's lock.
@@ -93,6 +95,7 @@ impl<'a> Parts<'a> {
             idle: false,
             refreshed: false,
             tag: Tag::Bytes,
+            is_copy: false,
         }
     }
 
@@ -101,6 +104,7 @@ impl<'a> Parts<'a> {
         self.probe.kind().flags()
             | flag(self.idle, IDLE)
             | flag(self.refreshed, REFRESHED)
+            | flag(self.is_copy, COPY)
             | (self.tag as u8) << TAG_SHIFT
     }
 }

@@ -33,13 +33,14 @@ where
     // Zero stands for the root.
     let place = u64::from_le_bytes([times[0], times[1], times[2], 0, 0, 0, 0, times[3]]).max(1);
     let tag = Tag::from_bits(tag % 6);
-    let (idle, refreshed) = (flags & 1 == 1, flags & 2 == 2);
+    let (idle, refreshed, is_copy) = (flags & 1 == 1, flags & 2 == 2, flags & 8 == 8);
     let probe = Probe::new((flags & 4 == 4).then_some(place), shape % 16, key);
     let parts = Parts {
         probe,
         idle,
         refreshed,
         tag,
+        is_copy,
     };
     let plan =
         Plan::<V>::new(parts, source.n_elements()).expect("it is shorter than the header can say");
@@ -67,6 +68,7 @@ where
     assert!(block.is(&probe) && block.is_of(&probe));
     assert_eq!(block.place(), if flags & 4 == 4 { place } else { 0 });
     assert_eq!((block.tag(), block.has_idle()), (tag, idle));
+    assert_eq!(block.is_copy(), is_copy);
     assert_eq!(block.refresh().is_some(), refreshed);
     assert_eq!(
         (block.version(), block.token()),

@@ -6,7 +6,7 @@ use std::mem::size_of;
 use super::BLOCK_ALIGN;
 use super::charge::Charge;
 use super::deadline::Deadline;
-use super::probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT};
+use super::probe::{ABSENT, COPY, IDLE, Kind, PLACED, REFRESHED, TAG_MASK, TAG_SHIFT};
 use super::refresh::Refresh;
 use super::value::Stored;
 use crate::sync::Life;
@@ -89,7 +89,12 @@ impl Header {
 
     /// What kind of value it is.
     pub(crate) fn tag(&self) -> Tag {
-        Tag::from_bits(self.kind.flags() >> TAG_SHIFT)
+        Tag::from_bits(self.kind.flags() >> TAG_SHIFT & TAG_MASK)
+    }
+
+    /// Whether it is a copy of what a further level has.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.kind.has(COPY)
     }
 
     pub(super) fn key_offset(&self) -> usize {

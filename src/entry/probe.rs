@@ -10,10 +10,13 @@ pub(super) const PLACED: u8 = 2;
 pub(super) const REFRESHED: u8 = 4;
 /// The entry says that there is no value; none is in it.
 pub(super) const ABSENT: u8 = 8;
-/// The other bits say what kind of value it is.
+/// Three bits say what kind of value it is.
 pub(super) const TAG_SHIFT: u32 = 4;
+pub(super) const TAG_MASK: u8 = 7;
+/// The entry is a copy of what a further level has.
+pub(super) const COPY: u8 = 128;
 /// What a look-up doesn't ask for.
-const UNASKED: u8 = IDLE | REFRESHED | 0xf << TAG_SHIFT;
+const UNASKED: u8 = IDLE | REFRESHED | TAG_MASK << TAG_SHIFT | COPY;
 
 /// Length and shape of a key in one word, so that one comparison tells most entries apart.
 ///
@@ -25,7 +28,8 @@ const UNASKED: u8 = IDLE | REFRESHED | 0xf << TAG_SHIFT;
 /// | 25 | [`PLACED`]: then a place, and the words of a member |
 /// | 26 | [`REFRESHED`]: then when it is to be loaded anew |
 /// | 27 | [`ABSENT`]: no value |
-/// | 31 .. 28 | the tag of its value |
+/// | 30 .. 28 | the tag of its value |
+/// | 31 | [`COPY`]: of what a further level has |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Kind(u32);
 

@@ -53,6 +53,7 @@ where
                     idle,
                     refreshed,
                     tag,
+                    is_copy: place == 1,
                 },
                 source.clone(),
             );
@@ -79,6 +80,7 @@ where
             assert!(block.is(&Probe::new(some(place), 9, &key)));
             assert!(block.is_of(&Probe::new(some(place), 9, &key)));
             assert_eq!((block.tag(), block.is_absent()), (tag, false));
+            assert_eq!(block.is_copy(), place == 1);
             assert_eq!(block.refresh().is_some(), refreshed);
             if let Some(refresh) = block.refresh() {
                 assert_eq!(refresh.stale_from(), Nanos(4));

@@ -82,7 +82,7 @@ impl LevelView<'_> {
             }
             (Some(ttl), _) => Ttl::after(ttl),
         };
-        WriteOptions::new().ttl(ttl).tag(record.tag)
+        WriteOptions::new().ttl(ttl).tag(record.tag).copy()
     }
 
     /// An entry that no cache holds.

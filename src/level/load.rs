@@ -199,7 +199,12 @@ impl LevelView<'_> {
             return self.here().get_or_load(&key, options, load);
         }
         let mut meta = None;
-        let answer = self.here().get_or_load(&key, options, || {
+        // Also what says that there is no value.
+        let copied = LoadOptions {
+            write: options.write.copy(),
+            ..options
+        };
+        let answer = self.here().get_or_load(&key, copied, || {
             let loaded = with_key(&key, |key| self.load(key, options, &mut meta, load));
             loaded.unwrap_or_else(|_| Err(Stop::Done(None)))
         });

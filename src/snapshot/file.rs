@@ -1,7 +1,7 @@
 //! A file that takes another one's place when it is whole.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ impl Replacing {
             beside.push(name);
             beside.push(format!(".{}-{n}.partial", std::process::id()));
             let beside = path.with_file_name(beside);
-            match File::create_new(&beside) {
+            match private().open(&beside) {
                 Ok(file) => {
                     return Ok(Replacing {
                         file,
@@ -56,6 +56,15 @@ impl Replacing {
         }
         Ok(())
     }
+}
+
+/// For a new file, which its owner alone may read: values are in it as they are.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 impl Drop for Replacing {

@@ -243,6 +243,12 @@ fn a_file_is_replaced_whole_or_not_at_all() {
         "a file was left beside"
     );
     moody(&[0, 4]).snapshot(&path).unwrap();
+    #[cfg(unix)]
+    {
+        let mode = std::fs::metadata(&path).unwrap().permissions();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&mode);
+        assert_eq!(mode & 0o777, 0o600);
+    }
     assert_eq!(moody(&[]).restore(&path).unwrap().entries, 2);
     assert!(matches!(
         moody(&[]).snapshot(dir.join("no/such")),

@@ -86,7 +86,8 @@ fn write_entries<V: Codec + ?Sized, W: Write>(
             now: store.time().now(),
         };
         for entry in kept.drain(..) {
-            let Some(block) = entry.block().filter(|_| entry.is_there(moment.now)) else {
+            let is_meant = |block: &BlockRef<'_>| entry.is_there(moment.now) && !block.is_copy();
+            let Some(block) = entry.block().filter(is_meant) else {
                 continue;
             };
             let value = (!block.is_absent()).then(|| store.value(block));

@@ -214,3 +214,42 @@ fn what_is_told_to_nobody_is_no_concern() {
     changes.changed(b"k");
     changes.stop();
 }
+
+#[test]
+fn e51_e53_a_snapshot_has_no_copies_which_others_may_change_while_nobody_listens() {
+    let world = World::new();
+    let [writer] = world.nodes();
+    let (node, _changes) = following(&world);
+    for key in ["put", "read", "loaded"] {
+        writer.view(L1L2).put(key, b"old", MINUTE).unwrap();
+    }
+    let view = node.view(L1L2);
+    view.put("put", b"old", MINUTE).unwrap();
+    assert_eq!(get(&view, "read"), bytes(b"old"));
+    let load = |found: Option<&[u8]>| {
+        let found = found.map(<[u8]>::to_vec);
+        Ok::<_, ()>(found.map_or(larder::Loaded::Absent(MINUTE), larder::Loaded::Value))
+    };
+    for (key, found) in [("loaded", Some(&b"x"[..])), ("absent", None)] {
+        view.get_or_load(key, MINUTE, || load(found)).unwrap();
+    }
+    assert_eq!(node.cache.scope("s").unwrap().len(), 4);
+    // What the cache has of its own, by a loader or not.
+    let own = node.view(L1);
+    own.put("own", b"v", MINUTE).unwrap();
+    own.get_or_load("own loaded", MINUTE, || load(Some(b"v")))
+        .unwrap();
+    let mut stream = Vec::new();
+    let snapshot = node.cache.snapshot_to(&mut stream).unwrap();
+    assert_eq!((snapshot.entries, snapshot.skipped), (2, 0));
+
+    for key in ["put", "read", "loaded"] {
+        writer.view(L1L2).put(key, b"new", MINUTE).unwrap();
+    }
+    let [next] = world.nodes();
+    assert!(next.cache.restore_from(&stream[..]).unwrap().is_whole);
+    for key in ["put", "read", "loaded"] {
+        assert_eq!(get(&next.view(L1L2), key), bytes(b"new"), "{key}");
+    }
+    assert_eq!(get(&next.view(L1), "own"), bytes(b"v"));
+}
