@@ -43,6 +43,21 @@ impl Conn {
         Self::open_with(address, config, &commands, until)
     }
 
+    /// The same, of a server that has to say that it is a master: it may have been made a replica since it was last heard of.
+    pub(crate) fn open_master(
+        address: &Address,
+        config: &Config,
+        until: Until,
+    ) -> Result<Self, Fault> {
+        let mut conn = Self::open(address, config, until)?;
+        let role = conn.call(&[command("ROLE")], until)?;
+        match role.first() {
+            Some(Value::ServerError(error)) => Err(Fault::Answer(error.clone())),
+            Some(role) if is_master(role) => Ok(conn),
+            _ => Err(Fault::NoMaster),
+        }
+    }
+
     /// The same for a sentinel, which has no databases, and users of its own.
     pub(crate) fn open_sentinel(
         address: &Address,
@@ -108,7 +123,8 @@ impl Conn {
                 reply => replies.push(reply),
             }
         }
-        Ok(replies)
+        // A thread that slept meanwhile finds an answer that came too late; who asked has no use for it.
+        until.left().map(|_| replies).ok_or(Fault::Timeout)
     }
 
     /// The next reply or message.
@@ -159,6 +175,14 @@ impl Conn {
         }
         self.stream.idle()
     }
+}
+
+/// Whether the answer to `ROLE` is a master's.
+pub(crate) fn is_master(role: &Value) -> bool {
+    let Value::Array(role) = role else {
+        return false;
+    };
+    matches!(role.first(), Some(Value::BulkString(role)) if role == b"master")
 }
 
 /// Who we are, in a version of the protocol.

@@ -20,6 +20,9 @@
 //! # Not here
 //! Where the bytes go; what a flaw counts as.
 
+#[cfg(feature = "zstd")]
+mod packing;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -181,13 +184,9 @@ fn tag_of(bits: u8) -> Option<Tag> {
 /// The value compressed, if that makes it shorter.
 #[cfg(feature = "zstd")]
 fn compress(value: &[u8]) -> Option<Vec<u8>> {
-    let packed = zstd::bulk::compress(value, LEVEL).ok()?;
+    let packed = packing::compress(value).ok()?;
     (packed.len() < value.len()).then_some(packed)
 }
-
-/// The quickest that is no trade for size: a cache compresses about as often as it decompresses.
-#[cfg(feature = "zstd")]
-const LEVEL: i32 = 1;
 
 #[cfg(not(feature = "zstd"))]
 fn compress(_value: &[u8]) -> Option<Vec<u8>> {
@@ -201,7 +200,7 @@ fn decompress(payload: &[u8], value_bytes: usize) -> Result<Vec<u8>, Flaw> {
     if value_bytes > possible {
         return Err(Flaw::Damaged);
     }
-    zstd::bulk::decompress(payload, value_bytes).map_err(|_| Flaw::Damaged)
+    packing::decompress(payload, value_bytes).map_err(|_| Flaw::Damaged)
 }
 
 /// More than zstd ever makes of a byte: a block of 128 KiB of one byte takes four.

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Lost,
     /// The server is being left alone for a while, or no server is known.
     Away,
+    /// It is a replica.
+    NoMaster,
     /// What came is no answer to what was asked.
     Garbled,
     /// An error that the server answered.
@@ -24,7 +26,7 @@ impl Fault {
     pub(crate) fn is_of_server(&self) -> bool {
         match self {
             Self::Timeout | Self::Lost | Self::Garbled => true,
-            Self::Away => false,
+            Self::Away | Self::NoMaster => false,
             Self::Answer(error) => matches!(
                 error.kind(),
                 Some(
@@ -48,7 +50,7 @@ impl Fault {
                         | ServerErrorKind::Moved
                 )
             ),
-            Self::Lost | Self::Away | Self::Timeout => true,
+            Self::Lost | Self::Away | Self::NoMaster | Self::Timeout => true,
             Self::Garbled => false,
         }
     }

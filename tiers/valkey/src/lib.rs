@@ -33,7 +33,7 @@ mod valkey;
 pub use config::{Address, Breaking, Config, ConfigError, Protocol, Servers};
 pub use counts::ValkeyStats;
 pub use envelope::{Flaw, open, seal};
-pub use rate::{RateRefusal, SharedRate};
+pub use rate::{RateRefusal, RateTaken, SharedRate};
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 pub use valkey::Valkey;

@@ -30,7 +30,17 @@ pub(crate) struct Node {
     /// A connection came back or was closed.
     freed: Condvar,
     breaker: Breaker,
-    is_sentinel: bool,
+    kind: Kind,
+}
+
+/// What a server has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// What it is: it was named by hand, or says itself who has a key.
+    Any,
+    /// A master, by its own word at each connection.
+    Master,
+    Sentinel,
 }
 
 /// What all nodes have in common.
@@ -56,14 +66,18 @@ pub(crate) struct Held {
 
 impl Node {
     pub(crate) fn new(address: Address, context: Arc<Context>) -> Arc<Self> {
-        Self::with(address, context, false)
+        Self::with(address, context, Kind::Any)
+    }
+
+    pub(crate) fn master(address: Address, context: Arc<Context>) -> Arc<Self> {
+        Self::with(address, context, Kind::Master)
     }
 
     pub(crate) fn sentinel(address: Address, context: Arc<Context>) -> Arc<Self> {
-        Self::with(address, context, true)
+        Self::with(address, context, Kind::Sentinel)
     }
 
-    fn with(address: Address, context: Arc<Context>, is_sentinel: bool) -> Arc<Self> {
+    fn with(address: Address, context: Arc<Context>, kind: Kind) -> Arc<Self> {
         let breaker = Breaker::new(context.config.breaking);
         Arc::new(Self {
             address,
@@ -71,7 +85,7 @@ impl Node {
             pool: Mutex::default(),
             freed: Condvar::new(),
             breaker,
-            is_sentinel,
+            kind,
         })
     }
 
@@ -151,10 +165,10 @@ impl Node {
         };
         let Context { config, counts } = &*self.context;
         let left = until.left().ok_or(Fault::Timeout)?;
-        let conn = if self.is_sentinel {
-            Conn::open_sentinel(&self.address, config, until)
-        } else {
-            Conn::open(&self.address, config, until)
+        let conn = match self.kind {
+            Kind::Any => Conn::open(&self.address, config, until),
+            Kind::Master => Conn::open_master(&self.address, config, until),
+            Kind::Sentinel => Conn::open_sentinel(&self.address, config, until),
         };
         let conn = self
             .judge(left, conn)

@@ -69,6 +69,14 @@ struct Tokens {
     is_spent: bool,
 }
 
+/// Tokens that were taken, for who may want to [give them back](SharedRate::give_back).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct RateTaken {
+    window: u64,
+    n_tokens: u64,
+}
+
 /// Why there are no tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -109,15 +117,16 @@ impl SharedRate {
     ///
     /// # Errors
     /// [`RateRefusal`]: none were taken.
-    pub fn take(&self, n_tokens: u64, within: Duration) -> Result<(), RateRefusal> {
+    pub fn take(&self, n_tokens: u64, within: Duration) -> Result<RateTaken, RateRefusal> {
         let now_us = wall_us();
         if n_tokens > self.limit {
             return Err(RateRefusal::Never);
         }
         let until = Until::after(within);
         let window = now_us / self.period_us;
+        let taken = RateTaken { window, n_tokens };
         let mut n_missing = match self.take_here(n_tokens, window) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(taken),
             Err(n_missing) => n_missing,
         };
         // Others of this process may take what was brought: a few times, then the window is as good as spent.
@@ -130,13 +139,18 @@ impl SharedRate {
             let n_brought = n_brought.map_err(|fault| RateRefusal::Level(fault.into()))?;
             self.keep(window, n_brought, n_brought < n_asked);
             match self.take_here(n_tokens, window) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(taken),
                 Err(still) => n_missing = still,
             }
         }
         let us_left = self.period_us - now_us % self.period_us;
         let retry_after = Duration::from_micros(us_left);
         Err(RateRefusal::Exceeded { retry_after })
+    }
+
+    /// Gives tokens back that weren't needed: to this process, for what is left of their window.
+    pub fn give_back(&self, taken: RateTaken) {
+        self.keep(taken.window, taken.n_tokens, false);
     }
 
     /// Takes tokens that are here, or says how many are missing; none is more than there are.

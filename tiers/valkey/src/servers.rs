@@ -10,6 +10,7 @@
 mod cluster;
 #[cfg(test)]
 pub(crate) mod fake;
+mod newest;
 mod pace;
 mod sentinel;
 

@@ -96,7 +96,8 @@ impl Valkey {
     }
 
     /// Asks the servers that are written to whether they are there, each for so long at most: for who wants to know before, or
-    /// beside, the calls that need them.
+    /// beside, the calls that need them. Who the masters are is asked anew for it: so one that was replaced, and doesn't know, is called
+    /// no longer than until the next check but one.
     ///
     /// # Errors
     /// Why one of them isn't, or that none is known. A server that is being left alone is asked once its pause is over.
@@ -104,6 +105,7 @@ impl Valkey {
     /// Cost: a round trip to each.
     pub fn check(&self, within: Duration) -> Result<(), LevelError> {
         let until = Until::after(within);
+        self.servers.ask_anew(until);
         let masters = self.servers.masters(until);
         if masters.is_empty() {
             return Err(LevelError::Unavailable);

@@ -3,15 +3,18 @@
 //! # Idea         a table of slots, asked for when it is missing, and after a call that speaks against it. A node that names another one is
 //!   believed at once, for that slot; so the table mends itself, and is asked for anew for what nobody answers
 //! # Costs        a key: a checksum of 16 bits and a look into the table
+//! # Invariants   CL1 a table of a node that was cut off before a failover that this process has heard of isn't believed (module `newest`),
+//!   and none of a node that says that the cluster fails, where another answers
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::{Cmd, ServerErrorKind, Value};
 
+use super::newest::Newest;
 use super::pace::Pace;
 use super::{Answers, Request};
 use crate::config::Address;
@@ -26,6 +29,8 @@ pub(super) struct Cluster {
     context: Arc<Context>,
     seeds: Vec<Address>,
     table: Mutex<Table>,
+    /// The epoch of the table.
+    epoch: AtomicU64,
     is_doubted: AtomicBool,
     pace: Pace,
     /// Whom to ask first the next time, so that one node that is silent isn't asked first for ever.
@@ -61,6 +66,7 @@ impl Cluster {
             context,
             seeds,
             table: Mutex::default(),
+            epoch: AtomicU64::new(0),
             is_doubted: AtomicBool::new(true),
             pace: Pace::default(),
             turn: AtomicUsize::new(0),
@@ -248,23 +254,35 @@ impl Cluster {
         if n_well > 0 {
             nodes[..n_well].rotate_left(turn % n_well);
         }
+        let mut newest = Newest::new(self.epoch.load(Ordering::Relaxed), nodes.len());
         for node in nodes {
-            let mut ask = command("CLUSTER");
-            ask.arg("SLOTS");
-            let Ok(replies) = node.call(&[ask], until.at_most(ASK)) else {
+            let asks = ["SLOTS", "INFO"].map(|what| command("CLUSTER").arg(what).take());
+            let Ok(replies) = node.call(&asks, until.at_most(ASK)) else {
                 continue;
             };
-            let Some(ranges) = replies
-                .first()
-                .and_then(|reply| ranges(reply, node.address()))
-            else {
+            let [slots, info] = &replies[..] else {
                 continue;
             };
-            let mut table = self.table.lock();
-            table.take_up(ranges, &self.seeds, &self.context);
-            self.is_doubted.store(false, Ordering::Relaxed);
-            return;
+            let Some(ranges) = ranges(slots, node.address()) else {
+                continue;
+            };
+            let epoch = epoch(info);
+            if let Some(ranges) = newest.offer(epoch, ranges) {
+                return self.take_up(epoch, ranges);
+            }
         }
+        if let Some((epoch, ranges)) = newest.best() {
+            self.take_up(epoch, ranges);
+        }
+    }
+
+    fn take_up(&self, epoch: u64, ranges: Vec<(u16, u16, Address)>) {
+        let mut table = self.table.lock();
+        table.take_up(ranges, &self.seeds, &self.context);
+        if epoch > 0 {
+            self.epoch.store(epoch, Ordering::Relaxed);
+        }
+        self.is_doubted.store(false, Ordering::Relaxed);
     }
 }
 
@@ -346,6 +364,22 @@ fn ranges(reply: &Value, from: &Address) -> Option<Vec<(u16, u16, Address)>> {
         })
         .collect();
     ranges.filter(|ranges| !ranges.is_empty())
+}
+
+/// The epoch of a node's table, by what it says of the cluster; 0 if it doesn't say, or says that the cluster fails, as a node does that
+/// has been cut off for a while.
+fn epoch(info: &Value) -> u64 {
+    let text = match info {
+        Value::BulkString(text) => std::str::from_utf8(text).unwrap_or_default(),
+        Value::VerbatimString { text, .. } => text,
+        _ => "",
+    };
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
+    if field("cluster_state:") == Some("fail") {
+        return 0;
+    }
+    let epoch = field("cluster_current_epoch:").and_then(|epoch| epoch.parse().ok());
+    epoch.unwrap_or(0)
 }
 
 /// The slot and address in the words of a redirection.

@@ -15,7 +15,7 @@ pub(crate) fn listen() -> (TcpListener, Address) {
     (listener, Address::new("127.0.0.1", port))
 }
 
-/// Answers commands from now on, what greets a server with `OK`.
+/// Answers commands from now on, what greets a server with `OK`. Of some commands, their second word tells which they are.
 pub(crate) fn serve(
     listener: TcpListener,
     answer: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static,
@@ -30,8 +30,13 @@ pub(crate) fn serve(
                     let Some(Value::BulkString(name)) = request.first() else {
                         return;
                     };
-                    let name = std::str::from_utf8(name).unwrap();
-                    let said = answer(name).unwrap_or_else(|| b"+OK\r\n".to_vec());
+                    let mut name = String::from_utf8(name.clone()).unwrap();
+                    if let ("CLUSTER" | "SENTINEL", Some(Value::BulkString(which))) =
+                        (&name[..], request.get(1))
+                    {
+                        name = format!("{name} {}", std::str::from_utf8(which).unwrap());
+                    }
+                    let said = answer(&name).unwrap_or_else(|| b"+OK\r\n".to_vec());
                     if std::io::Write::write_all(&mut &client, &said).is_err() {
                         return;
                     }
@@ -50,4 +55,11 @@ pub(crate) fn slots(all: &[(u16, u16, &Address)]) -> Vec<u8> {
     });
     let ranges: String = ranges.collect();
     format!("*{}\r\n{ranges}", all.len()).into_bytes()
+}
+
+/// The answer that names a master.
+pub(crate) fn master(address: &Address) -> Vec<u8> {
+    let parts = [address.host.clone(), address.port.to_string()];
+    let parts = parts.map(|part| format!("${}\r\n{part}\r\n", part.len()));
+    format!("*2\r\n{}", parts.concat()).into_bytes()
 }

@@ -1,20 +1,22 @@
 //! The master that sentinels name.
 //!
 //! # Idea         the master is asked for when none is known, and after a call that speaks against the known one; who is named has to say
-//!   itself that it is one
-//! # Costs        nothing while the master stays
+//!   itself that it is one, at each connection
+//! # Costs        nothing while the master stays; a round trip a connection
+//! # Invariants   SE1 a sentinel that has missed a failover that this process has heard of isn't believed (module `newest`)
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::Value;
 
+use super::newest::Newest;
 use super::pace::Pace;
 use super::{Answers, Request, run_at};
 use crate::config::Address;
-use crate::conn::command;
+use crate::conn::{command, is_master};
 use crate::fault::Fault;
 use crate::node::{Context, Node};
 use crate::time::Until;
@@ -26,6 +28,8 @@ pub(super) struct Sentinel {
     sentinels: Vec<Arc<Node>>,
     name: String,
     master: Mutex<Option<Arc<Node>>>,
+    /// The epoch of what is known.
+    epoch: AtomicU64,
     /// Something speaks against the known master.
     is_doubted: AtomicBool,
     pace: Pace,
@@ -45,6 +49,7 @@ impl Sentinel {
             sentinels,
             name,
             master: Mutex::default(),
+            epoch: AtomicU64::new(0),
             is_doubted: AtomicBool::new(false),
             pace: Pace::default(),
         }
@@ -93,24 +98,41 @@ impl Sentinel {
         let Some(_go) = self.pace.go() else {
             return;
         };
-        let known = self.master.lock().clone();
         self.context.counts.refreshes.add();
+        let mut newest = Newest::new(self.epoch.load(Ordering::Relaxed), self.sentinels.len());
         for sentinel in &self.sentinels {
-            if let Some(address) = self.ask(sentinel, until)
-                && let Some(node) = self.confirmed(address, known.as_ref(), until)
+            let Some((epoch, address)) = self.ask(sentinel, until) else {
+                continue;
+            };
+            if let Some(address) = newest.offer(epoch, address)
+                && self.take_up(epoch, address, until)
             {
-                *self.master.lock() = Some(node);
-                self.is_doubted.store(false, Ordering::Relaxed);
                 return;
             }
         }
+        if let Some((epoch, address)) = newest.best() {
+            self.take_up(epoch, address, until);
+        }
     }
 
-    fn ask(&self, sentinel: &Arc<Node>, until: Until) -> Option<Address> {
-        let mut ask = command("SENTINEL");
-        ask.arg("get-master-addr-by-name").arg(&self.name);
-        let replies = sentinel.call(&[ask], until.at_most(ASK)).ok()?;
-        let [Value::Array(parts)] = &replies[..] else {
+    /// Has the server at an address for the master, if that says so.
+    fn take_up(&self, epoch: u64, address: Address, until: Until) -> bool {
+        let known = self.master.lock().clone();
+        let Some(node) = self.confirmed(address, known.as_ref(), until) else {
+            return false;
+        };
+        *self.master.lock() = Some(node);
+        self.epoch.store(epoch, Ordering::Relaxed);
+        self.is_doubted.store(false, Ordering::Relaxed);
+        true
+    }
+
+    /// Whom a sentinel names, and the epoch that it knows the master's configuration by.
+    fn ask(&self, sentinel: &Arc<Node>, until: Until) -> Option<(u64, Address)> {
+        let asks = ["get-master-addr-by-name", "master"]
+            .map(|what| command("SENTINEL").arg(what).arg(&self.name).take());
+        let replies = sentinel.call(&asks, until.at_most(ASK)).ok()?;
+        let [Value::Array(parts), described] = &replies[..] else {
             return None;
         };
         let [Value::BulkString(host), Value::BulkString(port)] = &parts[..] else {
@@ -118,7 +140,7 @@ impl Sentinel {
         };
         let host = std::str::from_utf8(host).ok()?;
         let port = std::str::from_utf8(port).ok()?.parse().ok()?;
-        Some(Address::new(host, port))
+        Some((epoch(described).unwrap_or(0), Address::new(host, port)))
     }
 
     /// The server at an address, if it says that it is a master.
@@ -130,13 +152,23 @@ impl Sentinel {
     ) -> Option<Arc<Node>> {
         let node = match known {
             Some(known) if *known.address() == address => Arc::clone(known),
-            _ => Node::new(address, Arc::clone(&self.context)),
+            _ => Node::master(address, Arc::clone(&self.context)),
         };
         let replies = node.call(&[command("ROLE")], until.at_most(ASK)).ok()?;
-        let [Value::Array(role)] = &replies[..] else {
-            return None;
-        };
-        let is_master = matches!(role.first(), Some(Value::BulkString(role)) if role == b"master");
-        is_master.then_some(node)
+        is_master(replies.first()?).then_some(node)
     }
+}
+
+/// What a sentinel's description of a master, names and words in turns, has for its epoch.
+fn epoch(described: &Value) -> Option<u64> {
+    let Value::Array(parts) = described else {
+        return None;
+    };
+    let (pairs, _) = parts.as_chunks();
+    pairs.iter().find_map(|pair| match pair {
+        [Value::BulkString(name), Value::BulkString(word)] if name == b"config-epoch" => {
+            std::str::from_utf8(word).ok()?.parse().ok()
+        }
+        _ => None,
+    })
 }

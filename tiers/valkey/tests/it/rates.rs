@@ -36,7 +36,7 @@ fn e_82_processes_together_never_take_more_than_the_limit_and_leave_less_than_a_
                     scope.spawn(move || {
                         loop {
                             match rate.take(1, PATIENT) {
-                                Ok(()) => n_taken.fetch_add(1, Ordering::Relaxed),
+                                Ok(_) => n_taken.fetch_add(1, Ordering::Relaxed),
                                 Err(RateRefusal::Exceeded { .. }) => return true,
                                 Err(refusal) => panic!("{refusal}"),
                             };
@@ -62,7 +62,10 @@ fn e_82_a_batch_is_one_call_and_what_is_spent_is_not_asked_for() {
     let servers = Valkey::new(Config::one(server.address())).unwrap();
     let rate = servers.shared_rate(b"acme", 100, PERIOD, 25);
     for _ in 0..100 {
-        rate.take(1, PATIENT).unwrap();
+        let taken = rate.take(1, PATIENT).unwrap();
+        // What is given back is there again.
+        rate.give_back(taken);
+        let _ = rate.take(1, PATIENT).unwrap();
     }
     assert_eq!(server.calls("incrby"), 4);
     assert!((0..10).all(|_| exceeded(rate.take(1, PATIENT).unwrap_err())));
@@ -73,7 +76,7 @@ fn e_82_a_batch_is_one_call_and_what_is_spent_is_not_asked_for() {
         servers.shared_rate(b"acm", 100, PERIOD, 25),
         servers.shared_rate(b"acme", 99, PERIOD, 25),
     ] {
-        assert_eq!(other.take(99, PATIENT), Ok(()));
+        assert!(other.take(99, PATIENT).is_ok());
     }
 }
 
@@ -86,7 +89,7 @@ fn e_82_the_next_window_has_tokens_again_and_without_a_server_nothing_is_known()
     let mut n_taken = 0;
     while n_refused < 5 || n_taken < 5 {
         match rate.take(2, PATIENT) {
-            Ok(()) => n_taken += 1,
+            Ok(_) => n_taken += 1,
             Err(RateRefusal::Exceeded { retry_after }) => {
                 assert!(retry_after <= Duration::from_millis(20));
                 n_refused += 1;
@@ -99,7 +102,7 @@ fn e_82_the_next_window_has_tokens_again_and_without_a_server_nothing_is_known()
     // What is left of this window, and that it has nothing any more, is still known.
     until("the window ends", || match rate.take(1, PATIENT) {
         Err(RateRefusal::Level(error)) => error == LevelError::Unavailable,
-        Ok(()) | Err(RateRefusal::Exceeded { .. }) => false,
+        Ok(_) | Err(RateRefusal::Exceeded { .. }) => false,
         Err(refusal) => panic!("{refusal}"),
     });
 }

@@ -98,7 +98,7 @@ fn f49_callers_who_need_several_nodes_do_not_wait_for_each_other() {
     for listener in [one, two] {
         let table = table.clone();
         fake::serve(listener, move |name| {
-            (name == "CLUSTER").then(|| table.clone())
+            (name == "CLUSTER SLOTS").then(|| table.clone())
         });
     }
     let config = crate::Config::cluster(vec![first]).connections_max(1);
@@ -131,4 +131,41 @@ fn f49_callers_who_need_several_nodes_do_not_wait_for_each_other() {
             scope.spawn(|| call([keys[1], keys[0]]));
         });
     }
+}
+
+/// The first node was cut off before the others had a failover; it still says that all slots are its own.
+#[test]
+fn f49_a_table_from_before_a_failover_is_not_believed_again() {
+    let [(one, first), (two, second), (three, third)] = [(); 3].map(|()| fake::listen());
+    let all_at = |address: &Address| fake::slots(&[(0, N_SLOTS - 1, address)]);
+    let tables = [(one, &first, 4), (two, &second, 5), (three, &second, 5)];
+    for (listener, master, epoch) in tables {
+        let table = all_at(master);
+        let info = format!("cluster_state:ok\r\ncluster_current_epoch:{epoch}\r\n");
+        let info = format!("${}\r\n{info}\r\n", info.len()).into_bytes();
+        fake::serve(listener, move |name| match name {
+            "CLUSTER SLOTS" => Some(table.clone()),
+            "CLUSTER INFO" => Some(info.clone()),
+            _ => None,
+        });
+    }
+    let context = Arc::new(Context {
+        config: crate::Config::cluster(Vec::new()),
+        counts: Default::default(),
+    });
+    let cluster = Cluster::new(vec![first, second.clone(), third], Arc::clone(&context));
+    let until = Until::after(Duration::from_secs(30));
+    let ask_anew = || {
+        let before = cluster.turn.load(Ordering::Relaxed);
+        while cluster.turn.load(Ordering::Relaxed) == before {
+            cluster.refresh(until);
+            thread::yield_now();
+        }
+        let masters = cluster.masters(until);
+        masters.iter().all(|master| *master.address() == second)
+    };
+    // Each of them is asked first in its turn.
+    let mut asked = std::iter::repeat_with(ask_anew);
+    assert!(asked.by_ref().take(3).any(|knows| knows));
+    assert!(asked.take(4).all(|knows| knows));
 }
