@@ -75,6 +75,13 @@ pub trait Clock: Send + Sync + Debug + 'static {
     fn now(&self) -> Nanos;
 }
 
+/// A clock that others hold as well.
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Nanos {
+        (**self).now()
+    }
+}
+
 /// The system's monotonic clock, born when it's made. Calendar changes don't move it.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {

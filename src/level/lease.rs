@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::key::LevelKey;
 use super::view::LevelView;
+use crate::key::{Key, with_key};
 
 /// A lease that was granted by [`Level::lease`](super::Level::lease).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,18 +28,51 @@ pub(super) struct Leased<'a> {
 }
 
 impl LevelView<'_> {
+    /// Takes the lease of a key, for who loads by other means than [`get_or_load`](Self::get_or_load): between a look-up that misses and
+    /// the load, with another look-up if somebody else [had it first](LevelLease::has_waited). Waits for that one as long as a lease
+    /// lasts. `None`: without [`LevelOptions::lease`](super::LevelOptions::lease), or if it isn't granted; who asked loads nevertheless.
+    ///
+    /// Cost: a call of the level, and those of waiting.
+    pub fn lease<K: Key>(&self, key: K) -> Option<LevelLease> {
+        self.options.lease?;
+        let path = self.path();
+        with_key(&key, |key| self.take_lease(&path.key(key))).ok()?
+    }
+
+    /// Gives a lease back, when what was loaded is stored.
+    ///
+    /// Cost: two calls of the level, in 100 ms at most.
+    pub fn release<K: Key>(&self, key: K, lease: LevelLease) {
+        let path = self.path();
+        // What can't be a key has no lease.
+        let _ = with_key(&key, |key| self.give_lease_back(&path.key(key), lease));
+    }
+
     /// Takes the lease of a key, if that is asked for and granted.
     pub(super) fn leased<'a>(&'a self, key: &'a LevelKey<'a>) -> Option<Leased<'a>> {
-        let span = self.options.lease?;
-        let within = span.saturating_add(self.options.timeout);
-        let until = self.until(within);
-        let lease = self.call(until, |level, within| level.lease(key, span, within));
-        let lease = lease.ok()?;
+        let lease = self.take_lease(key)?;
         Some(Leased {
             view: self,
             key,
             lease,
         })
+    }
+
+    fn take_lease(&self, key: &LevelKey<'_>) -> Option<LevelLease> {
+        let span = self.options.lease?;
+        let within = span.saturating_add(self.options.timeout);
+        let until = self.until(within);
+        let lease = self.call(until, |level, within| level.lease(key, span, within));
+        lease.ok()
+    }
+
+    fn give_lease_back(&self, key: &LevelKey<'_>, lease: LevelLease) {
+        let until = self.until(self.options.timeout.min(RELEASE_MAX));
+        // Its span ends it, if this doesn't.
+        let _ = self.call(until, |level, within| {
+            level.release(key, lease, within);
+            Ok(())
+        });
     }
 }
 
@@ -50,12 +84,7 @@ impl Leased<'_> {
 
 impl Drop for Leased<'_> {
     fn drop(&mut self) {
-        let until = self.view.until(self.view.options.timeout.min(RELEASE_MAX));
-        // Its span ends it, if this doesn't.
-        let _ = self.view.call(until, |level, within| {
-            level.release(self.key, self.lease, within);
-            Ok(())
-        });
+        self.view.give_lease_back(self.key, self.lease);
     }
 }
 
