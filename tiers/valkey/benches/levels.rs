@@ -37,16 +37,23 @@ fn main() {
         .build()
         .expect("a cache");
     let config = Config::one(Address::new("127.0.0.1", server.port));
-    let levels = Levels::new(Valkey::new(config).expect("a level"), b"bench");
+    let [plain, packing] = [None, Some(1000)].map(|compress_from| {
+        let config = config.clone().compress_from(compress_from);
+        Levels::new(Valkey::new(config).expect("a level"), b"bench")
+    });
     let scope = || cache.scope("s").expect("a scope");
     let both = LevelOptions::new(LevelMode::L1L2).l1_lifetime(Some(HOUR));
     for (value_bytes, kind) in [
         (100, "noise"),
         (4000, "noise"),
         (100_000, "noise"),
+        (4000, "text"),
+        (4000, "packed"),
         (100_000, "text"),
+        (100_000, "packed"),
     ] {
-        // Noise can't be compressed; text is, and the bare client's isn't.
+        // Text that is packed is compressed; the bare client's isn't.
+        let levels = if kind == "packed" { &packing } else { &plain };
         let value: Vec<u8> = match kind {
             "noise" => noise(value_bytes),
             _ => (0..)

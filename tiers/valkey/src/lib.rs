@@ -10,7 +10,7 @@
 //! ([`ValkeyStats`]).
 //!
 //! # Features
-//! `tls` (by default): connections by TLS. `zstd` (by default): long values are compressed.
+//! `tls` (by default): connections by TLS. `zstd` (by default): long values may be compressed ([`Config::compress_from`]), and are read.
 
 mod breaker;
 mod config;

@@ -261,7 +261,10 @@ fn e_56_a_value_that_is_too_long_stays_in_the_cache_and_the_older_record_goes() 
 #[test]
 fn e_57_values_of_all_lengths_come_back() {
     let server = server!();
-    let node = Node::new(Config::one(server.address()));
+    let config = Config::one(server.address());
+    let compressing = config.clone().compress_from(Some(4096));
+    // Who compresses nothing reads what others have compressed.
+    let [node, reader] = [compressing, config].map(Node::new);
     let lengths = [0, 1, 4095, 4096, 16_383, 16_384, 16_385, 100_000, 3_000_000];
     for len in lengths {
         let noise = (0..len as u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8);
@@ -273,10 +276,11 @@ fn e_57_values_of_all_lengths_come_back() {
                 LevelOptions::new(L2).timeout(PATIENT),
             );
             view.put("k", &value[..], MINUTE).unwrap();
-            assert!(
-                view.get("k").is_some_and(|found| found[..] == value),
-                "{len}"
-            );
+            let other = reader.view(LevelOptions::new(L2));
+            for view in [&view, &other] {
+                let found = view.get("k");
+                assert!(found.is_some_and(|found| found[..] == value), "{len}");
+            }
         }
     }
 }
