@@ -6,11 +6,12 @@
 //! # Not here     what is cached
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use larder::{
     Cache, Clock, Key, KeyWriter, LevelMode, LevelOptions, LevelView, Levels, Limits, ManualClock,
-    Nanos, Scope, SystemClock, Tenant, TenantError,
+    Nanos, Rate, Scope, SystemClock, Tenant, TenantError,
 };
 
 /// The clock of engine and limiters, and the calendar.
@@ -74,7 +75,26 @@ pub struct Engine {
     cache: Cache<[u8]>,
     levels: Levels,
     has_level: bool,
+    shared_rates: Option<Arc<dyn SharedRates>>,
     time: Time,
+}
+
+/// Rates that several gateways keep to together.
+pub trait SharedRates: Send + Sync {
+    /// Takes so many calls from the rate of a name of some parts, and says how to give them back. May block.
+    ///
+    /// # Errors
+    /// All are taken: when there are more; `None`: never so many.
+    fn take(&self, name: &[&str], rate: Rate, n_calls: u64) -> Result<GiveBack, Option<Duration>>;
+}
+
+/// Gives calls back that weren't needed.
+pub struct GiveBack(pub Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for GiveBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GiveBack").finish()
+    }
 }
 
 impl Engine {
@@ -84,6 +104,7 @@ impl Engine {
             cache,
             levels: Levels::none(),
             has_level: false,
+            shared_rates: None,
             time,
         }
     }
@@ -96,6 +117,21 @@ impl Engine {
             has_level: true,
             ..self
         }
+    }
+
+    /// The same with rates that it keeps to with others, beside what it keeps to alone.
+    #[must_use]
+    pub fn with_shared_rates(self, rates: Arc<dyn SharedRates>) -> Self {
+        let shared_rates = Some(rates);
+        Self {
+            shared_rates,
+            ..self
+        }
+    }
+
+    /// Rates that it keeps to with others.
+    pub(crate) fn shared_rates(&self) -> Option<&Arc<dyn SharedRates>> {
+        self.shared_rates.as_ref()
     }
 
     /// The cache.

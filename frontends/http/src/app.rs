@@ -16,15 +16,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderValue};
 use larder::{
-    Clock, Cost, LevelOptions, LevelView, Limits, NamedCache, Nanos, RateLimiter, Rates, Tenant,
+    Cost, LevelMode, LevelOptions, LevelView, Limits, NamedCache, Rate, RateLimiter, Rates, Tenant,
 };
-use larder_serve::{Connections, Counts, Health};
+use larder_serve::{Connections, Counts, Health, SetupError, Tier, Warmed};
 
-use crate::admission::Refusals;
+use crate::admission::{Of, Refusals};
 use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
 use crate::counts::OPERATIONS;
 use crate::engine::Engine;
-use crate::error::{ApiError, rate_limit};
+use crate::error::ApiError;
 use crate::levels::{Modes, anywhere};
 use crate::profile::CacheSettings;
 use crate::query::Query;
@@ -66,16 +66,6 @@ struct Account {
     control_rates: Rates,
 }
 
-/// A clock that several limiters read.
-#[derive(Debug)]
-struct SharedClock(Arc<dyn Clock>);
-
-impl Clock for SharedClock {
-    fn now(&self) -> Nanos {
-        self.0.now()
-    }
-}
-
 impl App {
     /// Sets accounts and caches up in the engine.
     ///
@@ -111,6 +101,27 @@ impl App {
             account.modes.stand_in(known, name, self.engine());
         }
         Ok(())
+    }
+
+    /// Restores what the file of the settings holds, and has it written from now on. What somebody has who is no longer in the settings
+    /// goes, and what is in the memory of caches that use a further level, which has it as well.
+    ///
+    /// # Errors
+    /// What of the section can't be used.
+    pub fn warm(&self, settings: &Settings) -> Result<Option<Warmed>, SetupError> {
+        let Some(warm) = &settings.warm else {
+            return Ok(None);
+        };
+        let (engine, live) = (self.engine(), self.live());
+        let warmed = warm.start(&engine.cache)?;
+        for (name, _) in engine.cache.tenants() {
+            match live.accounts.get(&name) {
+                Some(account) => account.modes.stand_in(Some(&Modes::MEMORY), &name, engine),
+                None => drop(engine.cache.delete_tenant(&name)),
+            }
+        }
+        apply(settings, engine)?;
+        Ok(Some(warmed))
     }
 
     /// What it tells of its health.
@@ -198,9 +209,8 @@ impl App {
             Err(error) => error.into(),
         };
         let cache = tenant.default_cache()?;
-        let names = [&*caller.account, name];
-        self.refusals()
-            .admit(tenant, &cache, names, Cost::calls(1), || Err(missing))
+        let of = Of(tenant, &cache, [&*caller.account, name]);
+        self.refusals().admit(of, Cost::calls(1), || Err(missing))
     }
 
     /// The limits of a cache, for an item that is to live so long.
@@ -252,12 +262,15 @@ impl App {
     ) -> Result<R, ApiError> {
         let app = self.clone();
         let options = self.level_options(&caller, &name);
-        anywhere(options.mode, move || {
+        let shares_rates = self.engine().tier.as_ref().is_some_and(Tier::shares_rates);
+        anywhere(options.mode != LevelMode::L1 || shares_rates, move || {
             let tenant = app.tenant(&caller)?;
             let cache = app.cache_of(&tenant, &caller, &name)?;
-            let names = [&*caller.account, &name];
-            app.refusals().admit(&tenant, &cache, names, cost, || {
-                operation(&cache, &app.view(&cache, options))
+            let of = Of(&tenant, &cache, [&*caller.account, &name]);
+            app.refusals().admit(of, cost, || {
+                app.refusals().admit_by_all(app.engine(), of, cost, || {
+                    operation(&cache, &app.view(&cache, options))
+                })
             })
         })
         .await
@@ -292,8 +305,7 @@ impl Live {
             let known = before.and_then(|before| before.accounts.get(name));
             let control = known.map(|known| Arc::clone(&known.control));
             let control = control.unwrap_or_else(|| {
-                let clock = SharedClock(Arc::clone(&engine.clock));
-                Arc::new(RateLimiter::with_clock(rates, clock))
+                Arc::new(RateLimiter::with_clock(rates, Arc::clone(&engine.clock)))
             });
             control.set_rates(rates);
             let said = CacheSettings::default();
@@ -346,8 +358,12 @@ impl Live {
         let Some(account) = self.accounts.get(&*caller.account) else {
             return Ok(());
         };
-        let admitted = account.control.check(1, 0);
-        admitted.map_err(|limit| rate_limit("control", account.control_rates, limit))
+        account.control.check(1, 0).map_err(|limit| {
+            let rate = account.control_rates.operations;
+            let rate = rate.map_or(0, Rate::burst_tokens);
+            let message = format!("control limit exceeded: {rate} operations a second");
+            ApiError::limit(message, limit.retry_after)
+        })
     }
 }
 

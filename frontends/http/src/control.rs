@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use larder::{Limits, Rate};
+use larder::{LevelMode, Limits, Rate};
 use larder_serve::body::collect;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Re
     }
     let of = app.clone();
     let options = app.level_options(&caller, &name);
-    anywhere(options.mode, move || {
+    anywhere(options.mode != LevelMode::L1, move || {
         let tenant = of.tenant(&caller)?;
         let view_before = of.view(&tenant.cache(&name)?, options);
         if !tenant.delete_cache(&name) {
@@ -88,7 +88,7 @@ pub(crate) async fn flush(State(app): State<App>, request: Request) -> Result<Re
     let (caller, name) = administrator(&app, &head, || named(&head))?;
     let of = app.clone();
     let options = app.level_options(&caller, &name);
-    anywhere(options.mode, move || {
+    anywhere(options.mode != LevelMode::L1, move || {
         of.view(&of.tenant(&caller)?.cache(&name)?, options)
             .purge()?;
         Ok(StatusCode::NO_CONTENT.into_response())

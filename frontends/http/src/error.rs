@@ -11,8 +11,8 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use larder::{
-    IncrementError, LevelError, LevelPutError, LevelRefusal, LimitExceeded, Metered, MissReason,
-    NotAcrossLevels, OnLevelError, Rate, Rates, Refusal, TenantError, TtlError,
+    IncrementError, LevelError, LevelPutError, LevelRefusal, MissReason, NotAcrossLevels,
+    OnLevelError, Refusal, TenantError, TtlError,
 };
 use larder_serve::body::BodyError;
 
@@ -148,17 +148,6 @@ impl IntoResponse for ApiError {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// A refusal by a rate: whose it is, and how many a second there are.
-pub(crate) fn rate_limit(whose: &str, rates: Rates, limit: LimitExceeded) -> ApiError {
-    let rate = match limit.which {
-        Metered::Operations => rates.operations,
-        _ => rates.bytes,
-    };
-    let (which, rate) = (limit.which, rate.map_or(0, Rate::burst_tokens));
-    let message = format!("{whose} limit exceeded: {rate} {which} a second");
-    ApiError::limit(message, limit.retry_after)
 }
 
 impl From<Refusal> for ApiError {

@@ -24,6 +24,12 @@ pub(crate) struct Modes {
 }
 
 impl Modes {
+    /// As if all were in memory alone.
+    pub(crate) const MEMORY: Self = Self {
+        each: Some(LevelMode::L1),
+        caches: BTreeMap::new(),
+    };
+
     pub(crate) fn new(
         name: &str,
         account: &AccountSettings,
@@ -65,12 +71,12 @@ impl Modes {
     }
 }
 
-/// Runs what may ask a further level: here, or where it may block (LE2).
+/// Runs what may ask a further level: here if it doesn't, or where it may block (LE2).
 pub(crate) async fn anywhere<R: Send + 'static>(
-    mode: LevelMode,
+    asks: bool,
     work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
 ) -> Result<R, ApiError> {
-    if mode == LevelMode::L1 {
+    if !asks {
         return work();
     }
     let done = tokio::task::spawn_blocking(work).await;

@@ -6,8 +6,7 @@
 //! # Not here     the page for people
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::app::App;
 use crate::auth::Rights;
@@ -35,9 +34,8 @@ pub(crate) async fn metrics(
         caller.administers()?;
         vec![caller.account.to_string()]
     };
-    let text = larder_serve::scrape(|| publish(&app, &accounts, is_public));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+    let publish = || publish(&app, &accounts, is_public);
+    Ok(larder_serve::scrape(publish))
 }
 
 fn publish(app: &App, accounts: &[String], is_public: bool) {

@@ -16,12 +16,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use larder::Janitor;
-use larder_serve::{Level, Run, SetupError, Tls, to_base64};
+use larder_serve::{Level, Run, SetupError, Tls, Warm, Warmed, say, to_base64};
 
 use crate::app::App;
-use crate::auth::{
-    Claims, Grant, Keyring, Permission, SigningKey, StaticKey, check_claims, hash_of,
-};
+use crate::auth::{Claims, Grant, Keyring, Permission, SigningKey, StaticKey, check_claims};
 use crate::engine::Engine;
 use crate::routes::router;
 use crate::settings::{Settings, SettingsError};
@@ -89,6 +87,7 @@ impl Program {
             Some(Command::CheckConfig) => {
                 settings.tls.as_ref().map(Tls::acceptor).transpose()?;
                 settings.level.as_ref().map(Level::check).transpose()?;
+                settings.warm.as_ref().map(Warm::check).transpose()?;
                 App::new(&settings, Engine::new(settings.max_bytes)?)?;
                 Ok(say("the settings can be used")?)
             }
@@ -104,6 +103,7 @@ impl Program {
         let engine = Engine::new(settings.max_bytes)?.with_level(settings.level.as_ref())?;
         let janitor = Janitor::start(&engine.cache, Duration::from_millis(500))?;
         let app = App::new(&settings, engine)?;
+        let warmed = app.warm(&settings)?;
         let run = Run {
             listen: settings.listen,
             tls: settings.tls.as_ref(),
@@ -123,6 +123,7 @@ impl Program {
         };
         run.to_the_end(started, reload)?;
         janitor.stop();
+        warmed.into_iter().for_each(Warmed::finish);
         Ok(())
     }
 
@@ -163,15 +164,8 @@ impl Development {
         if of.caches.is_empty() {
             of.caches.entry("default-cache".into()).or_default();
         }
-        settings.keys = vec![static_key(&account, &self.token, true, Vec::new())];
-        settings.signing_keys = vec![SigningKey {
-            id: "development".into(),
-            algorithm: "HS256".into(),
-            secret: Some(self.secret.clone()),
-            secret_file: None,
-            public_key_file: None,
-            private_key_file: None,
-        }];
+        settings.keys = vec![StaticKey::of(&account, &self.token, true, Vec::new())];
+        settings.signing_keys = vec![SigningKey::hs256("development", &self.secret)];
         Ok(true)
     }
 }
@@ -183,7 +177,7 @@ impl TokenArgs {
         let permissions_max = settings.profile.permissions_max(settings.permissions_max);
         if self.is_static {
             let token = draw()?;
-            let key = static_key(&self.account, &token, self.super_user, permissions);
+            let key = StaticKey::of(&self.account, &token, self.super_user, permissions);
             Keyring::new(std::slice::from_ref(&key), &[], permissions_max)?;
             let (account, sha256) = (&key.account, &key.sha256);
             let allows = match self.super_user {
@@ -215,31 +209,10 @@ impl TokenArgs {
     }
 }
 
-fn static_key(
-    account: &str,
-    token: &str,
-    super_user: bool,
-    permissions: Vec<Permission>,
-) -> StaticKey {
-    StaticKey {
-        sha256: hex::encode(hash_of(token.as_bytes())),
-        account: account.to_owned(),
-        expires_at: None,
-        super_user,
-        permissions,
-    }
-}
-
 /// 32 random bytes, as text.
 fn draw() -> Result<String, SettingsError> {
     let mut bytes = [0; 32];
     let drawn = aws_lc_rs::rand::fill(&mut bytes);
     drawn.map_err(|_| SettingsError("the system gives no randomness".into()))?;
     Ok(to_base64(&bytes))
-}
-
-fn say(line: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
 }

@@ -6,15 +6,11 @@
 //! # Invariants   RE1 every answer goes through here, those of panics and unknown routes as well
 //! # Not here     what went wrong
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use tracing::{debug, error, info};
+use tracing::{debug, info};
 
 use crate::app::App;
 use crate::counts::{OPERATIONS, Operation};
@@ -57,20 +53,6 @@ impl Asked {
         }
         response
     }
-}
-
-/// Answers by what a handler answers, or that it panicked.
-pub(crate) async fn whatever_happens(answer: impl Future<Output = Response>) -> Response {
-    let mut answer = pin!(answer);
-    std::future::poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
-        polled.unwrap_or_else(|_| {
-            // The message may hold what the client sent, so it stays with the panic hook.
-            error!("a handler panicked");
-            Poll::Ready(ApiError::INTERNAL.into_response())
-        })
-    })
-    .await
 }
 
 fn write_error(response: &mut Response, error: &ApiError, is_plain: bool) {

@@ -11,13 +11,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use larder_serve::{Handler, Peer};
+use larder_serve::{Handler, Peer, contained};
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::items::Op;
 use crate::respond::Asked;
-use crate::{console, control, data, items, openapi, operations, respond};
+use crate::{console, control, data, items, openapi, operations};
 
 /// All routes of a server.
 pub fn router(app: App) -> Routes {
@@ -53,14 +53,13 @@ impl Handler for Routes {
     async fn handle(&self, peer: Peer, request: Request) -> Response {
         let is_item = names_item(request.uri().path());
         let asked = Asked::of(&request, is_item);
-        let answer = if is_item {
-            respond::whatever_happens(async {
-                data::item(&self.app, request).await.into_response()
-            })
-            .await
-        } else {
-            respond::whatever_happens(self.others.handle(peer, request)).await
+        let answer = async {
+            match is_item {
+                true => data::item(&self.app, request).await.into_response(),
+                false => self.others.handle(peer, request).await,
+            }
         };
+        let answer = contained(answer, || ApiError::INTERNAL.into_response()).await;
         asked.respond(&self.app, answer)
     }
 }

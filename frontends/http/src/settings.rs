@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use larder_serve::{Connections, Level, LevelSettingsError, Log, Tls};
+use larder_serve::{Connections, Level, LevelSettingsError, Log, Tls, Warm};
 use serde::Deserialize;
 
 use crate::auth::{SigningKey, StaticKey};
@@ -48,6 +48,8 @@ pub struct Settings {
     pub connections: Connections,
     /// A level that several servers share; `None`: each has its memory alone.
     pub level: Option<Level>,
+    /// A file that keeps what is in memory beyond the process; `None`: it ends with it.
+    pub warm: Option<Warm>,
     /// Who has caches.
     pub accounts: BTreeMap<String, AccountSettings>,
     /// Static tokens.
@@ -74,6 +76,7 @@ impl Default for Settings {
             tls: None,
             connections: Connections::default(),
             level: None,
+            warm: None,
             accounts: BTreeMap::new(),
             keys: Vec::new(),
             signing_keys: Vec::new(),

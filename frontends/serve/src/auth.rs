@@ -7,12 +7,14 @@
 //! # Not here     where a request has its token, what it is answered; accounts' limits
 
 mod claims;
+mod header;
 mod keyring;
 mod permission;
 
 use std::sync::Arc;
 
 pub use self::claims::{Claims, MintError, check_claims};
+pub use self::header::of_header_value;
 pub use self::keyring::{KeyError, Keyring, RefusedToken, SigningKey, StaticKey, hash_of};
 pub use self::permission::{Access, Grant, Items, Permission, Role};
 

@@ -15,6 +15,8 @@
 //! Connections, records: `larder-valkey`. Which requests may fail with the level: the servers'.
 
 #[cfg(feature = "level")]
+mod rates;
+#[cfg(feature = "level")]
 mod servers;
 #[cfg(feature = "level")]
 mod watch;
@@ -24,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{LevelMode, LevelOptions, Levels};
+use larder::{LevelMode, LevelOptions, Levels, Rate};
 use serde::Deserialize;
 
 use crate::settings::ms;
@@ -69,6 +71,8 @@ pub struct Level {
     pub l1_lifetime: Duration,
     /// Whether the servers are asked to tell of changes, so that copies of what others write are dropped at once.
     pub tracking: bool,
+    /// Whether rates hold for all servers together, beside what each keeps to alone.
+    pub shared_rates: bool,
     /// What a request becomes that needs the level while it fails; `None`: what is usual for the server.
     pub on_error: Option<OnError>,
     /// The longest value that goes there.
@@ -184,9 +188,10 @@ impl Default for Level {
             timeout: Duration::from_millis(500),
             l1_lifetime: Duration::from_secs(1),
             tracking: false,
+            shared_rates: false,
             on_error: None,
             value_bytes_max: 64 << 20,
-            compress_from: 4096,
+            compress_from: 0,
             connections_max: 16,
             breaker: LevelBreaker::default(),
         }
@@ -318,6 +323,22 @@ impl Level {
 pub struct Tier {
     levels: Levels,
     publish: Arc<dyn Fn() + Send + Sync>,
+    take: Option<Arc<Take>>,
+}
+
+type Take = dyn Fn(&[(&[&str], Option<Rate>)], u64) -> Result<Taken, Spent> + Send + Sync;
+
+/// Calls that were taken from rates of all servers together.
+#[must_use]
+pub struct Taken(Option<Box<dyn FnOnce() + Send>>);
+
+/// The rates of all servers together have nothing left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Which of those that were asked for, by its place among them.
+    pub idx: usize,
+    /// When there is more; `None`: never so much.
+    pub retry_after: Option<Duration>,
 }
 
 impl Tier {
@@ -330,6 +351,41 @@ impl Tier {
     /// servers, `larder_level_up`, `larder_level_follows`, and `larder_level_servers_total` by `event`.
     pub fn publish(&self) {
         (self.publish)();
+    }
+
+    /// Whether rates hold for all servers together.
+    pub fn shares_rates(&self) -> bool {
+        self.take.is_some()
+    }
+
+    /// Takes so many calls from each of some rates, those that are limited, which have names of some parts; or from none. In each period, by the wall clock, all
+    /// servers together take no more than a rate's tokens; each leaves less than a sixteenth of them unused. Without
+    /// [`shares_rates`](Self::shares_rates), and while the servers of the level are away, all is given.
+    ///
+    /// # Errors
+    /// [`Spent`].
+    ///
+    /// Cost: a call of the level now and then, some 16 times a period, which blocks.
+    pub fn take(&self, rates: &[(&[&str], Option<Rate>)], n_calls: u64) -> Result<Taken, Spent> {
+        match &self.take {
+            Some(take) => take(rates, n_calls),
+            None => Ok(Taken(None)),
+        }
+    }
+}
+
+impl Taken {
+    /// Gives them back: they weren't needed.
+    pub fn give_back(self) {
+        if let Some(give_back) = self.0 {
+            give_back();
+        }
+    }
+}
+
+impl fmt::Debug for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Taken").finish()
     }
 }
 

@@ -18,6 +18,7 @@
 pub mod auth;
 mod base64;
 pub mod body;
+mod contain;
 mod counts;
 mod framing;
 mod health;
@@ -39,15 +40,19 @@ mod speak;
 #[cfg(feature = "program")]
 mod tls;
 mod trail;
+mod warm;
 
 pub use self::base64::{from_base64, to_base64};
+pub use self::contain::contained;
 pub use self::counts::Counts;
 pub use self::health::Health;
 pub use self::level::{
-    Level, LevelBreaker, LevelKind, LevelSettingsError, LevelTls, Mode, OnError, Tier,
+    Level, LevelBreaker, LevelKind, LevelSettingsError, LevelTls, Mode, OnError, Spent, Taken, Tier,
 };
 #[cfg(feature = "program")]
 pub use self::listen::{Drained, serve};
+#[cfg(feature = "program")]
+pub use self::logs::say;
 pub use self::metrics::scrape;
 #[cfg(feature = "program")]
 pub use self::read::read_settings;
@@ -58,3 +63,4 @@ pub use self::speak::{Handler, Peer, speak};
 #[cfg(feature = "program")]
 pub use self::tls::TlsError;
 pub use self::trail::{End, REQUEST_ID, Trail};
+pub use self::warm::{Warm, WarmError, Warmed};

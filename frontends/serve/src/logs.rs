@@ -1,4 +1,6 @@
-//! Logs to standard error, as text or as JSON.
+//! Logs to standard error, as text or as JSON; what is asked for, to standard output.
+
+use std::io::Write;
 
 use tracing_subscriber::EnvFilter;
 
@@ -20,4 +22,14 @@ impl Log {
         }
         .map_err(|error| error.to_string())
     }
+}
+
+/// Prints a line that somebody waits for.
+///
+/// # Errors
+/// Nobody does any more.
+pub fn say(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
 }

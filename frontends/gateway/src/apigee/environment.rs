@@ -289,6 +289,25 @@ impl Environment {
         readings
     }
 
+    /// Empties the memory of caches that use a further level, and has no others than those that are described: what is in memory came from
+    /// elsewhere, and would keep to no bound of copies.
+    pub fn stand_in(&self) {
+        let Ok(tenant) = self.shared.engine.tenant(&self.shared.tenant) else {
+            return;
+        };
+        for (name, _) in tenant.caches() {
+            if !self.knows(&name) {
+                tenant.delete_cache(&name);
+            }
+        }
+        let described = self.caches();
+        for name in described.iter().map(|name| Some(&name[..])).chain([None]) {
+            if let (true, Some(cache)) = (self.mode(name) != LevelMode::L1, self.cache(name)) {
+                cache.flush();
+            }
+        }
+    }
+
     /// What is said of the caches, by their names.
     pub fn described(&self) -> BTreeMap<String, CacheSettings> {
         self.shared.caches.read().clone()

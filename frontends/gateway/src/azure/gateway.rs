@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::StatusCode;
-use larder::{NamedCache, TenantError};
+use larder::{LevelMode, NamedCache, TenantError};
 
 use super::expr::Subscription;
 use super::meters::Meters;
@@ -81,7 +81,9 @@ pub struct Handled {
 impl Gateway {
     /// A gateway for these APIs.
     pub fn new(engine: Engine, reach: Reach, settings: Settings, apis: Vec<ApiSettings>) -> Self {
-        let meters = Arc::new(Meters::new(engine.time().clone()));
+        let shared = engine.shared_rates().cloned();
+        let shared = shared.map(|rates| (rates, settings.tenant()));
+        let meters = Arc::new(Meters::new(engine.time().clone(), shared));
         Self::with_meters(engine, reach, settings, apis, meters)
     }
 
@@ -100,6 +102,14 @@ impl Gateway {
         gateway
     }
 
+    /// Where the internal cache isn't in memory alone, empties what is in memory: it came from elsewhere, and would keep to no bound of
+    /// copies.
+    pub fn stand_in(&self) {
+        if let (true, Ok(values)) = (self.settings.internal != LevelMode::L1, self.values()) {
+            values.flush();
+        }
+    }
+
     fn with_meters(
         engine: Engine,
         reach: Reach,
@@ -112,12 +122,7 @@ impl Gateway {
         }
         // The longest prefix is asked first.
         apis.sort_by_key(|api| std::cmp::Reverse(api.prefix.trim_end_matches('/').len()));
-        let tenant = settings.tenant.clone();
-        let tenant = tenant.unwrap_or_else(|| {
-            // With its length, so that no two pairs make one name.
-            let (service, region) = (&settings.service, &settings.region);
-            format!("azure/{}/{service}/{region}", service.len())
-        });
+        let tenant = settings.tenant();
         let subscriptions = settings.subscriptions.iter();
         Self {
             engine,

@@ -12,21 +12,26 @@
 //!   doesn't know is what came before it was first seen: limits that are literals are seen when their document is.
 //! - M2 A refused call is counted nowhere.
 //! - M3 There are `RUNGS_MAX` rungs at most: limits that are computed can't grow the table without end.
+//! - M4 With rates that gateways share, all of them together let no more calls of a key pass in a period by the wall clock than the limit is:
+//!   a call that passes here has to pass there as well. Quotas, whose periods begin when they are told to, are each gateway's own.
 //!
 //! # Not here
 //! What is told of a limit.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Algorithm, Anchor, Cost, LimitError, Limiter, Reservation, Standing};
+use larder::{Algorithm, Anchor, Cost, LimitError, Limiter, Metered, Rate, Reservation, Standing};
 use parking_lot::Mutex;
 
-use crate::engine::{Parts, Time};
+use crate::engine::{GiveBack, Parts, SharedRates, Time, beside_others};
 
 /// Windows and limits that are in use.
-#[derive(Debug)]
 pub(super) struct Meters {
     time: Time,
+    /// What gateways share, and the name that this one's counts are under.
+    shared: Option<(Arc<dyn SharedRates>, String)>,
     rungs: Mutex<Vec<Rung>>,
 }
 
@@ -58,12 +63,29 @@ struct Rung {
 pub(super) struct Taken {
     /// Of the place's own rung first.
     reservations: Vec<Reservation>,
+    /// What was taken from the rates that gateways share.
+    shared: Shared,
     pub(super) standing: Option<Standing>,
+}
+
+/// Given back, unless it is counted.
+#[derive(Debug, Default)]
+struct Shared(Option<GiveBack>);
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(GiveBack(give_back)) = self.0.take() {
+            give_back();
+        }
+    }
 }
 
 impl Taken {
     /// Counts it.
-    pub(super) fn commit(self, cost: Cost) {
+    pub(super) fn commit(mut self, cost: Cost) {
+        if cost.calls > 0 {
+            self.shared.0 = None;
+        }
         for reservation in self.reservations {
             reservation.commit(cost);
         }
@@ -83,9 +105,10 @@ pub(super) enum NotTaken {
 const RUNGS_MAX: usize = 1_024;
 
 impl Meters {
-    pub(super) fn new(time: Time) -> Self {
+    pub(super) fn new(time: Time, shared: Option<(Arc<dyn SharedRates>, String)>) -> Self {
         Self {
             time,
+            shared,
             rungs: Mutex::default(),
         }
     }
@@ -115,10 +138,12 @@ impl Meters {
             let standing = own.limiter.peek(key).ok();
             return Ok(Taken {
                 reservations: Vec::new(),
+                shared: Shared::default(),
                 standing,
             });
         }
         let own = own.limiter.reserve(key, cost).map_err(NotTaken::Limit)?;
+        let shared = self.take_shared(window, limit, key.0, cost.calls)?;
         let standing = Some(own.standing());
         let mut reservations = vec![own];
         // A rung that is full already needs to know no more.
@@ -126,8 +151,33 @@ impl Meters {
         reservations.extend(others.filter_map(|rung| rung.limiter.reserve(key, cost).ok()));
         Ok(Taken {
             reservations,
+            shared,
             standing,
         })
+    }
+
+    /// Takes calls from what gateways share (M4).
+    fn take_shared(
+        &self,
+        window: Window,
+        limit: Limit,
+        key: &[&str],
+        n_calls: u64,
+    ) -> Result<Shared, NotTaken> {
+        let (Some((shared, tenant)), Window::Sliding(period)) = (&self.shared, window) else {
+            return Ok(Shared::default());
+        };
+        let rate = limit.calls.and_then(|calls| Rate::new(calls, period));
+        let Some(rate) = rate.filter(|_| n_calls > 0) else {
+            return Ok(Shared::default());
+        };
+        let name = [&[&**tenant], key].concat();
+        let taken = beside_others(|| shared.take(&name, rate, n_calls));
+        let taken = taken.map_err(|retry_after| {
+            let which = Metered::Operations;
+            NotTaken::Limit(LimitError::Exhausted { which, retry_after })
+        })?;
+        Ok(Shared(Some(taken)))
     }
 
     /// The rung of a limit, and the others of its window.
@@ -169,5 +219,13 @@ impl Meters {
             limit,
             limiter,
         })
+    }
+}
+
+impl fmt::Debug for Meters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meters")
+            .field("rungs", &self.rungs)
+            .finish_non_exhaustive()
     }
 }

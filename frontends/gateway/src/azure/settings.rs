@@ -45,6 +45,9 @@ pub struct Settings {
     pub backend_timeout: Duration,
     /// How long a request waits for another that computes the same value.
     pub request_timeout: Duration,
+    /// How long this gateway may keep others from computing a value that it computes, where values are in the level, and waits for
+    /// others at most; `None`: each computes for itself.
+    pub lease: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -64,7 +67,20 @@ impl Default for Settings {
             value_bytes_max: 2 << 20,
             backend_timeout: Duration::from_secs(300),
             request_timeout: Duration::from_secs(300),
+            lease: None,
         }
+    }
+}
+
+impl Settings {
+    /// The name of the engine's tenant.
+    pub(super) fn tenant(&self) -> String {
+        let named = self.tenant.clone();
+        named.unwrap_or_else(|| {
+            // With its length, so that no two pairs make one name.
+            let (service, region) = (&self.service, &self.region);
+            format!("azure/{}/{service}/{region}", service.len())
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use larder_serve::body::collect;
@@ -53,9 +53,7 @@ async fn caches(State(app): State<App>, request: axum::extract::Request) -> Resp
 const BODY_BYTES_MAX: u64 = 1 << 20;
 
 async fn metrics(State(app): State<App>) -> Response {
-    let text = larder_serve::scrape(|| publish(&app));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], text).into_response()
+    larder_serve::scrape(|| publish(&app))
 }
 
 fn publish(app: &App) {

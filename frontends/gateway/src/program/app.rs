@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use larder::Janitor;
-use larder_serve::{Connections, Counts, Health, Tier};
+use larder_serve::{Connections, Counts, Health, Tier, Warmed};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
@@ -96,6 +96,27 @@ impl App {
             health: Health::default(),
             token: settings.apigee.token.as_deref().map(Arc::from),
         })
+    }
+
+    /// Restores what the file of the settings holds, and has it written from now on. What isn't of what is served goes, and what is in the
+    /// memory of caches that use a further level, which has it as well.
+    ///
+    /// # Errors
+    /// What of the section can't be used.
+    pub fn warm(&self, settings: &Settings) -> Result<Option<Warmed>, SettingsError> {
+        let Some(warm) = settings.warm() else {
+            return Ok(None);
+        };
+        let (cache, site) = (self.engine.cache(), self.site());
+        let warmed = warm.start(cache);
+        let warmed = warmed.map_err(|error| SettingsError::of(&error))?;
+        for (name, _) in cache.tenants() {
+            if !site.tenants().contains(&&*name) {
+                cache.delete_tenant(&name);
+            }
+        }
+        site.stand_in();
+        Ok(Some(warmed))
     }
 
     /// The traffic.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use larder_serve::{Connections, Run, SetupError, Tls};
+use larder_serve::{Connections, Run, SetupError, Tls, Warmed};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tracing::{info, warn};
@@ -127,6 +127,8 @@ impl Program {
         let settings = self.settings(folder)?;
         let tls = settings.tls.as_ref().map(Tls::acceptor).transpose();
         tls.map_err(|error| SettingsError::of(&error))?;
+        let warm = settings.warm().map(|warm| warm.check()).transpose();
+        warm.map_err(|error| SettingsError::of(&error))?;
         let (engine, _) = settings.engine(Standing::Played)?;
         let Loaded { site, findings } = Site::load(&settings, &engine, Nobody, None)?;
         for finding in &findings {
@@ -182,6 +184,7 @@ impl Program {
         let refused = |error: &dyn fmt::Display| StartError::from(SettingsError::of(error));
         settings.log.start().map_err(|error| refused(&error))?;
         let app = App::new(&settings, |finding| warn!("{finding}"))?;
+        let warmed = app.warm(&settings)?;
         let run = Run {
             listen: settings.listen,
             tls: settings.tls.as_ref(),
@@ -201,6 +204,7 @@ impl Program {
         };
         let run = run.to_the_end(started, reload);
         run.map_err(|error| refused(&error))?;
+        warmed.into_iter().for_each(Warmed::finish);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -258,8 +262,5 @@ fn bytes_of(request: &str) -> Result<Vec<u8>, SettingsError> {
 }
 
 fn say(line: &str) -> Result<(), SettingsError> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(|error| SettingsError::of(&error))
+    larder_serve::say(line).map_err(|error| SettingsError::of(&error))
 }

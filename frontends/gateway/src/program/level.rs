@@ -5,12 +5,15 @@
 //! # Invariants   LV1 what can't be used is told by `check` as well, which calls no server
 //! # Not here     the engine's levels
 
-use larder::{Cache, LevelMode, Levels, MemoryLevel};
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{Cache, LevelMode, Levels, MemoryLevel, Rate};
 use larder_serve::{Mode, Tier};
 
 use super::settings::{Settings, SettingsError};
 use crate::apigee::EnvironmentOptions;
-use crate::engine::{Engine, Time};
+use crate::engine::{Engine, GiveBack, SharedRates, Time};
 
 /// How the settings' level is stood on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,17 @@ pub(super) enum Standing {
     Real,
     /// One in memory, as if they were there: for what is only looked at.
     Played,
+}
+
+/// The rates of all gateways of a level.
+struct Together(Tier);
+
+impl SharedRates for Together {
+    fn take(&self, name: &[&str], rate: Rate, n_calls: u64) -> Result<GiveBack, Option<Duration>> {
+        let taken = self.0.take(&[(name, Some(rate))], n_calls);
+        let taken = taken.map_err(|spent| spent.retry_after)?;
+        Ok(GiveBack(Box::new(|| taken.give_back())))
+    }
 }
 
 impl Settings {
@@ -39,8 +53,12 @@ impl Settings {
             (None, _) => (engine, None),
             (Some(level), Standing::Real) => {
                 let tier = level.start().map_err(|error| SettingsError::of(&error))?;
-                let levels = tier.levels().clone();
-                (engine.with_levels(levels), Some(tier))
+                let engine = engine.with_levels(tier.levels().clone());
+                let engine = match tier.shares_rates() {
+                    true => engine.with_shared_rates(Arc::new(Together(tier.clone()))),
+                    false => engine,
+                };
+                (engine, Some(tier))
             }
             (Some(level), Standing::Played) => {
                 let levels = Levels::new(MemoryLevel::new(), level.name_space.as_bytes());
@@ -57,6 +75,10 @@ impl Settings {
                 let why = "level.on_error: a gateway's policies say what becomes of a request: leave it out";
                 return Err(SettingsError(why.into()));
             }
+        }
+        if self.azure.lease_ms.is_some() && self.level.is_none() {
+            let why = "azure.lease_ms: it needs a second level, which all gateways ask: a section [level]";
+            return Err(SettingsError(why.into()));
         }
         self.internal_mode()?;
         for (name, entry) in &self.apigee.caches {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder::Expiry;
-use larder_serve::{Connections, Level, Log, Mode, Tls, read_settings};
+use larder_serve::{Connections, Level, Log, Mode, Tls, Warm, read_settings};
 use serde::Deserialize;
 use url::Url;
 
@@ -61,6 +61,8 @@ pub struct Settings {
     pub backends: Backends,
     /// A level that several gateways share: the external cache. `None`: there is none.
     pub level: Option<Level>,
+    /// A file that keeps what is in memory beyond the process; `None`: it ends with it.
+    pub warm: Option<Warm>,
     /// Documents of the Azure kind.
     pub azure: AzureSettings,
     /// Bundles of the Apigee kind.
@@ -111,6 +113,8 @@ pub struct AzureSettings {
     pub value_bytes_max: usize,
     /// How long a request waits for another that computes the same value.
     pub wait_ms: u64,
+    /// How long this gateway may keep others of the level from computing a value that it computes; `None`: each computes for itself.
+    pub lease_ms: Option<u64>,
     /// Where the internal cache is; `None`: in memory alone. With the level, several gateways share it, apart from the external one.
     pub internal: Option<Mode>,
     /// What `{{name}}` stands for.
@@ -214,6 +218,7 @@ impl Default for Settings {
             connections: Connections::default(),
             backends: Backends::default(),
             level: None,
+            warm: None,
             azure: AzureSettings::default(),
             apigee: ApigeeSettings::default(),
             folder: PathBuf::new(),
@@ -247,6 +252,7 @@ impl Default for AzureSettings {
             allow_path_climb: known.allow_path_climb,
             value_bytes_max: known.value_bytes_max,
             wait_ms: 300_000,
+            lease_ms: None,
             internal: None,
             named_values: BTreeMap::new(),
             subscriptions: Vec::new(),
@@ -342,6 +348,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The file that the cache is kept in, as a path of its own.
+    pub(super) fn warm(&self) -> Option<Warm> {
+        let warm = self.warm.clone()?;
+        let file = self.folder.join(&warm.file);
+        Some(Warm { file, ..warm })
+    }
+
     pub(super) fn for_azure(&self) -> Result<azure::Settings, SettingsError> {
         let (of, known) = (&self.azure, azure::Settings::default());
         let level = self.level.as_ref();
@@ -362,6 +375,7 @@ impl Settings {
             value_bytes_max: of.value_bytes_max,
             backend_timeout: self.backends.timeout().unwrap_or(known.backend_timeout),
             request_timeout: Duration::from_millis(of.wait_ms),
+            lease: of.lease_ms.map(Duration::from_millis),
             internal: self.internal_mode()?,
             cache_timeout: level.map_or(known.cache_timeout, |level| level.timeout),
             internal_lifetime: level.map_or(known.internal_lifetime, |level| level.l1_lifetime),

@@ -130,6 +130,12 @@ impl Site {
         }
     }
 
+    /// Gives up what in memory isn't what this site has there: it came from a file.
+    pub fn stand_in(&self) {
+        self.azure.stand_in();
+        self.environment.stand_in();
+    }
+
     /// The environment of the bundles.
     pub fn environment(&self) -> &Environment {
         &self.environment

@@ -28,3 +28,4 @@ mod serving;
 mod support;
 mod timeouts;
 mod tls;
+mod together;

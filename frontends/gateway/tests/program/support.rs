@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(crate) use self::local::ANY;
+pub(crate) use self::local::{ANY, api};
 
 /// What a backend saw.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ impl Gateway {
             folder: folder.0.clone(),
             ..Settings::default()
         };
-        settings.azure.apis = vec![local::api("policy.xml", backend.url().parse().unwrap())];
+        settings.azure.apis = vec![api("policy.xml", backend.url().parse().unwrap())];
         change(&mut settings);
         let app = App::new(&settings, |_| ()).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -189,6 +189,12 @@ impl Gateway {
     pub(crate) async fn at_admin(&self, request: &str) -> Answer {
         raw(self.admin, request).await
     }
+}
+
+/// What a gateway answers that is served for as long as the runtime lives.
+pub(crate) async fn answer(app: &App, path: &str) -> String {
+    let address = local::serve(app.router(), Connections::default()).await;
+    get(address.unwrap(), path).await.body
 }
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {

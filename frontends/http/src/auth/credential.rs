@@ -1,7 +1,7 @@
 //! Where a request says who it is of: in the query, or in a header.
 
 use axum::http::{HeaderMap, header};
-use larder_serve::from_base64;
+use larder_serve::auth::of_header_value;
 
 use crate::error::ApiError;
 use crate::query::Query;
@@ -22,28 +22,12 @@ pub(crate) fn credential(
     }
     let token = match of_header {
         None => of_query,
-        Some(value) => Some(of_value(value.as_bytes(), takes_basic)?),
+        Some(value) => {
+            let token = of_header_value(value.as_bytes(), takes_basic.then_some("momento"));
+            Some(token.ok_or(ApiError::invalid(
+                "the Authorization header is not Basic for the user momento",
+            ))?)
+        }
     };
     Ok(token.filter(|token| !token.is_empty()))
-}
-
-/// The token of a header's value: all of it, unless a scheme that is known stands before it.
-fn of_value(value: &[u8], takes_basic: bool) -> Result<Vec<u8>, ApiError> {
-    let after = |scheme: &str| {
-        let (word, rest) = value.split_at_checked(scheme.len())?;
-        let rest = rest.strip_prefix(b" ")?;
-        word.eq_ignore_ascii_case(scheme.as_bytes())
-            .then(|| rest.trim_ascii())
-    };
-    if let Some(token) = after("bearer") {
-        return Ok(token.to_vec());
-    }
-    if takes_basic && let Some(encoded) = after("basic") {
-        let pair = from_base64(encoded);
-        let token = pair.and_then(|pair| pair.strip_prefix(b"momento:").map(<[u8]>::to_vec));
-        return token.ok_or(ApiError::invalid(
-            "the Authorization header is not Basic for the user momento",
-        ));
-    }
-    Ok(value.trim_ascii().to_vec())
 }

@@ -91,7 +91,7 @@ fn the_policy_lets_the_pages_own_script_and_style_pass() {
 
 #[test]
 fn refusals_are_counted_for_whose_limit_it_was_until_the_cache_is_deleted() {
-    use crate::admission::Refusals;
+    use crate::admission::{Of, Refusals};
     use larder::{Cache, Cost, Limits, Rate, Rates};
     let cache: Cache<[u8]> = Cache::builder().max_bytes(1 << 20).build().unwrap();
     let once = Limits {
@@ -104,7 +104,8 @@ fn refusals_are_counted_for_whose_limit_it_was_until_the_cache_is_deleted() {
     let tenant = cache.create_tenant("a", Limits::default()).unwrap();
     let named = tenant.create_cache("c", once).unwrap();
     let refusals = Refusals::default();
-    let admit = || refusals.admit(&tenant, &named, ["a", "c"], Cost::calls(1), || Ok(()));
+    let of = Of(&tenant, &named, ["a", "c"]);
+    let admit = || refusals.admit(of, Cost::calls(1), || Ok(()));
     assert_eq!([(); 3].map(|()| admit().is_ok()), [true, false, false]);
     tenant.set_limits(once).unwrap();
     named.set_limits(Limits::default()).unwrap();

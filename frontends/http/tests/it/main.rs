@@ -33,3 +33,4 @@ mod tier;
 mod tls;
 mod tokens;
 mod vectors;
+mod warm;

@@ -12,15 +12,15 @@ fn program() -> Command {
     command
 }
 
-async fn run(args: &[&str]) -> Output {
+pub(crate) async fn run(args: &[&str]) -> Output {
     program().args(args).output().await.unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn file(name: &str, content: &str) -> PathBuf {
+pub(crate) fn file(name: &str, content: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(format!("program-{}-{name}", std::process::id()));
     std::fs::write(&path, content).unwrap();
@@ -28,14 +28,14 @@ fn file(name: &str, content: &str) -> PathBuf {
 }
 
 /// A server that has been started, where it listens, and the lines of its log.
-struct Started {
+pub(crate) struct Started {
     child: Child,
     address: String,
     log: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>,
 }
 
 impl Started {
-    async fn with(args: &[&str]) -> Self {
+    pub(crate) async fn with(args: &[&str]) -> Self {
         let mut child = program()
             .args(["--listen", "127.0.0.1:0"])
             .args(args)
@@ -44,7 +44,10 @@ impl Started {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = log.next_line().await.unwrap().unwrap();
+        let mut line = log.next_line().await.unwrap().unwrap();
+        while !line.contains("address=") {
+            line = log.next_line().await.unwrap().unwrap();
+        }
         let address = line.split("address=").nth(1).unwrap();
         let address = address.split(' ').next().unwrap().to_owned();
         Self {
@@ -72,14 +75,14 @@ impl Started {
     }
 
     /// curl, by a shell in which the token is exported as the program says.
-    async fn shell(&self, export: &str, line: &str) -> String {
+    pub(crate) async fn shell(&self, export: &str, line: &str) -> String {
         let line = line.replace("localhost:8080", &self.address);
         let script = format!("{export}\n{line}");
         let done = Command::new("sh").args(["-c", &script]).output().await;
         text(&done.unwrap().stdout)
     }
 
-    async fn ends(mut self) -> (Option<i32>, Vec<String>) {
+    pub(crate) async fn ends(mut self) -> (Option<i32>, Vec<String>) {
         self.signal("-TERM").await;
         let status = self.child.wait().await.unwrap();
         let mut lines = Vec::new();

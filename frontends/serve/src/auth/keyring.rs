@@ -39,6 +39,19 @@ pub struct StaticKey {
     pub permissions: Vec<Permission>,
 }
 
+impl StaticKey {
+    /// The key that a token of an account is known by. It has no end.
+    pub fn of(account: &str, token: &str, super_user: bool, permissions: Vec<Permission>) -> Self {
+        Self {
+            sha256: hex::encode(hash_of(token.as_bytes())),
+            account: account.to_owned(),
+            expires_at: None,
+            super_user,
+            permissions,
+        }
+    }
+}
+
 /// A key that tokens are signed with, or were.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +68,20 @@ pub struct SigningKey {
     pub public_key_file: Option<PathBuf>,
     /// Else: the file of the private key, in PEM; without one, the key only checks.
     pub private_key_file: Option<PathBuf>,
+}
+
+impl SigningKey {
+    /// A key of HS256 with this secret, in base64.
+    pub fn hs256(id: &str, secret: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            algorithm: "HS256".into(),
+            secret: Some(secret.to_owned()),
+            secret_file: None,
+            public_key_file: None,
+            private_key_file: None,
+        }
+    }
 }
 
 impl fmt::Debug for SigningKey {

@@ -9,14 +9,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use larder::Levels;
+use larder::{Levels, Rate};
 use larder_valkey::{
     Address, Breaking, Config, ConfigError, Protocol, Servers, Tls, Valkey, ValkeyStats,
 };
 use metrics::{counter, gauge};
 
+use super::rates::Rates;
 use super::watch::Watch;
-use super::{Level, LevelKind, LevelSettingsError, LevelTls, Tier};
+use super::{Level, LevelKind, LevelSettingsError, LevelTls, Take, Tier};
 
 type Refused = LevelSettingsError;
 
@@ -27,17 +28,21 @@ pub(super) fn start(of: &Level) -> Result<Tier, Refused> {
     let names = of.servers.join(", ");
     let watch = Watch::start(names, move || asked.check(within));
     let counted = levels.clone();
+    let told = servers.clone();
     let publish = move || {
         counted.stats().publish(&[]);
         gauge!("larder_level_up").set(f64::from(u8::from(watch.is_up())));
         gauge!("larder_level_follows").set(f64::from(u8::from(counted.follows())));
-        for (event, count) in events(&servers.stats()) {
+        for (event, count) in events(&told.stats()) {
             counter!("larder_level_servers_total", "event" => event).absolute(count);
         }
     };
+    let rates = Rates::new(servers, of);
+    let take = move |rates_of: &[(&[&str], Option<Rate>)], n_calls| rates.take(rates_of, n_calls);
     Ok(Tier {
         levels,
         publish: Arc::new(publish),
+        take: of.shared_rates.then(|| Arc::new(take) as Arc<Take>),
     })
 }
 

@@ -8,7 +8,9 @@
 
 use std::time::Duration;
 
-use larder::{AdmitError, Cost, LevelMode, LevelOptions, LevelView, Lookup, Scope, WriteOptions};
+use larder::{
+    AdmitError, Cost, LevelLease, LevelMode, LevelOptions, LevelView, Lookup, Scope, WriteOptions,
+};
 
 use super::{Run, Stop, failed, refusal};
 use crate::azure::expr::Value;
@@ -38,6 +40,40 @@ impl Target<'_> {
     /// Takes a value out; a cache that can't be reached has none that will be read.
     pub(super) fn remove(&self, key: &str) -> bool {
         may_wait(self.mode, || self.view.remove(key)).unwrap_or(false)
+    }
+}
+
+/// The lease of a key, if it was asked for and granted; given back at its end.
+pub(super) struct Leased<'t> {
+    target: &'t Target<'t>,
+    key: &'t str,
+    lease: Option<LevelLease>,
+}
+
+impl<'t> Leased<'t> {
+    pub(super) fn take(target: &'t Target<'t>, key: &'t str) -> Self {
+        let asks = target.view.options().lease.is_some();
+        let lease = asks.then(|| may_wait(target.mode, || target.view.lease(key)));
+        Self {
+            target,
+            key,
+            lease: lease.flatten(),
+        }
+    }
+
+    /// Whether another gateway has computed the value meanwhile.
+    pub(super) fn has_waited(&self) -> bool {
+        self.lease.is_some_and(|lease| lease.has_waited)
+    }
+}
+
+impl Drop for Leased<'_> {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease {
+            may_wait(self.target.mode, || {
+                self.target.view.release(self.key, lease)
+            });
+        }
     }
 }
 
@@ -76,7 +112,8 @@ impl<'g> Run<'g> {
         }
         let options = LevelOptions::new(mode)
             .timeout(settings.cache_timeout)
-            .l1_lifetime(Some(settings.internal_lifetime));
+            .l1_lifetime(Some(settings.internal_lifetime))
+            .lease(settings.lease);
         Ok(Some(Target {
             view: engine.view(scope.clone(), options),
             scope,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use larder::{LevelMode, LoadError, LoadOptions, Loaded, Lookup, Ttl, WriteOptions};
 
-use super::cache::Target;
+use super::cache::{Leased, Target};
 use super::{Run, Stop, failed};
 use crate::azure::expr::Value;
 use crate::azure::policy::{CacheValue, Policy, Setting};
@@ -44,6 +44,24 @@ enum Ended {
     Nothing,
     Found(Value),
     Stopped(Stop),
+}
+
+/// What a cache has of a value, as far as it can be read.
+enum There {
+    Fresh(Option<Value>),
+    /// Or nothing.
+    Stale(Option<Value>),
+}
+
+impl There {
+    fn of(found: Lookup<[u8]>) -> Self {
+        let value = |entry| Stored::of_entry(&entry).and_then(Value::of_stored);
+        match found {
+            Lookup::Hit(entry) => Self::Fresh(value(entry)),
+            Lookup::Stale(entry) => Self::Stale(value(entry)),
+            _ => Self::Stale(None),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -179,13 +197,19 @@ impl Run<'_> {
             Err(error) => return Ended::Stopped(failed(policy, error.to_string())),
         };
         let load = async {
-            let stale = match target.lookup(key) {
-                Lookup::Hit(entry) => {
-                    let found = Stored::of_entry(&entry).and_then(Value::of_stored);
+            let mut there = There::of(target.lookup(key));
+            let mut leased = None;
+            if !matches!(there, There::Fresh(_)) {
+                leased = Some(Leased::take(target, key));
+            }
+            if leased.as_ref().is_some_and(Leased::has_waited) {
+                there = There::of(target.lookup(key));
+            }
+            let stale = match there {
+                There::Fresh(found) => {
                     return Err::<Loaded<Vec<u8>>, _>(found.map_or(Ended::Nothing, Ended::Found));
                 }
-                Lookup::Stale(entry) => Stored::of_entry(&entry).and_then(Value::of_stored),
-                _ => None,
+                There::Stale(found) => found,
             };
             Err(self
                 .compute_and_put(policy, value, Some(target), key, stale)
