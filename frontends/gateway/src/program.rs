@@ -21,6 +21,7 @@
 
 mod admin;
 mod app;
+mod bodies;
 mod client;
 mod command;
 mod explain;

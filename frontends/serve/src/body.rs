@@ -29,9 +29,22 @@ pub enum BodyError {
 /// # Errors
 /// [`BodyError`]; the rest of the body is unread then, and the connection ends with the answer.
 pub async fn collect(
+    body: Body,
+    bytes_max: u64,
+    connections: &Connections,
+) -> Result<Bytes, BodyError> {
+    collect_telling(body, bytes_max, connections, |_| ()).await
+}
+
+/// The same, telling with each piece how many bytes have come.
+///
+/// # Errors
+/// As [`collect`].
+pub async fn collect_telling(
     mut body: Body,
     bytes_max: u64,
     connections: &Connections,
+    mut tell: impl FnMut(u64),
 ) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > bytes_max {
         return Err(BodyError::TooLarge);
@@ -57,6 +70,7 @@ pub async fn collect(
         if data.len() as u64 > bytes_max - n_read {
             return Err(BodyError::TooLarge);
         }
+        tell(n_read + data.len() as u64);
         if n_read == 0 {
             first = data;
         } else {

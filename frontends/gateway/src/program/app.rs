@@ -16,6 +16,7 @@ use larder_serve::{Connections, Counts, Health, Tier, Warmed};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
+use super::bodies::Bodies;
 use super::client::Client;
 use super::forwarding::Forwarding;
 use super::level::Standing;
@@ -33,7 +34,7 @@ pub struct App {
     pub(super) tier: Option<Tier>,
     pub(super) client: Client,
     pub(super) slots: Arc<Semaphore>,
-    pub(super) bodies: Arc<Semaphore>,
+    pub(super) bodies: Arc<Bodies>,
     pub(super) counts: Arc<Counts>,
     pub(super) body_bytes_max: u64,
     pub(super) forwarding: Forwarding,
@@ -83,8 +84,9 @@ impl App {
             slots: Arc::new(Semaphore::new(
                 settings.requests_max.min(Semaphore::MAX_PERMITS),
             )),
-            bodies: Arc::new(Semaphore::new(
-                settings.bodies_max.min(Semaphore::MAX_PERMITS),
+            bodies: Arc::new(Bodies::new(
+                settings.bodies_max,
+                Duration::from_millis(settings.bodies_grace_ms),
             )),
             counts: Arc::new(Counts::new(&front::OPERATIONS)),
             body_bytes_max: settings.body_bytes_max,

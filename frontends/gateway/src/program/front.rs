@@ -3,7 +3,7 @@
 //! # Idea         what is of the connection ends here: bodies are read whole, and hyper frames what is sent anew
 //! # Costs        bodies aren't copied where they came in one piece
 //! # Invariants   F1 never more requests are under way than may be, nor more bodies being read: who sends slowly holds no place of
-//!   those whose requests are whole; F2 every answer is counted
+//!   those whose requests are whole, and none for longer than others leave free; F2 every answer is counted
 //! # Not here     deadlines of connections: `larder-serve`; what a backend is told of a client: module `forwarding`
 
 use std::any::Any;
@@ -17,7 +17,7 @@ use futures_util::stream;
 use http::request::Parts;
 use http::{Version, header};
 use hyper::ext::ReasonPhrase;
-use larder_serve::body::{BodyError, collect};
+use larder_serve::body::{BodyError, collect_telling};
 use larder_serve::{End, Peer, REQUEST_ID, Trail};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Level, enabled, error, trace, warn};
@@ -91,11 +91,19 @@ async fn read(app: &App, body: Body) -> Result<Bytes, Response> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let _place = app
+    let place = app
         .bodies
-        .try_acquire()
-        .map_err(|_| busy("Too many bodies are being read."))?;
-    let body = collect(body, app.body_bytes_max, &app.connections).await;
+        .take()
+        .ok_or_else(|| busy("Too many bodies are being read."))?;
+    let tell = |n_bytes| place.has_read(n_bytes);
+    let body = collect_telling(body, app.body_bytes_max, &app.connections, tell);
+    let body = tokio::select! {
+        biased;
+        body = body => body,
+        () = place.lost() => {
+            return Err(refusal(408, "The body came too slowly, and others wait."));
+        }
+    };
     body.map_err(|error| match error {
         BodyError::TooLarge => refusal(413, "The body is too large."),
         BodyError::TooSlow => refusal(408, "The body took too long."),

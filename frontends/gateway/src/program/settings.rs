@@ -47,8 +47,10 @@ pub struct Settings {
     pub body_bytes_max: u64,
     /// How many requests may be under way at a time, their bodies read; more are refused.
     pub requests_max: usize,
-    /// How many bodies of requests may be read at a time; more are refused.
+    /// How many bodies of requests may be read at a time. For one more, that which comes most slowly is given up.
     pub bodies_max: usize,
+    /// How long a body isn't given up for another, in milliseconds; where all have only begun, one more is refused.
+    pub bodies_grace_ms: u64,
     /// Whether a proxy stands before the gateway whose `X-Forwarded-` headers are good; else clients' own are not passed on.
     pub behind_proxy: bool,
     /// The log.
@@ -139,6 +141,8 @@ pub struct ApigeeSettings {
     pub caches: BTreeMap<String, CacheEntry>,
     /// What administrators of caches send as a bearer's token; `None`: there are none.
     pub token: Option<String>,
+    /// The longest value that other gateways see too; longer ones are in memory alone.
+    pub value_bytes_max: u64,
     /// Whether keys are their rendered texts, as with the vendor.
     pub string_keys: bool,
     /// Whether a variable that isn't there counts as an empty one in keys.
@@ -212,6 +216,7 @@ impl Default for Settings {
             body_bytes_max: 16 << 20,
             requests_max: 1024,
             bodies_max: 4096,
+            bodies_grace_ms: 1_000,
             behind_proxy: false,
             log: Log::default(),
             tls: None,
@@ -270,6 +275,7 @@ impl Default for ApigeeSettings {
             bundles: Vec::new(),
             caches: BTreeMap::new(),
             token: None,
+            value_bytes_max: known.value_bytes_max,
             string_keys: known.string_keys,
             unresolved_is_empty: known.unresolved_is_empty,
         }
@@ -291,6 +297,7 @@ impl ApigeeSettings {
         levels: EnvironmentOptions,
     ) -> Result<Environment, SettingsError> {
         let options = EnvironmentOptions {
+            value_bytes_max: self.value_bytes_max,
             string_keys: self.string_keys,
             unresolved_is_empty: self.unresolved_is_empty,
             ..levels

@@ -139,6 +139,7 @@ async fn who_sends_slowly_takes_no_place_but_that_of_a_slow_sender() {
     let gateway = Gateway::with(NOTHING, &backend, |settings| {
         settings.requests_max = 1;
         settings.bodies_max = 1;
+        settings.bodies_grace_ms = u64::MAX;
     })
     .await;
     let mut slow = TcpStream::connect(gateway.address).await.unwrap();
@@ -157,6 +158,39 @@ async fn who_sends_slowly_takes_no_place_but_that_of_a_slow_sender() {
     slow.write_all(b"late").await.unwrap();
     assert_eq!(Answer::read(&mut slow, false).await.body, "ok");
     assert_eq!(backend.lines(), ["GET /", "POST /"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_senders_keep_no_other_body_out() {
+    const N_SLOW: usize = 8;
+    let backend = Backend::saying("ok").await;
+    let gateway = Gateway::with(NOTHING, &backend, |settings| {
+        settings.bodies_max = N_SLOW;
+        settings.bodies_grace_ms = 0;
+    })
+    .await;
+    let head = "POST / HTTP/1.1\r\nHost: g\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+    let mut slow = Vec::new();
+    for _ in 0..N_SLOW {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(Answer::read(&mut stream, false).await.status, 100);
+        slow.push(stream);
+    }
+    let body = "POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 4\r\n\r\nsoon";
+    for _ in 0..3 {
+        assert_eq!(gateway.raw(body).await.status, 200);
+    }
+    // Each came to the place of one of them; it is free again, and so the others are left alone.
+    let mut statuses = Vec::new();
+    for stream in &mut slow {
+        // Who lost his place has been answered.
+        let _ = stream.write_all(b"late").await;
+        statuses.push(Answer::read(stream, false).await.status);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 200, 408]);
+    assert_eq!(backend.lines().len(), 3 + N_SLOW - 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
