@@ -17,6 +17,7 @@ mod azure_documents;
 mod azure_limits;
 mod azure_limits_by_key;
 mod azure_messages;
+mod azure_responses;
 mod azure_scenarios;
 mod azure_scenarios_tenants;
 mod azure_subscriptions;

@@ -69,20 +69,27 @@ impl Run<'_> {
         if lookup.vary_by_parameters.is_empty() {
             parts.push(self.request.query.clone().unwrap_or_default());
         }
-        for name in &lookup.vary_by_parameters {
-            // One that is absent isn't one that is empty.
-            let value = self.request.query_parameter(name);
+        // With its kind and name: two policies that vary by other things never meet. One that is absent isn't one that is empty.
+        let mut vary = |kind: &str, name: &str, value: Option<&str>| {
+            parts.push(format!("{kind}:{name}"));
             parts.push(value.map_or_else(String::new, |value| format!("={value}")));
+        };
+        for name in &lookup.vary_by_parameters {
+            let value = self.request.query_parameter(name);
+            vary("query", name, value.as_deref());
         }
         for name in &lookup.vary_by_headers {
-            let value = header(&self.request.headers, name.as_str());
-            parts.push(value.map_or_else(String::new, |value| format!("={value}")));
+            // All of its lines: the first may be the same where others differ.
+            let lines = self.request.headers.get_all(name).iter();
+            let lines: Vec<_> = lines
+                .map(|line| String::from_utf8_lossy(line.as_bytes()))
+                .collect();
+            let value = (!lines.is_empty()).then(|| lines.join("\n"));
+            vary("header", name.as_str(), value.as_deref());
         }
         if lookup.vary_by_developer {
-            let id = self
-                .subscription
-                .map(|subscription| subscription.id.clone());
-            parts.push(id.map_or_else(String::new, |id| format!("={id}")));
+            let id = self.subscription.map(|subscription| &*subscription.id);
+            vary("developer", "", id);
         }
         parts
     }
