@@ -23,6 +23,7 @@ mod parse;
 mod reference;
 mod syntax;
 mod value;
+mod variables;
 
 use std::fmt;
 
@@ -31,6 +32,7 @@ pub use self::facts::{Api, EvalError, Facts, Subscription};
 use self::members::Type;
 pub(crate) use self::reference::is_clean_url;
 pub use self::value::{Claims, Value};
+pub use self::variables::{Made, Variables};
 use crate::finding::{Finding, Position};
 use crate::xml;
 
@@ -110,25 +112,33 @@ impl Expression {
     /// # Errors
     /// [`EvalError`]: what the language makes an exception of, a reference that leaves its base, too many steps.
     pub fn evaluate(&self, facts: &Facts<'_>) -> Result<Value, EvalError> {
-        eval::evaluate(&self.checked.code, facts, false).map_err(|wrong| self.located(wrong))
+        self.make(facts).map(|made| made.value)
     }
 
-    /// The same, but nothing that is null may be joined to a text: for keys, where all who lack the part would share one.
+    /// The same, with whether something that is null was joined into it.
     ///
     /// # Errors
     /// As `evaluate`.
-    pub fn evaluate_key(&self, facts: &Facts<'_>) -> Result<Value, EvalError> {
-        let is_strict = facts.reject_null_in_key;
-        eval::evaluate(&self.checked.code, facts, is_strict).map_err(|wrong| self.located(wrong))
+    pub fn make(&self, facts: &Facts<'_>) -> Result<Made, EvalError> {
+        let made = eval::evaluate(&self.checked.code, facts);
+        let (value, lack) = made.map_err(|wrong| self.located(wrong))?;
+        Ok(Made {
+            value,
+            lacks_part: lack.is_some(),
+        })
     }
 
-    /// The same as text, without the value in between.
+    /// The value as a key: as text, and without a part that is null or was when a variable was made, where all who lack the part would
+    /// share one entry.
     ///
     /// # Errors
-    /// As `evaluate`, and that the value has no text.
+    /// As `evaluate`, that a part is null, and that the value has no text.
     pub fn key_text(&self, facts: &Facts<'_>) -> Result<String, EvalError> {
-        let is_strict = facts.reject_null_in_key;
-        eval::text(&self.checked.code, facts, is_strict).map_err(|wrong| self.located(wrong))
+        let text = eval::text(&self.checked.code, facts).and_then(|(text, lack)| match lack {
+            Some(lack) if facts.reject_null_in_key => Err(lack.into()),
+            _ => Ok(text),
+        });
+        text.map_err(|wrong| self.located(wrong))
     }
 
     /// Where it begins.
@@ -153,7 +163,7 @@ impl fmt::Debug for Expression {
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Boolean => "a condition",
+            Self::Boolean => "a condition, which is true or false,",
             Self::Integer => "a whole number",
             Self::Text => "a text",
             Self::Value => "a value",

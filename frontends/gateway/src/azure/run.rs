@@ -23,7 +23,6 @@ mod message;
 mod response_cache;
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -33,7 +32,7 @@ use url::Url;
 use self::limits::Pending;
 pub(super) use self::limits::prime;
 use self::response_cache::ResponseKey;
-use super::expr::{EvalError, Facts, Subscription, Value};
+use super::expr::{EvalError, Facts, Made, Subscription, Value, Variables};
 use super::gateway::Gateway;
 use super::policy::{Act, Policy, SetVariable, Setting};
 use super::settings::{ApiSettings, Operation};
@@ -75,7 +74,7 @@ pub(super) struct Run<'g> {
     /// The path behind the prefix of the API.
     rest: String,
     response: Option<Arc<Response>>,
-    variables: HashMap<String, Value>,
+    variables: Variables,
     backend: Option<Url>,
     was_forwarded: bool,
     /// Calls whose count is decided by the response.
@@ -107,7 +106,7 @@ impl<'g> Run<'g> {
             request,
             rest,
             response: None,
-            variables: HashMap::new(),
+            variables: Variables::new(),
             backend: api.api.service_url.clone(),
             was_forwarded: false,
             pending: Vec::new(),
@@ -151,9 +150,14 @@ impl<'g> Run<'g> {
     }
 
     fn value(&self, setting: &Setting) -> Result<Value, Stop> {
+        self.made(setting).map(|made| made.value)
+    }
+
+    /// A value for a variable.
+    fn made(&self, setting: &Setting) -> Result<Made, Stop> {
         Ok(match setting {
-            Setting::Literal(text) => Value::text(text),
-            Setting::Code(code) => code.evaluate(&self.facts())?,
+            Setting::Literal(text) => Value::text(text).into(),
+            Setting::Code(code) => code.make(&self.facts())?,
         })
     }
 
@@ -257,9 +261,9 @@ impl<'g> Run<'g> {
     }
 
     fn set_variable(&mut self, policy: &Policy, set: &SetVariable) -> Result<(), Stop> {
-        let value = self.value(&set.value)?;
-        self.note(policy, || format!("{} = {value}", set.name));
-        self.variables.insert(set.name.clone(), value);
+        let made = self.made(&set.value)?;
+        self.note(policy, || format!("{} = {}", set.name, made.value));
+        self.variables.set(&*set.name, made);
         Ok(())
     }
 

@@ -237,6 +237,14 @@ fn z_133_bandwidth_counts_what_is_asked_and_answered() {
     request.body = vec![0; 2049].into();
     assert_eq!(world.handle(request).status, 403);
 
+    // What asks without a body is answered with one.
+    let world = World::new(&quota(r#"bandwidth="1" renewal-period="3600""#));
+    world
+        .others
+        .answer(|_| Ok(Response::text(200, "x".repeat(512))));
+    let asked = [(); 3].map(|()| keyed(&world, ""));
+    assert_eq!(asked, [200, 200, 403]);
+
     let both = World::new(&quota(r#"bandwidth="2" calls="1" renewal-period="3600""#));
     assert_eq!([keyed(&both, ""), keyed(&both, "")], [200, 403]);
     assert!(read(&quota(r#"renewal-period="3600""#), &()).is_err());

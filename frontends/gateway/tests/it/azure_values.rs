@@ -4,6 +4,7 @@ use larder::{LevelError, Tag};
 use larder_gateway::azure::{Settings, read::read};
 use larder_gateway::http::Request;
 
+use crate::azure_scenarios::value;
 use crate::world::{World, settings, telling};
 
 const LOOKUP: &str = r#"<cache-lookup-value key="k" variable-name="v" />"#;
@@ -314,4 +315,58 @@ fn e_101_a_value_of_another_frontend_in_the_same_cache_is_read_as_text() {
     does(&world, "store");
     assert_eq!(prices.get("k").as_deref(), Some(&b"one"[..]));
     assert!(read("<inbound/>", &()).is_ok());
+}
+
+/// A document that looks up by a variable, after some policies.
+fn keyed_by_variable(policies: &str) -> World {
+    let lookup = r#"<cache-store-value key="@((string)context.Variables["k"])" value="theirs" duration="10" />"#;
+    World::new(&telling(&format!("{policies}{lookup}"), "1"))
+}
+
+#[test]
+fn z_026_whichever_policy_set_a_variable_a_null_part_of_it_is_no_key() {
+    let of_user = r#""userprofile-" + context.Variables["user"]"#;
+    let user = r#"<set-variable name="user" value="@(context.Request.Headers.GetValueOrDefault("X-User"))" />"#;
+    let set = format!(r#"<set-variable name="k" value="@({of_user})" />"#);
+    let ways = [
+        set.clone(),
+        // By way of another variable, and of branches in branches.
+        format!(
+            r#"<set-variable name="j" value="@({of_user})" /><set-variable name="k" value="@($"{{context.Variables["j"]}}!")" />"#
+        ),
+        format!(
+            r#"<choose><when condition="@(true)"><choose><when condition="@(false)"><base /></when><otherwise>{set}</otherwise></choose></when></choose>"#
+        ),
+        format!(
+            r#"<cache-lookup-value key="absent" variable-name="k" default-value="@({of_user})" />"#
+        ),
+        format!(r#"<cache-value key="block" variable-name="k"><value>{set}</value></cache-value>"#),
+        format!(
+            r#"<cache-value key="block" variable-name="k" refresh-after="0"><value>{set}</value></cache-value>"#
+        ),
+        format!(
+            r#"<cache-value key="block" variable-name="k" default-value="@({of_user})"><value><base /></value></cache-value>"#
+        ),
+    ];
+    for way in ways {
+        let world = keyed_by_variable(&format!("{user}{way}"));
+        assert_eq!(world.get().status, 500, "{way}");
+        assert_eq!(value(&world, "userprofile-"), None, "{way}");
+        // Who has the part has a key.
+        world.engine.tenant(world.gateway.tenant()).unwrap().flush();
+        let known = Request::get("/x").header("X-User", "u42");
+        assert_eq!(world.handle(known).status, 200, "{way}");
+    }
+    let lax = Settings {
+        reject_null_in_key: false,
+        ..settings()
+    };
+    let document =
+        format!(r#"{user}{set}<cache-remove-value key="@((string)context.Variables["k"])" />"#);
+    assert_eq!(
+        World::with(&telling(&document, "1"), lax, None)
+            .get()
+            .status,
+        200
+    );
 }

@@ -6,12 +6,11 @@
 //! - What is evaluated twice is the same twice; a key is what the expression is, or refused.
 //! - A reference stays below its base (Z-30).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use larder::Cache;
 use larder_gateway::apigee::condition::Condition;
-use larder_gateway::azure::expr::{Api, Expression, Facts, Subscription, Value, Wanted};
+use larder_gateway::azure::expr::{Api, Expression, Facts, Subscription, Value, Variables, Wanted};
 use larder_gateway::azure::read::{Document, read};
 use larder_gateway::azure::{ApiSettings, Gateway, Settings};
 use larder_gateway::engine::{Engine, Time};
@@ -208,11 +207,12 @@ fn evaluate(text: &str, variable: &str) -> Vec<Value> {
     }
     let condition = Expression::compile(&code, Wanted::Boolean).ok();
     let response = Arc::new(Response::text(200, r#"{"a":"b","x y":null}"#));
-    let variables = HashMap::from([
-        ("a".to_owned(), Value::text(variable)),
-        ("r".to_owned(), Value::Response(Arc::clone(&response))),
-        ("n".to_owned(), Value::Null),
-    ]);
+    let variables = [
+        ("a", Value::text(variable)),
+        ("r", Value::Response(Arc::clone(&response))),
+        ("n", Value::Null),
+    ];
+    let variables: Variables = variables.into_iter().collect();
     let api = Api {
         id: "a".to_owned(),
         name: "a".to_owned(),
@@ -249,13 +249,23 @@ fn evaluate(text: &str, variable: &str) -> Vec<Value> {
 fn value(expression: &Expression, facts: &Facts<'_>) -> Option<Value> {
     let value = expression.evaluate(facts);
     assert_eq!(value, expression.evaluate(facts));
-    match (&value, expression.evaluate_key(facts)) {
-        (Ok(value), Ok(key)) => assert_eq!(*value, key),
+    let key = expression.key_text(facts);
+    match (&value, &key) {
+        (Ok(value), Ok(key)) => assert_eq!(value.to_text().as_deref(), Some(&**key)),
         (Err(_), Ok(key)) => panic!("{expression:?} has no value, and is a key: {key}"),
         (_, Err(_)) => {}
     }
-    if let (Ok(value), Ok(text)) = (&value, expression.key_text(facts)) {
-        assert_eq!(value.to_text().as_deref(), Some(&*text), "{expression:?}");
+    // By way of a variable it is a key as well as at once, and no better one.
+    if let Ok(made) = expression.make(facts) {
+        let mut variables = Variables::new();
+        variables.set("v", made);
+        let facts = Facts {
+            variables: &variables,
+            ..*facts
+        };
+        let read = Code::alone(r#"context.Variables["v"]"#);
+        let read = Expression::compile(&read, Wanted::Value).expect("it can be read");
+        assert_eq!(read.key_text(&facts).ok(), key.ok(), "{expression:?}");
     }
     assert!(!matches!(value, Ok(Value::Part(_))), "{expression:?}");
     value.ok()

@@ -131,7 +131,10 @@ impl Check {
                 (Act::Constant(Value::Part(Part::Context)), Type::Context)
             }
             Kind::Name(name) => {
-                return Err(Wrong::new(at, format!("`{name}` is not known here")));
+                let message = format!(
+                    "`{name}` is not known here: an expression begins with `context`, `new Uri`, a literal or a bracket"
+                );
+                return Err(Wrong::new(at, message));
             }
             Kind::Interpolated(pieces) => self.interpolated(pieces)?,
             Kind::Member {
@@ -209,7 +212,11 @@ impl Check {
     ) -> Result<(Act, Type), Wrong> {
         let (target, of) = self.boxed(target)?;
         let Some((member, ty)) = of.member(name) else {
-            return Err(Wrong::new(at, format!("{of} has no member `{name}` here")));
+            let known = told(of.members());
+            return Err(Wrong::new(
+                at,
+                format!("{of} has no member `{name}` here: {known}"),
+            ));
         };
         self.uses_response |= member == Member::Response;
         let act = Act::Member {
@@ -231,7 +238,8 @@ impl Check {
         let (target, of) = self.boxed(target)?;
         let (arguments, types) = self.all(arguments)?;
         let Some((method, ty)) = of.method(name, generic, &types) else {
-            let message = format!("{of} has no method `{name}` with these arguments here");
+            let known = told(of.methods().iter().copied());
+            let message = format!("{of} has no method `{name}` with these arguments here: {known}");
             return Err(Wrong::new(at, message));
         };
         if let (Type::Headers, Some(act)) = (of, header(&arguments)) {
@@ -274,7 +282,9 @@ impl Check {
         };
         let Some(ty) = ty else {
             let sign = operator.sign();
-            let message = format!("`{sign}` is not for {of} and {with}");
+            let message = format!(
+                "`{sign}` is not for {of} and {with}: a cast, as (string) or (int), may make them what it is for"
+            );
             return Err(Wrong::new(at, message));
         };
         let act = Act::Binary {
@@ -304,6 +314,15 @@ impl Check {
             }
         };
         Ok((Act::Choice { condition, yes, no }, ty))
+    }
+}
+
+/// What there is instead.
+fn told(known: impl Iterator<Item = &'static str>) -> String {
+    let known: Vec<_> = known.collect();
+    match known.is_empty() {
+        true => "it has none".to_owned(),
+        false => format!("it has {}", known.join(", ")),
     }
 }
 

@@ -5,12 +5,14 @@
 //! # Invariants   P2, P3 of the module above; V1 a reference never leaves the authority of its base, nor its path unless that is allowed
 //! # Not here     what an error does to the request; how texts are joined: module `text`
 
+mod operators;
 mod text;
 
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use self::operators::{cast, compare};
 use self::text::TEXT_BYTES_FIRST;
 use super::check::{Act, Code};
 use super::facts::Facts;
@@ -23,29 +25,55 @@ use crate::http;
 
 struct Eval<'r> {
     facts: &'r Facts<'r>,
-    /// Whether null may not be joined.
-    is_strict: bool,
+    /// The first that is missing of what the value is made of. What decides between values is no part of them.
+    lack: Option<Lack>,
     fuel: u64,
+}
+
+/// That something is missing of what a value is made of, and at which byte.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lack {
+    /// Null is joined to a text.
+    Null(usize),
+    /// A variable is read that lacks a part itself.
+    Variable(usize),
+}
+
+impl From<Lack> for Wrong {
+    fn from(lack: Lack) -> Self {
+        match lack {
+            Lack::Null(at) => Self::new(
+                at,
+                "a part of the key is null: all without it would share one entry",
+            ),
+            Lack::Variable(at) => Self::new(
+                at,
+                "a part of this variable was null when it was set: all without it would share one entry",
+            ),
+        }
+    }
 }
 
 type Evaluated = Result<Value, Wrong>;
 
-pub(super) fn evaluate(code: &Code, facts: &Facts<'_>, is_strict: bool) -> Evaluated {
-    Eval::new(facts, is_strict).code(code)
+pub(super) fn evaluate(code: &Code, facts: &Facts<'_>) -> Result<(Value, Option<Lack>), Wrong> {
+    let mut eval = Eval::new(facts);
+    Ok((eval.code(code)?, eval.lack))
 }
 
 /// The text of what code evaluates to.
-pub(super) fn text(code: &Code, facts: &Facts<'_>, is_strict: bool) -> Result<String, Wrong> {
+pub(super) fn text(code: &Code, facts: &Facts<'_>) -> Result<(String, Option<Lack>), Wrong> {
     let mut text = String::with_capacity(TEXT_BYTES_FIRST);
-    Eval::new(facts, is_strict).write(code, &mut text)?;
-    Ok(text)
+    let mut eval = Eval::new(facts);
+    eval.write(code, &mut text)?;
+    Ok((text, eval.lack))
 }
 
 impl<'r> Eval<'r> {
-    fn new(facts: &'r Facts<'r>, is_strict: bool) -> Self {
+    fn new(facts: &'r Facts<'r>) -> Self {
         Self {
             facts,
-            is_strict,
+            lack: None,
             fuel: FUEL,
         }
     }
@@ -113,7 +141,7 @@ impl Eval<'_> {
                 let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
                 self.new_uri(at, &arguments)
             }
-            Act::Not(value) => match self.code(value)? {
+            Act::Not(value) => match self.aside(value)? {
                 Value::Bool(boolean) => Ok((!boolean).into()),
                 _ => Err(null(at, "!")),
             },
@@ -122,12 +150,29 @@ impl Eval<'_> {
                 left,
                 right,
             } => self.binary(*operator, left, right),
-            Act::Choice { condition, yes, no } => match self.code(condition)? {
+            Act::Choice { condition, yes, no } => match self.aside(condition)? {
                 Value::Bool(true) => self.code(yes),
                 Value::Bool(false) => self.code(no),
                 _ => Err(null(at, "?:")),
             },
         }
+    }
+
+    /// The value of what only decides: whatever it lacks, the result doesn't.
+    fn aside(&mut self, code: &Code) -> Evaluated {
+        let before = self.lack;
+        let value = self.code(code);
+        self.lack = before;
+        value
+    }
+
+    /// A variable's value, if it is there.
+    fn variable(&mut self, at: usize, name: &str) -> Option<Value> {
+        let made = self.facts.variables.get_made(name)?;
+        if made.lacks_part {
+            self.lack.get_or_insert(Lack::Variable(at));
+        }
+        Some(made.value.clone())
     }
 
     fn member(&mut self, at: usize, target: &Value, member: Member) -> Evaluated {
@@ -209,12 +254,12 @@ impl Eval<'_> {
             }
             (Value::Part(_), Method::ContainsKey) => {
                 let name = argument(0).unwrap_or_default();
-                self.facts.variables.contains_key(&*name).into()
+                self.facts.variables.contains_key(&name).into()
             }
             (Value::Part(_), Method::GetVariable(ty)) => {
                 let name = argument(0).unwrap_or_default();
-                match (self.facts.variables.get(&*name), arguments.len()) {
-                    (Some(value), _) => cast(at, ty, value.clone())?,
+                match (self.variable(at, &name), arguments.len()) {
+                    (Some(value), _) => cast(at, ty, value)?,
                     (None, 2) => default(),
                     (None, _) => match ty {
                         Type::Bool => false.into(),
@@ -261,8 +306,8 @@ impl Eval<'_> {
 
     fn index(&mut self, at: usize, target: &Value, index: &Value) -> Evaluated {
         match (target, index) {
-            (Value::Part(_), Value::Text(name)) => match self.facts.variables.get(&**name) {
-                Some(value) => Ok(value.clone()),
+            (Value::Part(_), Value::Text(name)) => match self.variable(at, name) {
+                Some(value) => Ok(value),
                 None => Err(Wrong::new(at, format!("there is no variable {name:?}"))),
             },
             (Value::Texts(texts), Value::Int(index)) => {
@@ -296,14 +341,14 @@ impl Eval<'_> {
             self.write(right, &mut text)?;
             return Ok(text.into());
         }
-        let left = self.code(left)?;
+        let left = self.aside(left)?;
         match (operator, &left) {
             (Operator::And, Value::Bool(false)) | (Operator::Or, Value::Bool(true)) => {
                 return Ok(left);
             }
             _ => {}
         }
-        let right = self.code(right)?;
+        let right = self.aside(right)?;
         Ok(match compare(operator, &left, &right) {
             Some(holds) => holds.into(),
             None => right,
@@ -328,49 +373,4 @@ impl Eval<'_> {
 
 fn null(at: usize, what: &str) -> Wrong {
     Wrong::new(at, format!("`{what}` of null"))
-}
-
-/// Whether a comparison holds; `None` of an operator that is none.
-fn compare(operator: Operator, left: &Value, right: &Value) -> Option<bool> {
-    let order = match (left, right) {
-        (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
-        // A number that is null is neither above nor below.
-        _ => None,
-    };
-    Some(match operator {
-        Operator::Equal => equal(left, right),
-        Operator::NotEqual => !equal(left, right),
-        Operator::Less => order.is_some_and(|order| order.is_lt()),
-        Operator::AtMost => order.is_some_and(|order| order.is_le()),
-        Operator::More => order.is_some_and(|order| order.is_gt()),
-        Operator::AtLeast => order.is_some_and(|order| order.is_ge()),
-        Operator::And | Operator::Or | Operator::Add => return None,
-    })
-}
-
-fn equal(left: &Value, right: &Value) -> bool {
-    left.is_null() && right.is_null() || left == right
-}
-
-fn cast(at: usize, to: Type, value: Value) -> Evaluated {
-    let cast = match (to, &value) {
-        (Type::Text | Type::Response, value) if value.is_null() => Some(Value::Null),
-        (Type::Text, Value::Text(_)) | (Type::Bool, Value::Bool(_)) => Some(value.clone()),
-        (Type::Response, Value::Response(_)) => Some(value.clone()),
-        (Type::Text, Value::Json(json)) if !json.is_object() && !json.is_array() => {
-            value.to_text().map(Value::Text)
-        }
-        (Type::Int, value) => value.to_integer().map(Value::Int),
-        (Type::Bool, Value::Json(json)) => match &**json {
-            Json::Bool(boolean) => Some((*boolean).into()),
-            Json::String(text) => match text.to_ascii_lowercase().as_str() {
-                "true" => Some(true.into()),
-                "false" => Some(false.into()),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    };
-    cast.ok_or_else(|| Wrong::new(at, format!("{value} is not {to}")))
 }

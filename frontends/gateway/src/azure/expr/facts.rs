@@ -5,14 +5,13 @@
 //! # Invariants   P3 of the module above
 //! # Not here     evaluation
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use url::Url;
 
-use super::value::Value;
+use super::variables::Variables;
 use crate::finding::Position;
 use crate::http::{Request, Response};
 
@@ -24,7 +23,7 @@ pub struct Facts<'r> {
     /// The response, once there is one.
     pub response: Option<&'r Arc<Response>>,
     /// The variables that policies have set.
-    pub variables: &'r HashMap<String, Value>,
+    pub variables: &'r Variables,
     /// The API that the request is for.
     pub api: &'r Api,
     /// Who has subscribed, if that is known.

@@ -77,6 +77,29 @@ pub(super) enum Method {
     BodyJson,
 }
 
+/// The names of all members.
+const MEMBERS: [&str; 19] = [
+    "AbsoluteUri",
+    "Api",
+    "Body",
+    "Headers",
+    "Id",
+    "IpAddress",
+    "Key",
+    "Method",
+    "Path",
+    "Product",
+    "Query",
+    "Request",
+    "Response",
+    "ServiceUrl",
+    "StatusCode",
+    "Subject",
+    "Subscription",
+    "Url",
+    "Variables",
+];
+
 impl Type {
     /// The type of a name in angle brackets or a cast.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -143,6 +166,28 @@ impl Type {
             (Self::Response, "StatusCode") => (Member::StatusCode, Self::Int),
             _ => return None,
         })
+    }
+
+    /// The names of its members.
+    pub(super) fn members(self) -> impl Iterator<Item = &'static str> {
+        MEMBERS
+            .into_iter()
+            .filter(move |name| self.member(name).is_some())
+    }
+
+    /// Its methods, as they are called.
+    pub(super) fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Headers | Self::Query => &["GetValueOrDefault(string, string)"],
+            Self::Variables => &[
+                "ContainsKey(string)",
+                "GetValueOrDefault<type>(string, type)",
+            ],
+            Self::Text => &["Split(char)", "AsJwt()", "ToLower()"],
+            Self::Uri => &["ToString()"],
+            Self::Body => &["As<string>()", "As<JObject>()"],
+            _ => &[],
+        }
     }
 
     /// The method of a name with these arguments, and the type of what it returns.

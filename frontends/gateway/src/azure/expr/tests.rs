@@ -1,6 +1,5 @@
 mod language;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -15,7 +14,7 @@ use crate::xml::Code;
 struct Fixture {
     request: Request,
     response: Option<Arc<Response>>,
-    variables: HashMap<String, Value>,
+    variables: Variables,
     api: Api,
     subscription: Option<Subscription>,
     allow_path_climb: bool,
@@ -46,17 +45,9 @@ fn fixture() -> Fixture {
         ("failed", Value::Null),
     ];
     let json = r#"{"m":"x","n":7,"b":true,"s":"true","z":null,"o":{"i":1}}"#;
-    let mut variables: HashMap<_, _> = variables
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-    variables.insert(
-        "r".into(),
-        Value::Response(Arc::new(Response::text(201, json))),
-    );
-    variables.insert(
-        "t".into(),
-        Value::Response(Arc::new(Response::text(200, "plain"))),
-    );
+    let mut variables: Variables = variables.into_iter().collect();
+    variables.set("r", Value::Response(Arc::new(Response::text(201, json))));
+    variables.set("t", Value::Response(Arc::new(Response::text(200, "plain"))));
     Fixture {
         request,
         response: Some(Arc::new(Response::text(200, ""))),
@@ -196,11 +187,11 @@ fn z_026_a_key_with_a_null_part_is_an_error() {
         r#""a" + ((IResponse)context.Variables["r"]).Body.As<JObject>()["z"]"#,
     ] {
         let expression = compile(text).unwrap();
-        let error = expression.evaluate_key(&fixture.facts()).expect_err(text);
+        let error = expression.key_text(&fixture.facts()).expect_err(text);
         assert!(error.message.contains("null"), "{error}");
         let mut facts = fixture.facts();
         facts.reject_null_in_key = false;
-        assert!(expression.evaluate_key(&facts).is_ok());
+        assert!(expression.key_text(&facts).is_ok());
     }
 }
 
@@ -222,7 +213,7 @@ fn z_029_references_are_resolved() {
     let mut fixture = fixture();
     let text = r#"new Uri(new Uri("https://h/UserProfile/"),(string)context.Variables["enduserid"]).AbsoluteUri"#;
     fixture.check(text, "https://h/UserProfile/u42");
-    fixture.variables.insert("enduserid".into(), "a b".into());
+    fixture.variables.set("enduserid", Value::from("a b"));
     fixture.check(text, "https://h/UserProfile/a%20b");
 }
 
@@ -244,9 +235,7 @@ fn z_030_a_reference_leaves_neither_the_authority_nor_the_path() {
         "ht\ntps://evil.example/",
     ];
     for reference in hosts {
-        fixture
-            .variables
-            .insert("enduserid".into(), reference.into());
+        fixture.variables.set("enduserid", Value::from(reference));
         fixture.value(text).expect_err(reference);
     }
     for reference in [
@@ -256,19 +245,15 @@ fn z_030_a_reference_leaves_neither_the_authority_nor_the_path() {
         "%2e%2e/admin",
         "..\\admin",
     ] {
-        fixture
-            .variables
-            .insert("enduserid".into(), reference.into());
+        fixture.variables.set("enduserid", Value::from(reference));
         fixture.check_error(text, "leaves the path");
     }
     fixture.allow_path_climb = true;
-    fixture
-        .variables
-        .insert("enduserid".into(), "../admin".into());
+    fixture.variables.set("enduserid", Value::from("../admin"));
     fixture.check(text, "https://h/admin");
     fixture
         .variables
-        .insert("enduserid".into(), "//evil.example/x".into());
+        .set("enduserid", Value::from("//evil.example/x"));
     fixture.check_error(text, "another host");
 }
 
@@ -296,4 +281,59 @@ fn z_032_the_body_of_a_response_and_of_none() {
         r#"((IResponse)context.Variables["enduserid"]).Body.As<string>()"#,
         "IResponse",
     );
+}
+
+#[test]
+fn z_026_a_variable_that_was_made_of_a_null_is_no_key() {
+    // Each sets `k`; then a key is made of it.
+    let made_of_null = [
+        r#""userprofile-" + context.Variables["nothing"]"#,
+        r#"$"userprofile-{context.Variables["nothing"]}""#,
+        r#""a" + context.Request.Headers.GetValueOrDefault("X-Absent")"#,
+        r#""a" + context.Request.Url.Query.GetValueOrDefault("absent")"#,
+        r#""a" + context.Variables.GetValueOrDefault<string>("absent")"#,
+        r#"true ? "a" + context.Variables["nothing"] : "b""#,
+        r#"("A" + context.Variables["nothing"]).ToLower()"#,
+        r#"("a " + context.Variables["nothing"]).Split(' ')[0]"#,
+        r#"new Uri(new Uri("https://h/u/"), "" + context.Variables["nothing"]).AbsoluteUri"#,
+        r#"(string)null"#,
+        r#"((IResponse)context.Variables["r"]).Body.As<JObject>()["z"]"#,
+    ];
+    let keys = [
+        r#"context.Variables["k"]"#,
+        r#"(string)context.Variables["k"]"#,
+        r#""p-" + context.Variables["k"]"#,
+        r#"$"p-{context.Variables["k"]}""#,
+        r#"context.Variables.GetValueOrDefault<string>("k", "x")"#,
+        r#"(true ? (string)context.Variables["k"] : "x")"#,
+    ];
+    for text in made_of_null {
+        let mut fixture = fixture();
+        let made = compile(text).unwrap().make(&fixture.facts()).unwrap();
+        fixture.variables.set("k", made);
+        // Through a second variable, too.
+        let again = compile(r#"context.Variables["k"]"#).unwrap();
+        let again = again.make(&fixture.facts()).unwrap();
+        fixture.variables.set("k2", again);
+        for key in keys {
+            for key in [key.to_owned(), key.replace("\"k\"", "\"k2\"")] {
+                let expression = compile(&key).unwrap();
+                let error = expression.key_text(&fixture.facts());
+                let error = error.expect_err(&format!("{text}, {key}"));
+                assert!(error.message.contains("null"), "{error}");
+                let mut facts = fixture.facts();
+                facts.reject_null_in_key = false;
+                assert!(expression.key_text(&facts).is_ok());
+            }
+        }
+        // What only decides is no part of a key.
+        let decided = r#"(string)context.Variables["k"] == "x" || !(context.Variables["k"] == null) ? "known" : "unknown""#;
+        assert!(compile(decided).unwrap().key_text(&fixture.facts()).is_ok());
+    }
+    let whole = compile(r#""userprofile-" + context.Variables["enduserid"]"#).unwrap();
+    let mut fixture = fixture();
+    let made = whole.make(&fixture.facts()).unwrap();
+    fixture.variables.set("k", made);
+    let key = compile(keys[0]).unwrap().key_text(&fixture.facts());
+    assert_eq!(key.as_deref(), Ok("userprofile-u42"));
 }

@@ -89,7 +89,7 @@ impl Run<'_> {
             Err(error) => return Err(failed(policy, format!("{asked}: {error}"))),
         };
         if let Some(variable) = &send.variable {
-            self.variables.insert(variable.clone(), value);
+            self.variables.set(&**variable, value);
         }
         Ok(())
     }

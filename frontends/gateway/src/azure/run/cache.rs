@@ -135,7 +135,7 @@ impl<'g> Run<'g> {
                 self.note(policy, || {
                     format!("hit: {key} -> {} = {value}", lookup.variable)
                 });
-                self.variables.insert(lookup.variable.clone(), value);
+                self.variables.set(&*lookup.variable, value);
             }
             None => {
                 self.note(policy, || format!("miss: {key}"));
@@ -152,9 +152,10 @@ impl<'g> Run<'g> {
         default: Option<&crate::azure::policy::Setting>,
     ) -> Result<(), Stop> {
         if let Some(default) = default {
-            let value = self.value(default)?;
+            let made = self.made(default)?;
+            let value = &made.value;
             self.note(policy, || format!("{variable} = {value}, the default"));
-            self.variables.insert(variable.to_owned(), value);
+            self.variables.set(variable, made);
         }
         Ok(())
     }

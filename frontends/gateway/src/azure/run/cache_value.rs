@@ -99,7 +99,7 @@ impl Run<'_> {
             Ended::Stopped(stop) => Err(stop),
             Ended::Found(found) => {
                 self.note(policy, || format!("{} = {found}", value.variable));
-                self.variables.insert(value.variable.clone(), found);
+                self.variables.set(&*value.variable, found);
                 Ok(())
             }
             Ended::Kept => Ok(()),
@@ -123,11 +123,13 @@ impl Run<'_> {
         };
         let mut stopped = None;
         let mut is_kept = false;
+        let mut is_stored = false;
         let mut was_run = false;
         let load = async {
             was_run = true;
             match self.compute(policy, value).await {
                 Ok(Computed::Stored(stored, ttl)) => {
+                    is_stored = true;
                     let options = WriteOptions::new().ttl(ttl).tag(stored.tag());
                     Ok(Loaded::With(stored.to_bytes().into_owned(), options))
                 }
@@ -158,6 +160,8 @@ impl Run<'_> {
                 scope.remove(key);
                 Ended::Kept
             }
+            // What the block set is set already.
+            Ok(_) if is_stored => Ended::Kept,
             Ok(Some(entry)) => match Stored::of_entry(&entry).and_then(Value::of_stored) {
                 Some(found) => Ended::Found(found),
                 None => Ended::Nothing,
@@ -269,7 +273,7 @@ impl Run<'_> {
         if !is_set {
             self.variables.remove(&value.variable);
             if let Some(before) = before {
-                self.variables.insert(value.variable.clone(), before);
+                self.variables.set(&*value.variable, before);
             }
             return run.map(|()| Computed::Nothing);
         }

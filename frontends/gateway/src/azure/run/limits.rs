@@ -13,6 +13,7 @@ use http::{HeaderName, StatusCode};
 use larder::{Anchor, Cost};
 
 use super::{Run, Stop, failed, refusal};
+use crate::azure::expr::Value;
 use crate::azure::meters::{Limit, Meters, NotTaken, Taken, Window};
 use crate::azure::policy::{
     Act, Allowance, Policy, Quota, RateLimit, RateLimitByKey, Setting, Told,
@@ -205,7 +206,8 @@ impl Run<'_> {
         let counter = format!("{window:?} {key}");
         let is_first = !self.counted.contains(&counter);
         let cost = match counts && is_first {
-            true => Cost::calls(1).and_bytes(self.request.body.len() as u64),
+            // Of a byte at least: where none is left, what asks without a body is refused as well.
+            true => Cost::calls(1).and_bytes((self.request.body.len() as u64).max(1)),
             false => Cost::default(),
         };
         let told = Told::default();
@@ -285,7 +287,7 @@ impl Run<'_> {
     fn tell_remaining(&mut self, told: &Told, remaining: u64, calls: u64) {
         if let Some(variable) = &told.remaining_variable {
             let remaining = i64::try_from(remaining).unwrap_or(i64::MAX);
-            self.variables.insert(variable.clone(), remaining.into());
+            self.variables.set(&**variable, Value::from(remaining));
         }
         self.tell_header(told.remaining_header.as_ref(), remaining);
         self.tell_header(told.total_header.as_ref(), calls);
@@ -312,7 +314,7 @@ impl Run<'_> {
             set(&mut response.headers, header, &seconds.to_string());
             if let Some(variable) = &refused.told.retry_after_variable {
                 let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-                self.variables.insert(variable.clone(), seconds.into());
+                self.variables.set(&**variable, Value::from(seconds));
             }
         }
         if let Some(calls) = refused.calls {

@@ -153,7 +153,7 @@ impl Run<'_> {
                 self.note(policy, || "the token is good".to_owned());
                 if let Some(variable) = &validator.variable {
                     self.variables
-                        .insert(variable.clone(), Value::Jwt(Arc::new(claims)));
+                        .set(&**variable, Value::Jwt(Arc::new(claims)));
                 }
                 Ok(())
             }

@@ -5,7 +5,7 @@
 //! # Invariants   P2 of the module above; V2 a text that is written is the text of the value that the same node evaluates to
 //! # Not here     values that are no texts
 
-use super::{Eval, Wrong};
+use super::{Eval, Lack, Wrong};
 use crate::azure::expr::check::{Act, Code};
 use crate::azure::expr::syntax::Operator;
 use crate::azure::expr::value::Value;
@@ -17,7 +17,7 @@ const TEXT_BYTES_MAX: usize = 4 << 20;
 pub(super) const TEXT_BYTES_FIRST: usize = 64;
 
 impl Eval<'_> {
-    /// Appends the text of what a node evaluates to; null is empty, unless it may not be.
+    /// Appends the text of what a node evaluates to; null is empty, and noted.
     pub(super) fn write(&mut self, code: &Code, text: &mut String) -> Result<(), Wrong> {
         let at = code.at;
         match &code.act {
@@ -51,9 +51,8 @@ impl Eval<'_> {
 
     fn write_value(&mut self, code: &Code, text: &mut String) -> Result<(), Wrong> {
         let value = self.code(code)?;
-        if self.is_strict && value.is_null() {
-            let message = "a part of the key is null: all without it would share one entry";
-            return Err(Wrong::new(code.at, message));
+        if value.is_null() {
+            self.lack.get_or_insert(Lack::Null(code.at));
         }
         match value.to_text() {
             Some(piece) => self.append(code.at, text, &piece),

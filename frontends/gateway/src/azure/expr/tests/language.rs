@@ -121,10 +121,9 @@ fn z_038_status_and_members_of_answers() {
         r#"((IResponse)context.Variables["t"]).Body.As<JObject>()["m"]"#,
         "no JSON",
     );
-    fixture.variables.insert(
-        "r".into(),
-        Value::Response(Arc::new(Response::text(200, "[1]"))),
-    );
+    fixture
+        .variables
+        .set("r", Value::Response(Arc::new(Response::text(200, "[1]"))));
     fixture.check_error(&format!("{object}[\"m\"]"), "no JSON object");
 }
 
@@ -181,7 +180,7 @@ fn depth_size_and_steps_are_bounded() {
     let mut fixture = fixture();
     fixture
         .variables
-        .insert("long".into(), "x".repeat(3 << 20).into());
+        .set("long", Value::from("x".repeat(3 << 20)));
     let twice = r#"(string)context.Variables["long"] + (string)context.Variables["long"]"#;
     fixture.check_error(twice, "too long");
     let many = format!(
