@@ -17,6 +17,7 @@
 //! # Not here
 //! What elements mean; the grammar of expressions.
 
+mod names;
 mod offsets;
 mod scan;
 mod tree;
@@ -222,7 +223,7 @@ pub fn read(
     let lines = Arc::new(Lines::of(text));
     let (text, names) = match dialect {
         Dialect::Strict => (text.to_owned(), Offsets::identity()),
-        Dialect::Expressions => scan::replace_names(text, &lines, named)?,
+        Dialect::Expressions => names::replace(text, &lines, named)?,
     };
     if text.len() > bounds.bytes_max {
         let message = "the document is too large with its named values";

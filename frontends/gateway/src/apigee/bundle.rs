@@ -207,7 +207,7 @@ impl Reader {
         match read::read(text) {
             Ok((policy, warnings)) => {
                 self.add(path, warnings);
-                let (name, at) = (policy.name.clone(), policy.at);
+                let (name, at) = (policy.name.to_string(), policy.at);
                 let file = path.to_owned();
                 if self
                     .bundle

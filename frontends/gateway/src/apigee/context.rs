@@ -6,13 +6,16 @@
 //! # Invariants   V1 what is read-only is never written by name: `set` refuses it
 //! # Not here     policies
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use larder::{Flow, Standpoint};
 use url::form_urlencoded;
 
+use super::environment::SHARED;
 use super::read::is_writable;
 use super::var::Var;
 use crate::http::{HeaderMap, Request, Response, header, set};
@@ -81,11 +84,12 @@ pub struct Context {
 /// What a look-up tells in variables of its own, which are made when they are asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
-    pub(super) policy: String,
+    pub(super) policy: Arc<str>,
     pub(super) is_hit: bool,
     pub(super) key: String,
-    pub(super) cache: String,
-    pub(super) assign_to: String,
+    /// `None`: the shared one.
+    pub(super) cache: Option<Arc<str>>,
+    pub(super) assign_to: Arc<str>,
 }
 
 impl Context {
@@ -143,15 +147,27 @@ impl Context {
         }
     }
 
+    /// A variable's text; `None` if it has none. A header's isn't copied.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        match name.strip_prefix("request.header.") {
+            Some(of) if !self.variables.contains_key(name) => header(&self.request.headers, of),
+            _ => Some(self.get(name)?.to_text()?.to_string().into()),
+        }
+    }
+
     /// What the last look-up of a policy told, whose name may have dots.
     fn of_lookup(&self, rest: &str) -> Option<Var> {
         let (policy, what) = rest.rsplit_once('.')?;
-        let told = self.told.iter().rev().find(|told| told.policy == policy)?;
+        let told = self
+            .told
+            .iter()
+            .rev()
+            .find(|told| *told.policy == *policy)?;
         Some(match what {
             "cachehit" => told.is_hit.into(),
             "cachekey" => Var::from(&*told.key),
-            "cachename" => Var::from(&*told.cache),
-            "assignto" => Var::from(&*told.assign_to),
+            "cachename" => Var::from(told.cache.as_deref().unwrap_or(SHARED)),
+            "assignto" => Var::Text(Arc::clone(&told.assign_to)),
             _ => return None,
         })
     }

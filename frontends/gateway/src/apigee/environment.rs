@@ -323,6 +323,13 @@ impl Environment {
         self.shared.caches.read().get(name).cloned()
     }
 
+    /// How long a cache keeps what says nothing itself, and how long a value it keeps at all.
+    pub(super) fn keeping(&self, name: &str) -> (Option<Expiry>, Option<u64>) {
+        let caches = self.shared.caches.read();
+        let said = caches.get(name);
+        said.map_or((None, None), |said| (said.expiry, said.element_bytes_max))
+    }
+
     /// Whether a cache is described.
     pub(super) fn knows(&self, name: &str) -> bool {
         self.shared.caches.read().contains_key(name)

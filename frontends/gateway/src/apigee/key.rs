@@ -6,6 +6,9 @@
 //! # Invariants   K1 two lists of parts are two keys, whatever they look like; the number of fragments is a part, so that none is one too
 //! # Not here     what is done with keys
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use larder::{
     Key, KeyPrefix, KeyWriter, LevelMode, LevelView, NamedCache, Scope, ScopeError, Standpoint,
 };
@@ -14,11 +17,14 @@ use super::environment::Environment;
 use super::policy::{CacheContext, CacheKey, Fragment};
 use super::text::{self, Place};
 
+/// Most keys are shorter.
+const RENDERED_BYTES_FIRST: usize = 64;
+
 /// A key that was formed for a request.
 #[derive(Debug)]
 pub(super) struct Formed<'a> {
     prefix: KeyPrefix<'a>,
-    fragments: Vec<String>,
+    fragments: Vec<Cow<'a, str>>,
     /// The text for people.
     pub(super) rendered: String,
     /// Why it can't be used, if it can't.
@@ -61,7 +67,7 @@ pub(super) fn form<'a>(
     key: &'a CacheKey,
     at: &Standpoint<'a>,
     environment: &Environment,
-    text_of: impl Fn(&str) -> Option<String>,
+    text_of: impl Fn(&str) -> Option<Cow<'a, str>>,
 ) -> Formed<'a> {
     let options = environment.options();
     let mut problem = None;
@@ -71,16 +77,18 @@ pub(super) fn form<'a>(
         KeyPrefix::Plain
     });
     let fragments = key.fragments.iter().map(|fragment| match fragment {
-        Fragment::Literal(text) => text.clone(),
+        Fragment::Literal(text) => Cow::Borrowed(&**text),
         Fragment::Variable(name) => text_of(name).unwrap_or_else(|| {
             if !options.unresolved_is_empty {
                 problem.get_or_insert(Problem::Unresolved(name.clone()));
             }
-            String::new()
+            Cow::Borrowed("")
         }),
     });
-    let fragments: Vec<String> = fragments.collect();
-    let mut rendered = prefix.to_string();
+    let fragments: Vec<Cow<'_, str>> = fragments.collect();
+    let mut rendered = String::with_capacity(RENDERED_BYTES_FIRST);
+    // A text takes whatever is written.
+    let _ = write!(rendered, "{prefix}");
     for fragment in &fragments {
         rendered.push_str("__");
         rendered.push_str(fragment);

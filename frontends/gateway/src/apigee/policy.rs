@@ -5,6 +5,7 @@
 //! # Invariants   D1 whatever could be checked without a request was checked
 //! # Not here     reading them, running them
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{Expiry, ScopeLevel};
@@ -16,7 +17,7 @@ use crate::finding::Position;
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Its name, by which steps refer to it.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its name for people.
     pub display_name: String,
     /// Whether it runs at all.
@@ -50,7 +51,7 @@ pub enum Act {
 #[derive(Debug, Clone)]
 pub struct CacheKey {
     /// The cache; `None`: the environment's shared one.
-    pub resource: Option<String>,
+    pub resource: Option<Arc<str>>,
     /// The prefix that takes the scope's place; empty if there is none.
     pub prefix: String,
     /// How widely entries are shared.
@@ -74,7 +75,7 @@ pub struct Lookup {
     /// The key.
     pub key: CacheKey,
     /// The variable for the value.
-    pub assign_to: String,
+    pub assign_to: Arc<str>,
     /// How long it may take.
     pub timeout: Duration,
 }

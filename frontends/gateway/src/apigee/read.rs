@@ -73,7 +73,7 @@ fn policy(element: &Element, findings: &mut Vec<Finding>) -> Result<Policy, Find
         .to_owned();
     Ok(Policy {
         display_name,
-        name,
+        name: name.into(),
         enabled,
         continue_on_error,
         at: element.at,
@@ -137,16 +137,42 @@ fn single<'e>(element: &'e Element, name: &str) -> Result<Option<&'e Element>, F
     }
 }
 
-fn bool_text(element: &Element, name: &str, at: Position) -> Result<Option<bool>, Finding> {
-    match child_text(element, name) {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(_) => Err(Finding::error(
-            at,
-            format!("<{name}> must be true or false"),
-        )),
+fn bool_text(element: &Element, name: &str) -> Result<Option<bool>, Finding> {
+    let Some(child) = element.element(name) else {
+        return Ok(None);
+    };
+    match child.literal() {
+        "" => Ok(None),
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        _ => {
+            let message = format!("<{name}> must be true or false");
+            Err(Finding::error(child.at, message))
+        }
     }
+}
+
+/// Where a child stands, or else its parent.
+fn place(element: &Element, name: &str) -> Position {
+    element.element(name).unwrap_or(element).at
+}
+
+/// Whether a policy can set a value by this name: one that it may write, and of a message only what can be set.
+fn is_assignable(name: &str) -> bool {
+    let (head, rest) = name.split_once('.').unwrap_or((name, ""));
+    let is_one = |parts: &[&str], kinds: &[&str]| {
+        let kind = rest.split_once('.').map(|(kind, _)| kind);
+        parts.contains(&rest) || kind.is_some_and(|kind| kinds.contains(&kind))
+    };
+    let of_request = is_one(&["content", "verb"], &["header", "queryparam"]);
+    let of_response = is_one(&["content", "status.code"], &["header"]);
+    let is_there = match head {
+        "request" => of_request,
+        "response" | "error" => of_response,
+        "message" => of_request || of_response,
+        _ => true,
+    };
+    is_there && is_writable(name)
 }
 
 /// Whether a variable can be written by policies.

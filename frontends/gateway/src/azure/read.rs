@@ -95,6 +95,32 @@ pub fn read(text: &str, around: &dyn Surroundings) -> Result<Document, Vec<Findi
     Err(findings)
 }
 
+/// What can be read.
+const POLICIES: [&str; 22] = [
+    "base",
+    "cache-lookup",
+    "cache-lookup-value",
+    "cache-remove-value",
+    "cache-store",
+    "cache-store-value",
+    "cache-value",
+    "choose",
+    "find-and-replace",
+    "forward-request",
+    "quota-by-key",
+    "rate-limit",
+    "rate-limit-by-key",
+    "return-response",
+    "send-request",
+    "set-backend-service",
+    "set-body",
+    "set-header",
+    "set-method",
+    "set-status",
+    "set-variable",
+    "validate-jwt",
+];
+
 const SECTIONS: [&str; 4] = ["inbound", "backend", "outbound", "on-error"];
 
 struct Reader<'a> {
@@ -138,7 +164,7 @@ impl Reader<'_> {
         let mut seen: Vec<&str> = Vec::new();
         for element in elements {
             if seen.contains(&&*element.name) {
-                let message = format!("<{}> is there twice", element.name);
+                let message = format!("<{}> is there twice: put all of it into one", element.name);
                 self.findings.push(Finding::error(element.at, message));
             }
             seen.push(&element.name);
@@ -212,8 +238,9 @@ impl Reader<'_> {
             "validate-jwt" => ("validate-jwt", token::validate_jwt(element, self.around)?),
             _ => {
                 let message = format!(
-                    "<{}> is not a policy that is known in <{parent}>",
-                    element.name
+                    "<{}> is not a policy that is known in <{parent}>; known are {}",
+                    element.name,
+                    POLICIES.join(", ")
                 );
                 return Err(Finding::error(element.at, message));
             }
@@ -262,4 +289,19 @@ fn set_variable(element: &Element) -> Result<Act, Finding> {
     let value = attributes.required_setting("value", Wanted::Value)?;
     attributes.finish()?;
     Ok(Act::SetVariable(SetVariable { name, value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn z_007_what_is_told_to_be_known_is_known() {
+        for policy in POLICIES {
+            let text = format!("<inbound><{policy} /></inbound>");
+            let findings = read(&text, &()).err().unwrap_or_default();
+            let is_unknown = |finding: &Finding| finding.message.contains("is not a policy");
+            assert!(!findings.iter().any(is_unknown), "{findings:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //! # Invariants   as of the module above
 //! # Not here     what well-formed XML is: the library says
 
-use super::offsets::{Lines, Offsets};
+use super::offsets::Offsets;
 use super::{Bounds, Dialect};
 use crate::finding::{Finding, Position};
 
@@ -79,7 +79,7 @@ impl<'t, A: Fn(usize) -> Position> Scan<'t, A> {
             } else if rest.starts_with("<![CDATA[") {
                 self.character_data()?;
             } else if rest.starts_with("<!") {
-                let message = "a document type or declaration is not accepted";
+                let message = "a document type or declaration is not accepted: take it out";
                 return Err(self.error(self.byte, message));
             } else if rest.starts_with("<?") {
                 self.skip_past("?>", "the processing instruction")?;
@@ -139,7 +139,10 @@ impl<'t, A: Fn(usize) -> Position> Scan<'t, A> {
         if self.dialect == Dialect::Expressions && self.is_expression(first)? {
             let after = self.expression(first, true)?;
             if self.after_space(after) != end {
-                return Err(self.error(after, "there is text after the expression"));
+                return Err(self.error(
+                    after,
+                    "there is text after the expression: join it in there by `+`, or take it out",
+                ));
             }
             self.byte = end + "]]>".len();
         } else {
@@ -155,7 +158,10 @@ impl<'t, A: Fn(usize) -> Position> Scan<'t, A> {
             let after = self.expression(first, false)?;
             self.byte = self.after_space(after);
             if !self.text[self.byte..].starts_with('<') {
-                return Err(self.error(self.byte, "there is text after the expression"));
+                return Err(self.error(
+                    self.byte,
+                    "there is text after the expression: join it in there by `+`, or take it out",
+                ));
             }
             return Ok(());
         }
@@ -276,7 +282,10 @@ impl<'t, A: Fn(usize) -> Position> Scan<'t, A> {
     fn is_expression(&self, at: usize) -> Result<bool, Finding> {
         let rest = &self.text[at..];
         if rest.starts_with("@{") {
-            return Err(self.error(at, "multi-statement expressions not supported"));
+            return Err(self.error(
+                at,
+                "multi-statement expressions not supported: write one expression, as @( ... )",
+            ));
         }
         Ok(rest.starts_with("@("))
     }
@@ -303,7 +312,10 @@ impl<'t, A: Fn(usize) -> Position> Scan<'t, A> {
             expression.source.push(character);
             byte += length;
         }
-        Err(self.error(start, "the expression is not closed"))
+        Err(self.error(
+            start,
+            "the expression is not closed: a `)` is missing, or a quote",
+        ))
     }
 }
 
@@ -356,44 +368,4 @@ fn entity(text: &str) -> Option<(char, usize)> {
         None => number.parse().ok()?,
     };
     Some((char::from_u32(code)?, number.len() + "&#;".len()))
-}
-
-/// Puts the configured texts in place of `{{name}}`.
-pub(super) fn replace_names(
-    text: &str,
-    lines: &Lines,
-    named: impl Fn(&str) -> Option<String>,
-) -> Result<(String, Offsets), Finding> {
-    let mut out = String::with_capacity(text.len());
-    let mut offsets = Offsets::identity();
-    let mut byte = 0;
-    while let Some(found) = text[byte..].find("{{") {
-        let start = byte + found;
-        let rest = &text[start + 2..];
-        let is_part = |part: char| part.is_ascii_alphanumeric() || matches!(part, '-' | '_' | '.');
-        let length = rest.find(|part| !is_part(part)).unwrap_or(rest.len());
-        let is_name = length > 0 && rest[length..].starts_with("}}");
-        let end = if is_name {
-            start + 2 + length + 2
-        } else {
-            start + 1
-        };
-        offsets.run(out.len(), byte);
-        out.push_str(&text[byte..start]);
-        offsets.run(out.len(), start);
-        if is_name {
-            let name = &rest[..length];
-            let Some(value) = named(name) else {
-                let message = format!("there is no named value `{name}`");
-                return Err(Finding::error(lines.position(start), message));
-            };
-            out.push_str(&value);
-        } else {
-            out.push('{');
-        }
-        byte = end;
-    }
-    offsets.run(out.len(), byte);
-    out.push_str(&text[byte..]);
-    Ok((out, offsets))
 }

@@ -46,9 +46,12 @@ pub(super) fn build(
 /// What the library says, without its place: that is of another text.
 fn error_text(error: &roxmltree::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at ") {
-        Some(place) => text[..place].to_owned(),
-        None => text,
+    let what = text.rfind(" at ").map_or(&*text, |place| &text[..place]);
+    match error {
+        roxmltree::Error::UnknownEntityReference(..) => {
+            format!("{what}: `&amp;`, `&lt;`, `&gt;`, `&quot;`, `&apos;` and numbers are known")
+        }
+        _ => what.to_owned(),
     }
 }
 

@@ -51,7 +51,7 @@ fn a_001_the_vendors_sample_with_its_blanks_loads() {
 fn a_002_a_004_attributes_and_names_have_defaults() {
     let (policy, _) = read(&lookup(&inner())).unwrap();
     assert!(policy.enabled && !policy.continue_on_error);
-    assert_eq!(policy.display_name, policy.name);
+    assert_eq!(*policy.display_name, *policy.name);
 }
 
 #[test]

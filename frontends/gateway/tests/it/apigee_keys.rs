@@ -193,7 +193,11 @@ fn a_036_a_key_of_2048_bytes_works_and_a_longer_one_does_not() {
         Some("EntryCannotBeCached".into())
     );
     assert_eq!(edge.get(&of_length(2049)), None);
-    edge.invalidate(&of_length(2049));
+    let remove = crate::apigee_world::invalidate(&of_length(2049));
+    let handled = edge.run(&parts(&[remove]), "/x");
+    let failed = handled.context.get("invalidatecache.I.failed");
+    assert_eq!((handled.response.status.as_u16(), failed), (200, None));
+    assert_eq!(edge.get(&of_length(2048)).as_deref(), Some("v"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn a_053_a_cache_that_a_node_lacks_makes_the_deployment_partial() {
 }
 
 #[test]
-fn a_054_a_055_a_cache_that_is_deleted_later() {
+fn a_011_a_054_a_055_a_cache_that_is_deleted_later() {
     let edge = Edge::new();
     edge.environment
         .create_cache("tokens", CacheSettings::default())
@@ -86,6 +86,10 @@ fn a_054_a_055_a_cache_that_is_deleted_later() {
         deploy(&[assign("v"), populate(&in_cache("tokens"))]),
         deploy(&[invalidate(&in_cache("tokens"))]),
     ];
+    let going_on = deploy(&[
+        invalidate(&in_cache("tokens")).replace("name=", "continueOnError=\"true\" name="),
+        assign("v"),
+    ]);
     assert!(edge.environment.delete_cache("tokens"));
     let [looked, populated, invalidated] =
         deployments.map(|deployment| edge.handle(&deployment, Request::get("/weatherapi")));
@@ -104,6 +108,14 @@ fn a_054_a_055_a_cache_that_is_deleted_later() {
         );
         assert_eq!(handled.context.get(failed), Some(true.into()));
     }
+    // the next step runs where the policy says so.
+    let handled = edge.handle(&going_on, Request::get("/weatherapi"));
+    assert_eq!(handled.response.status, 200);
+    let failed = handled.context.get("invalidatecache.I.failed");
+    assert_eq!(
+        (failed, handled.context.get("flowVar")),
+        (Some(true.into()), Some("v".into()))
+    );
 }
 
 #[test]
@@ -175,6 +187,13 @@ fn a_063_a_066_read_only_variables_are_not_written() {
         "client.ip",
         "fault.name",
         "populatecache.P.failed",
+        "request",
+        "request.path",
+        "request.querystring",
+        "request.formparam.a",
+        "response.reason.phrase",
+        "error.nothing",
+        "message.path",
     ] {
         let text = lookup(&inner()).replace("<AssignTo>out", &format!("<AssignTo>{name}"));
         let finding = &read(&text).unwrap_err()[0];
@@ -183,6 +202,17 @@ fn a_063_a_066_read_only_variables_are_not_written() {
             read(&assign("v").replace("flowVar", name)).is_err(),
             "{name}"
         );
+    }
+    for name in [
+        "request.header.X-A",
+        "request.queryparam.a",
+        "response.content",
+        "error.status.code",
+        "message.verb",
+        "requested",
+    ] {
+        let text = lookup(&inner()).replace("<AssignTo>out", &format!("<AssignTo>{name}"));
+        assert!(read(&text).is_ok(), "{name}");
     }
     let handled = Edge::new().run(&parts(&[lookup(&inner())]), "/x");
     let mut context = handled.context;

@@ -238,7 +238,7 @@ fn z_035_an_expression_that_is_not_in_the_subset_does_not_load() {
     );
     check(
         "<choose><when condition='@(1)' /></choose>",
-        "a condition is wanted here, and this is an int",
+        "a condition, which is true or false, is wanted here, and this is an int",
     );
     check(
         "<cache-store-value key='k' value='1' duration='@(true)' />",

@@ -5,11 +5,12 @@
 //! # Invariants   K1 a scope that isn't one of the five words, or a key that isn't there, is an error: nothing is shared by mistake
 //! # Not here     caches
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{Expiry, ScopeLevel};
 
-use super::{bool_text, child_text, is_writable, reference, single};
+use super::{bool_text, child_text, is_assignable, place, reference, single};
 use crate::apigee::policy::{
     Act, CacheContext, CacheKey, Fragment, Invalidate, Lookup, Populate, Settings,
 };
@@ -37,13 +38,10 @@ fn cache_key(element: &Element, findings: &mut Vec<Finding>) -> Result<CacheKey,
         Some("Target") => ScopeLevel::Target,
         Some("Exclusive") => ScopeLevel::Exclusive,
         Some(other) => {
-            let at = element
-                .element("Scope")
-                .map_or(element.at, |scope| scope.at);
             let message = format!(
                 "{other:?} is no scope: Global, Application, Proxy, Target or Exclusive is one"
             );
-            return Err(Finding::error(at, message));
+            return Err(Finding::error(place(element, "Scope"), message));
         }
     };
     let mut fragments = Vec::new();
@@ -67,7 +65,7 @@ fn cache_key(element: &Element, findings: &mut Vec<Finding>) -> Result<CacheKey,
     }
     single(element, "CacheResource")?;
     Ok(CacheKey {
-        resource: child_text(element, "CacheResource").map(str::to_owned),
+        resource: child_text(element, "CacheResource").map(Arc::from),
         prefix,
         scope,
         fragments,
@@ -77,12 +75,11 @@ fn cache_key(element: &Element, findings: &mut Vec<Finding>) -> Result<CacheKey,
 pub(super) fn lookup(element: &Element, findings: &mut Vec<Finding>) -> Result<Act, Finding> {
     let key = cache_key(element, findings)?;
     let assign_to = child_text(element, "AssignTo").ok_or_else(|| missing(element, "AssignTo"))?;
-    if !is_writable(assign_to) {
-        let at = element
-            .element("AssignTo")
-            .map_or(element.at, |child| child.at);
-        let message = format!("<AssignTo>: the variable `{assign_to}` is read-only");
-        return Err(Finding::error(at, message));
+    if !is_assignable(assign_to) {
+        let message = format!(
+            "<AssignTo>: the variable `{assign_to}` is read-only: choose a name of your own"
+        );
+        return Err(Finding::error(place(element, "AssignTo"), message));
     }
     let seconds = match child_text(element, "CacheLookupTimeoutInSeconds") {
         None => LOOKUP_SECONDS,
@@ -90,8 +87,7 @@ pub(super) fn lookup(element: &Element, findings: &mut Vec<Finding>) -> Result<A
             // No longer than a day, which can be added to any time.
             Ok(seconds @ 1..) => u64::min(seconds, 86_400),
             _ => {
-                let named = element.element("CacheLookupTimeoutInSeconds");
-                let at = named.map_or(element.at, |child| child.at);
+                let at = place(element, "CacheLookupTimeoutInSeconds");
                 let message =
                     format!("{text:?} is no time-out: a whole number of seconds above zero is one");
                 return Err(Finding::error(at, message).with_code("InvalidTimeout"));
@@ -100,7 +96,7 @@ pub(super) fn lookup(element: &Element, findings: &mut Vec<Finding>) -> Result<A
     };
     Ok(Act::Lookup(Lookup {
         key,
-        assign_to: assign_to.to_owned(),
+        assign_to: assign_to.into(),
         timeout: Duration::from_secs(seconds),
     }))
 }
@@ -142,7 +138,8 @@ fn expiry(element: &Element, findings: &mut Vec<Finding>) -> Result<Settings, Fi
         (None, Some(time)) => Some(Expiry::time_of_day(time.literal())),
         (None, None) => None,
     };
-    let wrong = |error: larder::ExpiryError| Finding::error(block.at, error.to_string());
+    let at = date.or(time).map_or(block.at, |child| child.at);
+    let wrong = |error: larder::ExpiryError| Finding::error(at, error.to_string());
     settings.calendar = calendar.transpose().map_err(wrong)?;
     let has_seconds = settings.seconds.is_some() || settings.seconds_of.is_some();
     if has_seconds && settings.calendar.is_some() {
@@ -183,7 +180,7 @@ pub(super) fn invalidate(element: &Element, findings: &mut Vec<Finding>) -> Resu
     let mut key_findings = Vec::new();
     let key = cache_key(element, &mut key_findings)?;
     findings.append(&mut key_findings);
-    let purges = bool_text(element, "PurgeChildEntries", element.at)?.unwrap_or(false);
+    let purges = bool_text(element, "PurgeChildEntries")?.unwrap_or(false);
     let context = element.element("CacheContext").map(|context| {
         let text = |name: &str| child_text(context, name).unwrap_or_default().to_owned();
         CacheContext {

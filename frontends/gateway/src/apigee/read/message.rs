@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{bool_text, child_text, is_writable, reference};
+use super::{bool_text, child_text, is_assignable, is_writable, place, reference};
 use crate::apigee::policy::{Act, Assign, AssignVariable, Callout, Changes, MessageName};
 use crate::apigee::template::Template;
 use crate::finding::Finding;
@@ -19,7 +19,7 @@ const TIMEOUT_MS: u64 = 55_000;
 const TIMEOUT_MS_MAX: u64 = 86_400_000;
 
 fn changes(element: &Element) -> Result<Changes, Finding> {
-    let ignores = bool_text(element, "IgnoreUnresolvedVariables", element.at)?;
+    let ignores = bool_text(element, "IgnoreUnresolvedVariables")?;
     let mut changes = Changes {
         ignores_unresolved: ignores.unwrap_or(false),
         ..Changes::default()
@@ -83,16 +83,17 @@ pub(super) fn assign(element: &Element) -> Result<Act, Finding> {
         (Some("response"), _) | (None, Some("response")) => Some(MessageName::Response),
         (Some(name), _) if is_writable(name) => Some(MessageName::Named(name.to_owned())),
         (None, None) => None,
-        _ => return Err(Finding::error(element.at, "<AssignTo> names no message")),
+        _ => {
+            let message = "<AssignTo> must name a message that can be written: by its type, request or response, or by a name of its own";
+            return Err(Finding::error(place(element, "AssignTo"), message));
+        }
     };
     let creates = match assign_to.and_then(|assign_to| reference(assign_to, "createNew")) {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => {
-            return Err(Finding::error(
-                element.at,
-                "`createNew` must be true or false",
-            ));
+            let message = "`createNew` must be true or false";
+            return Err(Finding::error(place(element, "AssignTo"), message));
         }
     };
     let mut variables = Vec::new();
@@ -106,9 +107,9 @@ pub(super) fn assign(element: &Element) -> Result<Act, Finding> {
                 "<AssignVariable> has no <Name>",
             ));
         };
-        if !is_writable(name) {
-            let message = format!("the variable `{name}` is read-only");
-            return Err(Finding::error(variable.at, message));
+        if !is_assignable(name) {
+            let message = format!("the variable `{name}` is read-only: choose a name of your own");
+            return Err(Finding::error(place(variable, "Name"), message));
         }
         let literal = variable.element("Value").map(Element::literal);
         let template = child_text(variable, "Template").or(literal);
@@ -138,23 +139,24 @@ pub(super) fn callout(element: &Element) -> Result<Act, Finding> {
         None => TIMEOUT_MS,
         Some(Ok(timeout @ 1..=TIMEOUT_MS_MAX)) => timeout,
         Some(_) => {
-            return Err(Finding::error(
-                element.at,
-                "<Timeout> must be in milliseconds, above zero",
-            ));
+            let message = format!(
+                "<Timeout> must be a whole number of milliseconds, from 1 to {TIMEOUT_MS_MAX}"
+            );
+            return Err(Finding::error(place(element, "Timeout"), message));
         }
     };
     let request = element.element("Request");
     let response = child_text(element, "Response").map(str::to_owned);
     if let Some(name) = response.as_deref().filter(|name| !is_writable(name)) {
-        let message = format!("<Response>: the variable `{name}` is read-only");
-        return Err(Finding::error(element.at, message));
+        let message =
+            format!("<Response>: the variable `{name}` is read-only: choose a name of your own");
+        return Err(Finding::error(place(element, "Response"), message));
     }
     let mut of_request = match request {
         Some(request) => changes(request)?,
         None => Changes::default(),
     };
-    if bool_text(element, "IgnoreUnresolvedVariables", element.at)? == Some(true) {
+    if bool_text(element, "IgnoreUnresolvedVariables")? == Some(true) {
         of_request.ignores_unresolved = true;
     }
     Ok(Act::Callout(Box::new(Callout {
@@ -174,7 +176,7 @@ pub(super) fn raise(element: &Element) -> Result<Act, Finding> {
         Some(answer) => changes(answer)?,
         None => Changes::default(),
     };
-    if bool_text(element, "IgnoreUnresolvedVariables", element.at)? == Some(true) {
+    if bool_text(element, "IgnoreUnresolvedVariables")? == Some(true) {
         of_answer.ignores_unresolved = true;
     }
     Ok(Act::Raise(Box::new(of_answer)))

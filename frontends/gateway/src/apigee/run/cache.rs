@@ -5,6 +5,7 @@
 //! # Invariants   L1 a look-up never faults
 //! # Not here     deadlines and levels: the engine's
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use larder::{Expiry, WriteOptions};
@@ -24,30 +25,19 @@ use crate::stored::Stored;
 /// A fault of what can't be stored.
 const ENTRY: &str = "EntryCannotBeCached";
 
-fn cache_name(key: &CacheKey) -> &str {
-    key.resource.as_deref().unwrap_or(SHARED)
-}
-
 fn not_found(key: &CacheKey) -> Fault {
-    Fault::new(
-        "CacheNotFound",
-        format!("there is no cache `{}`", cache_name(key)),
-    )
+    let name = key.resource.as_deref().unwrap_or(SHARED);
+    Fault::new("CacheNotFound", format!("there is no cache `{name}`"))
 }
 
 impl Run<'_> {
-    fn text(&self, name: &str) -> Option<String> {
-        self.context
-            .get(name)?
-            .to_text()
-            .map(|text| text.to_string())
-    }
-
     pub(super) fn lookup(&mut self, policy: &Policy, lookup: &Lookup) {
         let environment = &self.deployment.environment;
         let context = CacheContext::default();
         let at = standpoint(self.context.standpoint(), &context);
-        let formed = form(&lookup.key, &at, environment, |name| self.text(name));
+        let formed = form(&lookup.key, &at, environment, |name| {
+            self.context.text(name)
+        });
         let found = match (
             &formed.problem,
             environment.cache(lookup.key.resource.as_deref()),
@@ -72,11 +62,11 @@ impl Run<'_> {
             (false, Some(problem)) => format!("miss: {rendered}: {}", problem_text(&problem)),
         });
         self.context.tell(Told {
-            policy: policy.name.clone(),
+            policy: Arc::clone(&policy.name),
             is_hit,
             key: rendered,
-            cache: cache_name(&lookup.key).to_owned(),
-            assign_to: lookup.assign_to.clone(),
+            cache: lookup.key.resource.clone(),
+            assign_to: Arc::clone(&lookup.assign_to),
         });
     }
 
@@ -88,7 +78,7 @@ impl Run<'_> {
             .ok_or_else(|| not_found(key))?;
         let context = CacheContext::default();
         let at = standpoint(self.context.standpoint(), &context);
-        let formed = form(key, &at, environment, |name| self.text(name));
+        let formed = form(key, &at, environment, |name| self.context.text(name));
         if let Some(problem) = &formed.problem {
             return Err(Fault::new(ENTRY, problem_text(problem)));
         }
@@ -108,17 +98,13 @@ impl Run<'_> {
             .map_err(|error| Fault::new(ENTRY, error.to_string()))?;
         let mode = environment.mode(key.resource.as_deref());
         let view = environment.view(scope, mode);
-        let settings = key
-            .resource
-            .as_deref()
-            .and_then(|name| environment.cache_settings(name));
-        let settings = settings.unwrap_or_default();
+        let said = key.resource.as_deref();
+        let said = said.map(|name| environment.keeping(name));
+        let (of_cache, element_bytes_max) = said.unwrap_or_default();
         let bytes = stored.to_bytes();
         let now = environment.engine().time().wall();
-        let ttl = self.ttl(&populate.expiry, settings.expiry, now);
-        let is_too_long = settings
-            .element_bytes_max
-            .is_some_and(|max| bytes.len() as u64 > max);
+        let ttl = self.ttl(&populate.expiry, of_cache, now);
+        let is_too_long = element_bytes_max.is_some_and(|max| bytes.len() as u64 > max);
         let Some(ttl) = ttl.filter(|_| !is_too_long) else {
             let _ = may_wait(mode, || view.remove(&formed));
             let rendered = formed.rendered;
@@ -180,7 +166,7 @@ impl Run<'_> {
             .cache(key.resource.as_deref())
             .ok_or_else(|| not_found(key))?;
         let at = standpoint(self.context.standpoint(), &invalidate.context);
-        let formed = form(key, &at, environment, |name| self.text(name));
+        let formed = form(key, &at, environment, |name| self.context.text(name));
         let scope = match &formed.problem {
             // What is purged is the prefix; of the fragments nothing is needed.
             Some(Problem::Unresolved(_) | Problem::TooLong(_)) if invalidate.purges => {

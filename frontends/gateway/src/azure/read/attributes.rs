@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::azure::expr::{Expression, Wanted};
 use crate::azure::policy::{Caching, Setting};
-use crate::finding::Finding;
+use crate::finding::{Finding, Position};
 use crate::http::HeaderName;
 use crate::xml::{Content, Element, Text};
 
@@ -38,6 +38,12 @@ impl<'e> Attributes<'e> {
     fn get(&self, name: &'static str) -> Option<&'e Text> {
         self.known.borrow_mut().push(name);
         self.element.attribute(name).map(|found| &found.value)
+    }
+
+    /// Where the value of an attribute stands, or else the element.
+    pub(super) fn place(&self, name: &str) -> Position {
+        let found = self.element.attribute(name);
+        found.map_or(self.element.at, |found| found.value.at)
     }
 
     fn missing(&self, name: &str) -> Finding {
@@ -71,7 +77,7 @@ impl<'e> Attributes<'e> {
             Some(literal) => Ok(Some((literal.trim(), text))),
             None => {
                 let message = format!(
-                    "`{name}` of <{}> cannot be an expression",
+                    "`{name}` of <{}> cannot be an expression: write the text itself",
                     self.element.name
                 );
                 Err(Finding::error(text.at, message))
@@ -168,7 +174,9 @@ impl<'e> Attributes<'e> {
 
     /// What nobody asked for is an error.
     pub(super) fn finish(self) -> Result<(), Finding> {
-        let known = self.known.into_inner();
+        let mut known = self.known.into_inner();
+        known.sort_unstable();
+        known.dedup();
         let unknown = self
             .element
             .attributes
@@ -176,8 +184,12 @@ impl<'e> Attributes<'e> {
             .find(|attribute| !known.contains(&&*attribute.name));
         match unknown {
             Some(attribute) => {
+                let has = match known.is_empty() {
+                    true => "it has none".to_owned(),
+                    false => format!("it may have {}", known.join(", ")),
+                };
                 let message = format!(
-                    "<{}> has no attribute `{}`",
+                    "<{}> has no attribute `{}`: {has}",
                     self.element.name, attribute.name
                 );
                 Err(Finding::error(attribute.at, message))

@@ -139,14 +139,14 @@ pub(super) fn quota(element: &Element) -> Result<Act, Finding> {
     let period = attributes.seconds("renewal-period", 0..=u64::MAX)?;
     if (1..300).contains(&period.as_secs()) {
         let message = "`renewal-period` of <quota-by-key> must be 0, for no end, or at least 300";
-        return Err(Finding::error(element.at, message));
+        return Err(Finding::error(attributes.place("renewal-period"), message));
     }
     let (anchor, anchor_before_epoch) = match attributes.literal("first-period-start")? {
         None => (SystemTime::UNIX_EPOCH, Some(CALENDAR_BEFORE_EPOCH)),
         Some(text) => {
             let wrong = |_| {
                 let message = "`first-period-start` must be a moment, as 2030-01-31T00:00:00Z";
-                Finding::error(element.at, message)
+                Finding::error(attributes.place("first-period-start"), message)
             };
             let moment: Timestamp = text.parse().map_err(wrong)?;
             let before = (moment < Timestamp::UNIX_EPOCH)

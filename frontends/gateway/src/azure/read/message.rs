@@ -113,6 +113,7 @@ pub(super) fn status(element: &Element) -> Result<SetStatus, Finding> {
         code: attributes.required_setting("code", Wanted::Integer)?,
         reason: attributes.setting("reason", Wanted::Text)?,
     };
+    let at = attributes.place("code");
     attributes.finish()?;
     if let Setting::Literal(code) = &status.code
         && !code
@@ -121,7 +122,7 @@ pub(super) fn status(element: &Element) -> Result<SetStatus, Finding> {
             .is_ok_and(|code: u16| (200..=599).contains(&code))
     {
         let message = "`code` of <set-status> must be from 200 to 599";
-        return Err(Finding::error(element.at, message));
+        return Err(Finding::error(at, message));
     }
     Ok(status)
 }
