@@ -6,6 +6,8 @@
     reason = "what a client waits for is told by the system's clock"
 )]
 
+mod apigee_numbers;
+mod azure_numbers;
 mod bundles;
 mod commands;
 mod edges;
