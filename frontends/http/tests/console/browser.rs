@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -86,8 +86,10 @@ impl Browser {
         }
         let message = Message::text(message.to_string());
         self.socket.send(message).await.unwrap();
+        // Of the call as a whole: a page that goes on complaining is no sign of life.
+        let until = Instant::now() + PATIENCE;
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await;
+            let message = timeout_at(until, self.socket.next()).await;
             let message = message.unwrap_or_else(|_| panic!("not answered: {method} {asked}"));
             let message = message.unwrap().unwrap();
             let Ok(text) = message.to_text() else {
