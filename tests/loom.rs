@@ -17,6 +17,8 @@ mod flight;
 mod limits;
 #[path = "loom/lineage.rs"]
 mod lineage;
+#[path = "loom/moved.rs"]
+mod moved;
 #[path = "loom/nested.rs"]
 mod nested;
 #[path = "loom/shares.rs"]
