@@ -1,8 +1,7 @@
 //! Properties of the wheel, against a map that is searched in full:
 //! - what fires is what is due, once each, never before its deadline, and never later than a tick (W2 to W4);
 //! - however the time jumps, forward by years or back, and however small the budget (W3, W5);
-//! - a cancelled deadline doesn't fire, a moved one fires at its last place, and one put off behind the wheel's back
-//!   at its present time;
+//! - a cancelled deadline doesn't fire, a moved one fires at its last place, and one put off behind the wheel's back at its present time;
 //! - `validate` holds after every operation (W1, W2).
 
 use std::collections::BTreeMap;
@@ -11,6 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+mod counts;
 
 impl Wheel {
     /// Checks W1 to W3; O(deadlines). `deadline_of` gets every record's payload and token.
