@@ -16,6 +16,8 @@ use proptest::prelude::*;
 use super::render::{read_listed, read_lone};
 use super::*;
 
+mod outside;
+
 /// A part that owns its bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum OwnPart {
