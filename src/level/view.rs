@@ -88,7 +88,14 @@ impl Levels {
 
     /// A scope through its levels. A named cache is the scope that [`NamedCache::scope`](crate::NamedCache::scope) gives.
     ///
-    /// Of one scope, all views of a process should be of the same `Levels`.
+    /// Of one scope, all views of a process should be of the same `Levels`. A level has bytes, and so has the cache; what has none can't be
+    /// in either:
+    /// ```compile_fail,E0308
+    /// struct Handle(u32);
+    ///
+    /// let cache: larder::Cache<Handle> = larder::Cache::builder().max_entries(100).build().unwrap();
+    /// larder::Levels::none().view(cache.scope("handles").unwrap(), larder::LevelMode::L1L2);
+    /// ```
     ///
     /// Cost: nothing; nothing is written that other threads write.
     pub fn view<'c>(

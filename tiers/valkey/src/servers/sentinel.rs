@@ -6,7 +6,7 @@
 //! # Invariants   SE1 a sentinel that has missed a failover that this process has heard of isn't believed (module `newest`)
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -33,6 +33,8 @@ pub(super) struct Sentinel {
     /// Something speaks against the known master.
     is_doubted: AtomicBool,
     pace: Pace,
+    /// Whom to ask first the next time, so that one that was cut off isn't asked first for ever.
+    turn: AtomicUsize,
 }
 
 /// What one sentinel, and a server that says who it is, are given of a call's time.
@@ -52,6 +54,7 @@ impl Sentinel {
             epoch: AtomicU64::new(0),
             is_doubted: AtomicBool::new(false),
             pace: Pace::default(),
+            turn: AtomicUsize::new(0),
         }
     }
 
@@ -100,7 +103,9 @@ impl Sentinel {
         };
         self.context.counts.refreshes.add();
         let mut newest = Newest::new(self.epoch.load(Ordering::Relaxed), self.sentinels.len());
-        for sentinel in &self.sentinels {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.sentinels.len().max(1);
+        let (later, first) = self.sentinels.split_at(turn);
+        for sentinel in first.iter().chain(later) {
             let Some((epoch, address)) = self.ask(sentinel, until) else {
                 continue;
             };
@@ -172,3 +177,6 @@ fn epoch(described: &Value) -> Option<u64> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;
