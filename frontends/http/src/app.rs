@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use larder::{
     Cost, LevelMode, LevelOptions, LevelView, Limits, NamedCache, Rate, RateLimiter, Rates, Tenant,
 };
-use larder_serve::{Connections, Counts, Health, SetupError, Tier, Warmed};
+use larder_serve::{Connections, Counts, Health, Tier};
 
 use crate::admission::{Of, Refusals};
 use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
@@ -47,7 +47,7 @@ struct Inner {
 /// What a reload swaps.
 pub(crate) struct Live {
     keyring: Keyring,
-    accounts: BTreeMap<String, Account>,
+    pub(crate) accounts: BTreeMap<String, Account>,
     region: Option<String>,
     operator: Option<String>,
     takes_basic: bool,
@@ -58,10 +58,10 @@ pub(crate) struct Live {
     pub(crate) connections: Connections,
 }
 
-struct Account {
+pub(crate) struct Account {
     /// The limits of a cache that is made by a request.
     cache_limits: Limits,
-    modes: Modes,
+    pub(crate) modes: Modes,
     control: Arc<RateLimiter>,
     control_rates: Rates,
 }
@@ -101,27 +101,6 @@ impl App {
             account.modes.stand_in(known, name, self.engine());
         }
         Ok(())
-    }
-
-    /// Restores what the file of the settings holds, and has it written from now on. What somebody has who is no longer in the settings
-    /// goes, and what is in the memory of caches that use a further level, which has it as well.
-    ///
-    /// # Errors
-    /// What of the section can't be used.
-    pub fn warm(&self, settings: &Settings) -> Result<Option<Warmed>, SetupError> {
-        let Some(warm) = &settings.warm else {
-            return Ok(None);
-        };
-        let (engine, live) = (self.engine(), self.live());
-        let warmed = warm.start(&engine.cache)?;
-        for (name, _) in engine.cache.tenants() {
-            match live.accounts.get(&name) {
-                Some(account) => account.modes.stand_in(Some(&Modes::MEMORY), &name, engine),
-                None => drop(engine.cache.delete_tenant(&name)),
-            }
-        }
-        apply(settings, engine)?;
-        Ok(Some(warmed))
     }
 
     /// What it tells of its health.
@@ -368,7 +347,7 @@ impl Live {
 }
 
 /// Makes the accounts and caches of the settings, or gives them their limits.
-fn apply(settings: &Settings, engine: &Engine) -> Result<(), SettingsError> {
+pub(crate) fn apply(settings: &Settings, engine: &Engine) -> Result<(), SettingsError> {
     for (name, account) in &settings.accounts {
         let limits = settings.profile.account(account);
         let refused =

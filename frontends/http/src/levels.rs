@@ -1,4 +1,4 @@
-//! Which levels each cache uses, and where what may ask them is run.
+//! Which levels each cache uses, where what may ask them is run, and what memory begins with.
 //!
 //! # Idea         a cache says it, or each cache of its account does, or the section of the level; read once, at the start and at a reload
 //! # Costs        a request: two look-ups by name
@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 
 use larder::LevelMode;
-use larder_serve::{Level, Mode};
+use larder_serve::{Level, Mode, SetupError, Warm, Warmed};
 
+use crate::app::{App, apply};
 use crate::engine::Engine;
 use crate::error::ApiError;
 use crate::profile::AccountSettings;
-use crate::settings::SettingsError;
+use crate::settings::{Settings, SettingsError};
 
 /// The modes of an account's caches.
 pub(crate) struct Modes {
@@ -68,6 +69,25 @@ impl Modes {
                 cache.flush();
             }
         }
+    }
+}
+
+impl App {
+    /// Restores what a file of the settings holds, and has it written from now on. What somebody has who is no longer in the settings
+    /// goes, and what is in the memory of caches that use a further level, which has it as well.
+    ///
+    /// # Errors
+    /// What of the section can't be used.
+    pub fn warm(&self, settings: &Settings, warm: &Warm) -> Result<Warmed, SetupError> {
+        let (engine, live) = (self.engine(), self.live());
+        let warmed = warm.start(&engine.cache)?;
+        for (name, _) in engine.cache.tenants() {
+            match live.accounts.get(&name) {
+                Some(account) => account.modes.stand_in(Some(&Modes::MEMORY), &name, engine),
+                None => drop(engine.cache.delete_tenant(&name)),
+            }
+        }
+        Ok(apply(settings, engine).map(|()| warmed)?)
     }
 }
 

@@ -103,7 +103,8 @@ impl Program {
         let engine = Engine::new(settings.max_bytes)?.with_level(settings.level.as_ref())?;
         let janitor = Janitor::start(&engine.cache, Duration::from_millis(500))?;
         let app = App::new(&settings, engine)?;
-        let warmed = app.warm(&settings)?;
+        let warm = settings.warm.as_ref();
+        let warmed = warm.map(|warm| app.warm(&settings, warm)).transpose()?;
         let run = Run {
             listen: settings.listen,
             tls: settings.tls.as_ref(),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder::ManualClock;
 use larder_http::{AccountSettings, Bound, Settings};
-use larder_serve::{Level, Mode, Warm};
+use larder_serve::{Level, Mode, Warm, Warmed};
 
 use super::program::{Started, file, run, text};
 use super::redis_server::Server as Redis;
@@ -16,6 +16,11 @@ fn in_folder(name: &str) -> PathBuf {
     let path = folder.join(format!("warm-{}-{name}", std::process::id()));
     let _ = std::fs::remove_file(&path);
     path
+}
+
+fn warm(server: &Server, settings: &Settings) -> Warmed {
+    let warm = settings.warm.as_ref().unwrap();
+    server.app.warm(settings, warm).unwrap()
 }
 
 #[tokio::test]
@@ -76,22 +81,22 @@ async fn items_outlive_the_program_and_a_damaged_file_keeps_nobody_from_starting
 
 #[tokio::test]
 async fn the_file_is_written_now_and_then() {
-    let warm = in_folder("interval");
+    let file = in_folder("interval");
     let settings = Settings {
         warm: Some(Warm {
-            file: warm.clone(),
+            file: file.clone(),
             interval: Duration::from_millis(5),
         }),
         ..settings()
     };
     let one = Server::with(&settings).await;
     one.store("a", "kept").await;
-    let _warmed = one.app.warm(&settings).unwrap();
-    while !warm.exists() {
+    let _warmed = warm(&one, &settings);
+    while !file.exists() {
         tokio::task::yield_now().await;
     }
     let two = Server::with(&settings).await;
-    drop(two.app.warm(&settings).unwrap());
+    drop(warm(&two, &settings));
     two.load("a").await.is_value("kept");
 }
 
@@ -127,8 +132,8 @@ async fn what_comes_back_is_what_the_settings_have_and_no_copy_of_a_level() {
         let clock = ManualClock::new();
         let engine = engine(&clock).with_level(settings.level.as_ref()).unwrap();
         let server = Server::over(settings, engine, clock).await;
-        let warmed = server.app.warm(settings).unwrap();
-        (server, warmed.unwrap())
+        let warmed = warm(&server, settings);
+        (server, warmed)
     };
     let target = |cache: &str| format!("/cache/{cache}?key=a&ttl_seconds=60&token=RW");
     let (one, warmed) = server(&settings).await;
