@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::thread::panicking;
 
-use super::probe::COPY;
+use super::header::COPY;
 use super::{
     ABSENT, Block, BlockRef, Charge, Deadline, Header, Husk, IDLE, Kind, Member, PLACED, Probe,
     REFRESHED, Refresh, RefreshAt, Releaser, Source, TAG_SHIFT, Value, allocated_bytes,
@@ -104,7 +104,6 @@ impl<'a> Parts<'a> {
         self.probe.kind().flags()
             | flag(self.idle, IDLE)
             | flag(self.refreshed, REFRESHED)
-            | flag(self.is_copy, COPY)
             | (self.tag as u8) << TAG_SHIFT
     }
 }
@@ -177,7 +176,7 @@ impl Draft {
             refs: AtomicU32::new(1),
             kind: Kind::new(key.len(), parts.probe.kind().shape(), flags),
             deadline: Deadline::new(Nanos::MAX),
-            version: 0,
+            version: if parts.is_copy { COPY } else { 0 },
             value_len: n_elements as u32,
             token: AtomicU32::new(0),
             short_hash: 0,
@@ -244,7 +243,7 @@ impl Draft {
     pub(crate) fn seal(&mut self, hash: KeyHash, version: u64, stamp: u16, times: Times) {
         let header = self.header_mut();
         header.short_hash = hash.short();
-        header.version = version;
+        header.version = header.version & COPY | version;
         header.stamp = stamp;
         header.deadline.set(times.hard);
         let flags = header.kind.flags();

@@ -58,7 +58,7 @@ where
         },
     };
     let hash = KeyHash::from_bits(u64::from_le_bytes([times[8]; 8]));
-    draft.seal(hash, u64::MAX - 1, u16::from(times[9]), sealed);
+    draft.seal(hash, (u64::MAX >> 1) - 1, u16::from(times[9]), sealed);
     let block = draft.as_ref();
     block.set_token(u32::MAX - 1);
     if let Some(member) = block.member() {
@@ -72,7 +72,7 @@ where
     assert_eq!(block.refresh().is_some(), refreshed);
     assert_eq!(
         (block.version(), block.token()),
-        (u64::MAX - 1, u32::MAX - 1)
+        ((u64::MAX >> 1) - 1, u32::MAX - 1)
     );
     assert_eq!(block.short_hash(), hash.short());
     assert_eq!(block.deadline().get(), sealed.hard);

@@ -6,7 +6,7 @@ use std::mem::size_of;
 use super::BLOCK_ALIGN;
 use super::charge::Charge;
 use super::deadline::Deadline;
-use super::probe::{ABSENT, COPY, IDLE, Kind, PLACED, REFRESHED, TAG_MASK, TAG_SHIFT};
+use super::probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT};
 use super::refresh::Refresh;
 use super::value::Stored;
 use crate::sync::Life;
@@ -19,6 +19,7 @@ pub(crate) struct Header {
     pub(super) refs: AtomicU32,
     pub(super) kind: Kind,
     pub(super) deadline: Deadline,
+    /// The version, and [`COPY`].
     pub(super) version: u64,
     pub(super) value_len: u32,
     pub(super) token: AtomicU32,
@@ -27,6 +28,9 @@ pub(crate) struct Header {
     pub(super) stamp: u16,
     pub(super) life: Life,
 }
+
+/// The entry is a copy of what a further level has. Here, and not in `kind`, which look-ups compare; no version ever has the bit.
+pub(super) const COPY: u64 = 1 << 63;
 
 impl Header {
     /// The hard deadline.
@@ -46,7 +50,7 @@ impl Header {
     }
 
     pub(crate) fn version(&self) -> u64 {
-        self.version
+        self.version & !COPY
     }
 
     /// The low bits of the stripe's count of inserts when this entry came, in the units that the count had then.
@@ -89,12 +93,12 @@ impl Header {
 
     /// What kind of value it is.
     pub(crate) fn tag(&self) -> Tag {
-        Tag::from_bits(self.kind.flags() >> TAG_SHIFT & TAG_MASK)
+        Tag::from_bits(self.kind.flags() >> TAG_SHIFT)
     }
 
     /// Whether it is a copy of what a further level has.
     pub(crate) fn is_copy(&self) -> bool {
-        self.kind.has(COPY)
+        self.version & COPY != 0
     }
 
     pub(super) fn key_offset(&self) -> usize {

@@ -10,13 +10,10 @@ pub(super) const PLACED: u8 = 2;
 pub(super) const REFRESHED: u8 = 4;
 /// The entry says that there is no value; none is in it.
 pub(super) const ABSENT: u8 = 8;
-/// Three bits say what kind of value it is.
+/// The other bits say what kind of value it is.
 pub(super) const TAG_SHIFT: u32 = 4;
-pub(super) const TAG_MASK: u8 = 7;
-/// The entry is a copy of what a further level has.
-pub(super) const COPY: u8 = 128;
 /// What a look-up doesn't ask for.
-const UNASKED: u8 = IDLE | REFRESHED | TAG_MASK << TAG_SHIFT | COPY;
+const UNASKED: u8 = IDLE | REFRESHED | 0xf << TAG_SHIFT;
 
 /// Length and shape of a key in one word, so that one comparison tells most entries apart.
 ///
@@ -28,8 +25,7 @@ const UNASKED: u8 = IDLE | REFRESHED | TAG_MASK << TAG_SHIFT | COPY;
 /// | 25 | [`PLACED`]: then a place, and the words of a member |
 /// | 26 | [`REFRESHED`]: then when it is to be loaded anew |
 /// | 27 | [`ABSENT`]: no value |
-/// | 30 .. 28 | the tag of its value |
-/// | 31 | [`COPY`]: of what a further level has |
+/// | 31 .. 28 | the tag of its value |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Kind(u32);
 
