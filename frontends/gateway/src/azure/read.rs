@@ -132,7 +132,10 @@ impl Reader<'_> {
     fn document(&mut self, elements: &[Element]) -> Document {
         match elements {
             [] => {
-                let finding = Finding::error(Position::START, "the document has no element");
+                let finding = Finding::error(
+                    Position::START,
+                    "the document has no element: <policies>, a section or a policy is expected",
+                );
                 self.findings.push(finding);
                 Document::default()
             }

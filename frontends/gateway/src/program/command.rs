@@ -115,7 +115,7 @@ impl Program {
                 let error = "a file of settings or a folder, and not both";
                 return Err(SettingsError(error.into()));
             }
-            (None, None) => return Err(SettingsError("which folder, or which settings?".into())),
+            (None, None) => return Err(SettingsError("which folder? Or --config FILE".into())),
         };
         settings.listen = self.listen.unwrap_or(settings.listen);
         settings.admin = self.admin.or(settings.admin);
@@ -136,7 +136,9 @@ impl Program {
         }
         let n_errors = findings.iter().filter(|finding| finding.is_error()).count();
         let n_warnings = findings.len() - n_errors;
-        say(&format!("{n_errors} errors, {n_warnings} warnings"))?;
+        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let (errors, warnings) = (count(n_errors, "error"), count(n_warnings, "warning"));
+        say(&format!("{errors}, {warnings}"))?;
         Ok(match site {
             Some(_) => ExitCode::SUCCESS,
             None => ExitCode::from(1),

@@ -61,7 +61,7 @@ async fn check_prints_findings_with_their_places_and_ends_with_one() {
         out.starts_with(&place) && out.contains("warning: "),
         "{out}"
     );
-    assert!(out.ends_with("0 errors, 1 warnings\n"), "{out}");
+    assert!(out.ends_with("0 errors, 1 warning\n"), "{out}");
 
     let bad = Folder::new().with("a.xml", LOOKUP).with("b.xml", BROKEN);
     let (code, out, _) = told(&["check", bad.text()]).await;
@@ -156,6 +156,26 @@ GET /x?y=1
     assert!(out.contains("miss: user-nobody"), "{out}");
     assert!(out.ends_with("-> 200 OK, 4 bytes\n"), "{out}");
     assert_eq!(backend.lines(), ["GET /z"]);
+}
+
+#[tokio::test]
+async fn what_the_readme_shows_is_what_is_printed() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let readme = include_str!("../../README.md");
+    let shown = readme.split("```text\n").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let mut n_commands = 0;
+    for part in shown.split("$ larder-gateway ").skip(1) {
+        let (line, expected) = part.split_once('\n').unwrap();
+        let mut command = program();
+        command.current_dir(root).args(line.split(' '));
+        let output = command.output().await.unwrap();
+        assert!(output.status.success(), "{line}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(printed.trim_end(), expected.trim_end(), "{line}");
+        n_commands += 1;
+    }
+    assert_eq!(n_commands, 2);
 }
 
 /// A gateway that has been started, where it listens, and its log.

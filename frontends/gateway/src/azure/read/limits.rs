@@ -44,7 +44,10 @@ fn named(element: &Element, attributes: &Attributes<'_>) -> Result<Named, Findin
     let (id, name) = (attributes.literal("id")?, attributes.literal("name")?);
     let of_name = name.map(Named::Name);
     let missing = || {
-        let message = format!("<{}> has neither `name` nor `id`", element.name);
+        let message = format!(
+            "<{}> has neither `name` nor `id`: one is required",
+            element.name
+        );
         Finding::error(element.at, message)
     };
     id.map(Named::Id).or(of_name).ok_or_else(missing)
@@ -133,7 +136,7 @@ pub(super) fn quota(element: &Element) -> Result<Act, Finding> {
     let calls = attributes.number("calls", 1..=u64::MAX)?;
     let kilobytes = attributes.number("bandwidth", 1..=u64::MAX)?;
     if calls.is_none() && kilobytes.is_none() {
-        let message = "<quota-by-key> has neither `calls` nor `bandwidth`";
+        let message = "<quota-by-key> has neither `calls` nor `bandwidth`: one is required";
         return Err(Finding::error(element.at, message));
     }
     let period = attributes.seconds("renewal-period", 0..=u64::MAX)?;
