@@ -118,11 +118,16 @@ pub(crate) fn below(base: &Url, rest: &str, query: Option<&str>) -> Option<Url> 
     let behind = url.path().strip_prefix(&*directory)?;
     let is_below = behind.is_empty() || behind.starts_with('/');
     // A path that climbs and comes back isn't what a client sends in earnest.
-    let climbs = rest.split(['/', '\\']).any(|part| {
+    (is_below && !climbs(rest)).then_some(url)
+}
+
+/// Whether a path, or that of a URL's text, has a part that leads upward: a parser would leave no trace of it.
+pub(crate) fn climbs(text: &str) -> bool {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\']).any(|part| {
         let part = part.to_ascii_lowercase().replace("%2e", ".");
         part == ".."
-    });
-    (is_below && !climbs).then_some(url)
+    })
 }
 
 #[cfg(test)]

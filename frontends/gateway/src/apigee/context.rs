@@ -150,8 +150,8 @@ impl Context {
     /// A variable's text; `None` if it has none. A header's isn't copied.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         match name.strip_prefix("request.header.") {
-            Some(of) if !self.variables.contains_key(name) => header(&self.request.headers, of),
-            _ => Some(self.get(name)?.to_text()?.to_string().into()),
+            Some(of) => header(&self.request.headers, of),
+            None => Some(self.get(name)?.to_text()?.to_string().into()),
         }
     }
 

@@ -271,6 +271,12 @@ fn a_017_callouts_may_fail_and_faults_be_raised() {
         500
     );
     assert!(edge.others.take().is_empty());
+    // Nor does a variable lead out of the path that stands before it.
+    for up in ["../admin", "%252e%252e/admin"] {
+        let handled = edge.run(&parts(&[callout]), &format!("/x?p={up}"));
+        assert_eq!(handled.response.status, 500, "{up}");
+    }
+    assert!(edge.others.take().is_empty());
 
     let raise = r#"<RaiseFault name="No"><FaultResponse><Set><Headers><Header name="X-Why">{request.verb}</Header></Headers>
         <Payload>no {request.queryparam.p}</Payload><StatusCode>403</StatusCode><ReasonPhrase>Never</ReasonPhrase></Set></FaultResponse></RaiseFault>"#;

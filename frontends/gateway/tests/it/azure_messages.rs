@@ -125,6 +125,24 @@ fn z_146_the_backend_may_be_another() {
     }
 }
 
+#[test]
+fn z_030_a_value_that_is_joined_to_a_url_leads_nowhere_else() {
+    let joined = r#"<send-request><set-url>@("https://profile.example/users/" + context.Request.Url.Query.GetValueOrDefault("id",""))</set-url></send-request>
+        <set-backend-service base-url="@("https://backend.example/" + context.Request.Url.Query.GetValueOrDefault("to",""))" />"#;
+    let world = World::new(&format!("<inbound>{joined}</inbound>"));
+    let asked = |query: &str| {
+        let status = world.handle(Request::get(&format!("/x?{query}"))).status;
+        (status.as_u16(), world.others.take().len())
+    };
+    assert_eq!(asked("id=u42..&to=v2"), (200, 2));
+    for up in ["..", "../admin", "%2e%2e/admin", "%252e%252E/admin", "a/..%5cadmin", "x/../../admin"] {
+        assert_eq!(asked(&format!("id={up}")), (500, 0), "{up}");
+        assert_eq!(asked(&format!("id=u42&to={up}")), (500, 1), "{up}");
+    }
+    // What stands behind the path is no part of it.
+    assert_eq!(asked("id=u42%3fq=../x"), (200, 2));
+}
+
 fn replacing(from: &str, to: &str, body: Response) -> Response {
     let world = World::new(&format!(
         r#"<outbound><find-and-replace from="{from}" to="{to}" /></outbound>"#

@@ -14,6 +14,7 @@ use crate::apigee::context::Message;
 use crate::apigee::policy::{Assign, Callout, Changes, MessageName, Policy};
 use crate::apigee::template::Template;
 use crate::http::{Call, Response, append, remove_hop_by_hop, set};
+use crate::upstream::climbs;
 
 impl Run<'_> {
     fn fill(&self, template: &Template, ignores: bool) -> Result<String, Fault> {
@@ -148,9 +149,9 @@ impl Run<'_> {
     ) -> Result<(), Fault> {
         let failed = |why: String| Fault::new("ExecutionFailed", why);
         let text = self.fill(&callout.url, callout.changes.ignores_unresolved)?;
-        let has_control = text.chars().any(char::is_control);
-        let url = Url::parse(&text).ok().filter(|_| !has_control);
-        let url = url.ok_or_else(|| failed(format!("{text:?} is no URL")))?;
+        let is_forged = text.chars().any(char::is_control) || climbs(&text);
+        let url = Url::parse(&text).ok().filter(|_| !is_forged);
+        let url = url.ok_or_else(|| failed(format!("{text:?} is no URL that may be asked")))?;
         let named = callout.request.as_deref();
         let mut message = match named {
             Some("request") => self.request_message(),

@@ -17,7 +17,7 @@ use super::{Run, Stop, failed, refusal};
 use crate::azure::expr::{Value, is_clean_url};
 use crate::azure::policy::{Policy, SendRequest, Setting};
 use crate::http::{Call, remove_hop_by_hop};
-use crate::upstream::{SendError, below};
+use crate::upstream::{SendError, below, climbs};
 
 /// Longer than anybody waits, and short enough to be added to any time.
 const TIMEOUT_SECONDS_MAX: u64 = 86_400;
@@ -35,6 +35,10 @@ impl Run<'_> {
         let text = self.text(setting, policy)?;
         if !is_clean_url(&text) {
             let message = format!("the URL {text:?} has a control character or space at an end");
+            return Err(failed(policy, message));
+        }
+        if climbs(&text) && !self.gateway.settings.allow_path_climb {
+            let message = format!("the URL {text:?} leads upward by `..`");
             return Err(failed(policy, message));
         }
         let url = Url::parse(&text);
