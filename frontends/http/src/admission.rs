@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use larder::{AdmitError, Cost, Metered, NamedCache, Rate, Tenant, Whose};
+use larder::{AdmitError, Cost, Metered, NamedCache, Rate, Reserved, Tenant, Whose};
 use parking_lot::Mutex;
 
 use crate::engine::Engine;
@@ -33,6 +33,21 @@ pub(crate) struct Of<'a>(
 pub(crate) struct Refusals(Mutex<Counted>);
 
 impl Refusals {
+    /// What an operation takes of the rates of the cache and of its account, or which of them refuses it. What isn't kept costs nothing.
+    pub(crate) fn reserve<'r>(
+        &self,
+        of: Of<'r>,
+        cost: Cost,
+    ) -> Result<Reserved<'r, [u8]>, ApiError> {
+        match of.1.reserve(cost) {
+            Ok(reserved) => Ok(reserved),
+            Err(AdmitError::Exceeded { whose, limit }) => {
+                self.refuse(of, whose, limit.which, limit.retry_after)
+            }
+            Err(_) => Err(ApiError::CACHE_NOT_FOUND),
+        }
+    }
+
     /// Does an operation if the rates of the cache and of its account admit it, or says which refuses it. What is refused in the end,
     /// for whatever it is, costs nothing.
     pub(crate) fn admit<R>(
@@ -41,19 +56,12 @@ impl Refusals {
         cost: Cost,
         operation: impl FnOnce() -> Result<R, ApiError>,
     ) -> Result<R, ApiError> {
-        match of.1.reserve(cost) {
-            Ok(reserved) => {
-                let done = operation();
-                if done.as_ref().err().is_none_or(ApiError::costs) {
-                    reserved.keep();
-                }
-                done
-            }
-            Err(AdmitError::Exceeded { whose, limit }) => {
-                self.refuse(of, whose, limit.which, limit.retry_after)
-            }
-            Err(_) => Err(ApiError::CACHE_NOT_FOUND),
+        let reserved = self.reserve(of, cost)?;
+        let done = operation();
+        if done.as_ref().err().is_none_or(ApiError::costs) {
+            reserved.keep();
         }
+        done
     }
 
     /// Does what the server admits if the rates of operations admit it that all servers of its level keep to together. May block.

@@ -4,30 +4,30 @@
 //! The engine holds accounts as tenants and caches as their named caches, with all limits, so a request finds what it needs by name.
 //! What a reload changes is one value that is swapped; the engine's limits are changed in place, so that items and counters stay.
 //!
-//! # Costs        a request: a load of the settings, and the engine's look-ups by name
+//! # Costs        none but at the start and at a reload
 //! # Invariants   AP1 nothing blocks a thread of the runtime: where a further level may be asked, the operation runs elsewhere
-//! # Not here     parsing, answers
+//! # Not here     what requests do with it: module `requests`
+
+mod requests;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
-use axum::http::{HeaderMap, HeaderValue};
-use larder::{
-    Cost, LevelMode, LevelOptions, LevelView, Limits, NamedCache, Rate, RateLimiter, Rates, Tenant,
-};
-use larder_serve::{Connections, Counts, Health, Tier};
+use axum::http::HeaderValue;
+use larder::{Limits, Rate, RateLimiter, Rates};
+use larder_serve::body::Budget;
+use larder_serve::{Counts, Health, Pool};
 
-use crate::admission::{Of, Refusals};
-use crate::auth::{Caller, Keyring, RefusedToken, StaticKey, credential};
+use crate::admission::Refusals;
+use crate::auth::{Caller, Keyring, StaticKey};
 use crate::counts::OPERATIONS;
 use crate::engine::Engine;
 use crate::error::ApiError;
-use crate::levels::{Modes, anywhere};
+use crate::levels::Modes;
 use crate::profile::CacheSettings;
-use crate::query::Query;
 use crate::settings::{Settings, SettingsError};
 
 /// A server's state. Cheap to clone; clones are the same.
@@ -41,21 +41,20 @@ struct Inner {
     live: ArcSwap<Live>,
     counts: Counts,
     refusals: Refusals,
+    pool: Pool,
+    bodies: Budget,
     health: Health,
 }
 
 /// What a reload swaps.
 pub(crate) struct Live {
-    keyring: Keyring,
+    pub(crate) keyring: Keyring,
     pub(crate) accounts: BTreeMap<String, Account>,
-    region: Option<String>,
-    operator: Option<String>,
-    takes_basic: bool,
+    /// As they are written; the fields beside say what some come to.
+    pub(crate) settings: Settings,
     pub(crate) cors: Option<HeaderValue>,
-    pub(crate) metrics_public: bool,
     pub(crate) permissions_max: Option<u64>,
     pub(crate) body_bytes_max: u64,
-    pub(crate) connections: Connections,
 }
 
 pub(crate) struct Account {
@@ -79,6 +78,8 @@ impl App {
             live: ArcSwap::from_pointee(live),
             counts: Counts::new(&OPERATIONS),
             refusals: Refusals::default(),
+            pool: Pool::new(settings.level_requests_max),
+            bodies: Budget::default(),
             health: Health::default(),
         };
         Ok(Self {
@@ -117,6 +118,11 @@ impl App {
         self.inner.live.load_full()
     }
 
+    /// Where what may ask the further level is run.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
     pub(crate) fn counts(&self) -> &Counts {
         &self.inner.counts
     }
@@ -135,132 +141,11 @@ impl App {
         let now = (self.engine().calendar)().duration_since(UNIX_EPOCH);
         now.map_or(0, |since| since.as_secs())
     }
-
-    /// Who asks.
-    pub(crate) fn caller(
-        &self,
-        query: &Query<'_>,
-        headers: &HeaderMap,
-    ) -> Result<Caller, ApiError> {
-        let live = self.inner.live.load();
-        let token = credential(query, headers, live.takes_basic)?;
-        let token = token.ok_or(ApiError::unauthenticated("a token is needed"))?;
-        let caller = live
-            .keyring
-            .authenticate(&token, self.now(), live.region.as_deref())
-            .and_then(
-                |caller| match live.accounts.contains_key(&*caller.account) {
-                    true => Ok(caller),
-                    false => Err(RefusedToken::Invalid),
-                },
-            );
-        caller.map_err(|refused| {
-            ApiError::unauthenticated(match refused {
-                RefusedToken::Invalid => "the token is invalid",
-                RefusedToken::Expired => "the token has expired",
-                RefusedToken::Region => "the token is for another region",
-            })
-        })
-    }
-
-    /// A caller's account.
-    pub(crate) fn tenant(&self, caller: &Caller) -> Result<Tenant<'_, [u8]>, ApiError> {
-        Ok(self.engine().cache.tenant(&caller.account)?)
-    }
-
-    /// A cache of a caller's. That there is none costs the account what the operation would have.
-    pub(crate) fn cache(
-        &self,
-        caller: &Caller,
-        name: &str,
-    ) -> Result<NamedCache<'_, [u8]>, ApiError> {
-        self.cache_of(&self.tenant(caller)?, caller, name)
-    }
-
-    fn cache_of<'a>(
-        &self,
-        tenant: &Tenant<'a, [u8]>,
-        caller: &Caller,
-        name: &str,
-    ) -> Result<NamedCache<'a, [u8]>, ApiError> {
-        let missing = match tenant.cache(name) {
-            Ok(cache) => return Ok(cache),
-            Err(error) => error.into(),
-        };
-        let cache = tenant.default_cache()?;
-        let of = Of(tenant, &cache, [&*caller.account, name]);
-        self.refusals().admit(of, Cost::calls(1), || Err(missing))
-    }
-
-    /// The limits of a cache, for an item that is to live so long.
-    pub(crate) fn limits(
-        &self,
-        caller: &Caller,
-        name: &str,
-        ttl: Duration,
-    ) -> Result<Limits, ApiError> {
-        let limits = self.cache(caller, name)?.limits()?;
-        match limits.ttl_max {
-            Some(ttl_max) if ttl > ttl_max => Err(ApiError::ttl_too_long(ttl_max)),
-            _ => Ok(limits),
-        }
-    }
-
-    /// How a cache uses its levels.
-    pub(crate) fn level_options(&self, caller: &Caller, name: &str) -> LevelOptions {
-        let mut options = self.engine().level_options;
-        // Without a section of a level no cache says anything of its own.
-        if self.engine().tier.is_none() {
-            return options;
-        }
-        let live = self.live();
-        let account = live.accounts.get(&*caller.account);
-        let mode = account.and_then(|account| account.modes.of(name));
-        options.mode = mode.unwrap_or(options.mode);
-        options
-    }
-
-    /// A cache through its levels.
-    pub(crate) fn view<'a>(
-        &'a self,
-        cache: &NamedCache<'a, [u8]>,
-        options: LevelOptions,
-    ) -> LevelView<'a> {
-        self.engine().levels.view(cache.scope(), options)
-    }
-
-    /// Admits an operation on a cache, and does it: here, or where it may block.
-    pub(crate) async fn run<R: Send + 'static>(
-        &self,
-        caller: Caller,
-        name: String,
-        cost: Cost,
-        operation: impl FnOnce(&NamedCache<'_, [u8]>, &LevelView<'_>) -> Result<R, ApiError>
-        + Send
-        + 'static,
-    ) -> Result<R, ApiError> {
-        let app = self.clone();
-        let options = self.level_options(&caller, &name);
-        let shares_rates = self.engine().tier.as_ref().is_some_and(Tier::shares_rates);
-        anywhere(options.mode != LevelMode::L1 || shares_rates, move || {
-            let tenant = app.tenant(&caller)?;
-            let cache = app.cache_of(&tenant, &caller, &name)?;
-            let of = Of(&tenant, &cache, [&*caller.account, &name]);
-            app.refusals().admit(of, cost, || {
-                app.refusals().admit_by_all(app.engine(), of, cost, || {
-                    operation(&cache, &app.view(&cache, options))
-                })
-            })
-        })
-        .await
-    }
 }
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App")
-            .field("engine", self.engine())
-            .finish_non_exhaustive()
+        f.debug_struct("App").finish_non_exhaustive()
     }
 }
 
@@ -300,30 +185,14 @@ impl Live {
         Ok(Self {
             keyring: keyring.map_err(|error| SettingsError(error.to_string()))?,
             accounts,
-            region: settings.region.clone(),
-            operator: settings.operator.clone(),
-            takes_basic: settings.basic_auth,
             cors: cors
                 .transpose()
                 .map_err(|_| SettingsError("cors: not an origin".into()))?,
-            metrics_public: settings.metrics_public,
             permissions_max,
-            body_bytes_max: settings.body_bytes_max,
-            connections: settings.connections,
+            // One that is longer than all together may be would never pass.
+            body_bytes_max: settings.body_bytes_max.min(settings.bodies_bytes_max),
+            settings: settings.clone(),
         })
-    }
-
-    pub(crate) fn keyring(&self) -> &Keyring {
-        &self.keyring
-    }
-
-    pub(crate) fn region(&self) -> Option<&str> {
-        self.region.as_deref()
-    }
-
-    /// The account whose super users see the figures of all.
-    pub(crate) fn operator(&self) -> Option<&str> {
-        self.operator.as_deref()
     }
 
     /// The limits of a cache that a caller makes.
@@ -381,9 +250,4 @@ pub(crate) fn apply(settings: &Settings, engine: &Engine) -> Result<(), Settings
         }
     }
     Ok(())
-}
-
-/// How long a look-up may wait for a further level.
-pub(crate) fn patience(app: &App) -> Duration {
-    app.engine().level_options.timeout
 }

@@ -11,8 +11,8 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use larder::{Limits, Rate, Stats, Tenant, TenantError, Usage};
@@ -22,19 +22,12 @@ use crate::admission::{Counted, WHOLE_ACCOUNT};
 use crate::app::App;
 use crate::auth::{Caller, Rights, hash_of};
 use crate::error::ApiError;
-use crate::query::Query;
 use crate::respond;
-use crate::routes::gate;
-
-const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 const PAGE: &str = include_str!("console/page.html");
 
 /// Serves `/console`.
-pub(crate) async fn page(State(app): State<App>, method: Method) -> Result<Response, ApiError> {
-    if let Some(answer) = gate(&app, &method, ALLOW) {
-        return answer;
-    }
+pub(crate) async fn page(_: App, _: Request) -> Result<Response, ApiError> {
     Ok((HEADERS.clone(), PAGE).into_response())
 }
 
@@ -67,13 +60,9 @@ fn policy() -> String {
 }
 
 /// Serves `/console/data`: the figures, for super users.
-pub(crate) async fn data(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn data(app: App, request: Request) -> Result<Response, ApiError> {
     let (head, _) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
-        return answer;
-    }
-    let query = Query::parse(head.uri.query().unwrap_or(""));
-    let caller = app.caller(&query, &head.headers)?;
+    let (caller, _) = app.caller(&head)?;
     caller.administers()?;
     let mut response = respond::json(figures(&app, &caller)?.to_string());
     let no_store = HeaderValue::from_static("no-store");
@@ -86,7 +75,8 @@ pub(crate) async fn data(State(app): State<App>, request: Request) -> Result<Res
 /// What the page is told: when by the engine's clock, all together, and by account.
 fn figures(app: &App, caller: &Caller) -> Result<Value, ApiError> {
     let accounts = app.accounts();
-    let sees_all = accounts.len() == 1 || app.live().operator() == Some(&*caller.account);
+    let sees_all =
+        accounts.len() == 1 || app.live().settings.operator.as_deref() == Some(&*caller.account);
     let cache = &app.engine().cache;
     let refusals = app.refusals().counted();
     let seen = |account: &&String| sees_all || **account == *caller.account;

@@ -5,33 +5,27 @@
 //! # Invariants   CO1 nobody but a super user learns which caches there are, and only those of the account
 //! # Not here     limits that are configured: module `profile`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use larder::{LevelMode, Limits, Rate};
-use larder_serve::body::collect;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::auth::{Caller, Claims, Grant, MintError, Permission, Rights, check_claims};
-use crate::error::{ApiError, body_error, body_too_large};
+use crate::auth::{Caller, Grant, MintError, Permission, Rights, Wanted};
+use crate::error::ApiError;
 use crate::levels::anywhere;
-use crate::query::{Query, cache_name};
+use crate::query::cache_name;
 use crate::respond;
-use crate::routes::gate;
 
 /// No list of permissions is longer.
 const BODY_BYTES_MAX: u64 = 1 << 20;
 
 /// Serves `/caches`.
-pub(crate) async fn caches(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    const ALLOW: &str = "GET, HEAD, OPTIONS";
+pub(crate) async fn caches(app: App, request: Request) -> Result<Response, ApiError> {
     let (head, _) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
-        return answer;
-    }
     let caller = administrator(&app, &head, || Ok(()))?.0;
     let caches = app.tenant(&caller)?.caches();
     let described = |(name, limits): &(String, Limits)| {
@@ -50,21 +44,16 @@ pub(crate) async fn caches(State(app): State<App>, request: Request) -> Result<R
 }
 
 /// Serves `/caches/{name}`.
-pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    const ALLOW: &str = "PUT, DELETE, OPTIONS";
+pub(crate) async fn cache(app: App, request: Request) -> Result<Response, ApiError> {
     let (head, _) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
-        return answer;
-    }
     let (caller, name) = administrator(&app, &head, || named(&head))?;
     if head.method == Method::PUT {
         let limits = app.live().cache_limits(&caller);
         app.tenant(&caller)?.create_cache(&name, limits)?;
         return Ok(StatusCode::CREATED.into_response());
     }
-    let of = app.clone();
-    let options = app.level_options(&caller, &name);
-    anywhere(options.mode != LevelMode::L1, move || {
+    let (of, options) = (app.clone(), app.level_options(&caller, &name));
+    let work = move |options| {
         let tenant = of.tenant(&caller)?;
         let view_before = of.view(&tenant.cache(&name)?, options);
         if !tenant.delete_cache(&name) {
@@ -74,70 +63,58 @@ pub(crate) async fn cache(State(app): State<App>, request: Request) -> Result<Re
         // Or a cache of the same name would find what the further level still holds.
         view_before.purge()?;
         Ok(StatusCode::NO_CONTENT.into_response())
-    })
-    .await
+    };
+    anywhere(app.pool(), options.mode != LevelMode::L1, options, work).await
 }
 
 /// Serves `/caches/{name}/flush`.
-pub(crate) async fn flush(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    const ALLOW: &str = "POST, OPTIONS";
+pub(crate) async fn flush(app: App, request: Request) -> Result<Response, ApiError> {
     let (head, _) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
-        return answer;
-    }
     let (caller, name) = administrator(&app, &head, || named(&head))?;
-    let of = app.clone();
-    let options = app.level_options(&caller, &name);
-    anywhere(options.mode != LevelMode::L1, move || {
-        of.view(&of.tenant(&caller)?.cache(&name)?, options)
-            .purge()?;
+    let (of, options) = (app.clone(), app.level_options(&caller, &name));
+    let work = move |options| {
+        let cache = of.tenant(&caller)?.cache(&name)?;
+        of.view(&cache, options).purge()?;
         Ok(StatusCode::NO_CONTENT.into_response())
-    })
-    .await
+    };
+    anywhere(app.pool(), options.mode != LevelMode::L1, options, work).await
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct Form {
     permissions: Vec<Permission>,
     ttl_seconds: Option<Value>,
     id: Option<String>,
 }
 
 /// Serves `/tokens`.
-pub(crate) async fn tokens(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    const ALLOW: &str = "POST, OPTIONS";
+pub(crate) async fn tokens(app: App, request: Request) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
-        return answer;
-    }
-    let query = Query::parse(head.uri.query().unwrap_or(""));
-    let caller = app.caller(&query, &head.headers)?;
-    let live = app.live();
-    let body = collect(body, BODY_BYTES_MAX, &live.connections)
-        .await
-        .map_err(|error| body_error(error, body_too_large(BODY_BYTES_MAX)))?;
-    let wanted: Wanted = crate::items::read(&body)?;
+    let (caller, _) = app.caller(&head)?;
+    let too_large = ApiError {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        ..ApiError::body_size(BODY_BYTES_MAX)
+    };
+    let body = app.body(body, Some((BODY_BYTES_MAX, too_large))).await?;
+    let form: Form = crate::items::read(&body)?;
     caller.administers()?;
+    let live = app.live();
     let refused = |error: MintError| match error {
         MintError::NoKey => ApiError::precondition(error.to_string()),
         _ => ApiError::invalid(error.to_string()),
     };
-    let grant = Grant::Permissions(wanted.permissions.clone());
-    let ttl = wanted.ttl_seconds.as_ref().and_then(Value::as_i64);
-    let ttl = check_claims(&grant, wanted.id.as_deref(), ttl, live.permissions_max);
-    let ttl = ttl.map_err(refused)?;
-    live.admit_control(&caller)?;
-    let claims = Claims {
+    let wanted = Wanted {
         account: caller.account.to_string(),
-        exp: app.now() + ttl,
-        nbf: None,
-        jti: wanted.id,
-        region: live.region().map(str::to_owned),
-        super_user: false,
-        permissions: wanted.permissions,
+        grant: Grant::Permissions(form.permissions),
+        id: form.id,
+        ttl_seconds: form.ttl_seconds.as_ref().and_then(Value::as_i64),
+        region: live.settings.region.clone(),
     };
-    let token = live.keyring().mint(&claims).map_err(refused)?;
+    let claims = wanted.claims(app.now(), live.permissions_max);
+    let claims = claims.map_err(refused)?;
+    live.admit_control(&caller)?;
+    let token = live.keyring.mint(&claims).map_err(refused)?;
     let body = json!({ "token": token, "expires_at": claims.exp });
     let mut response = respond::json(body.to_string());
     *response.status_mut() = StatusCode::CREATED;
@@ -150,8 +127,7 @@ fn administrator<T>(
     head: &Parts,
     read: impl FnOnce() -> Result<T, ApiError>,
 ) -> Result<(Caller, T), ApiError> {
-    let query = Query::parse(head.uri.query().unwrap_or(""));
-    let caller = app.caller(&query, &head.headers)?;
+    let (caller, _) = app.caller(head)?;
     let read = read()?;
     caller.administers()?;
     app.live().admit_control(&caller)?;

@@ -10,18 +10,18 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use larder::{Cost, Lookup};
-use larder_serve::body::collect;
+use larder::{Cost, Limits};
 
-use crate::app::{App, patience};
+use crate::app::App;
 use crate::auth::{Access, Caller, Rights};
-use crate::error::{ApiError, body_error};
-use crate::query::{Query, cache_name};
+use crate::error::ApiError;
+use crate::levels::look_up;
+use crate::query::cache_name;
 use crate::routes::gate;
 
 const ALLOW: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
@@ -43,8 +43,7 @@ pub(crate) async fn item(app: &App, request: Request) -> Result<Response, ApiErr
         Method::GET | Method::HEAD => Access::Read,
         _ => Access::Write,
     };
-    let query = Query::parse(head.uri.query().unwrap_or(""));
-    let caller = app.caller(&query, &head.headers)?;
+    let (caller, query) = app.caller(&head)?;
     let names = head.uri.path().strip_prefix("/cache/").unwrap_or("");
     let (cache, of_path) = match names.split_once('/') {
         Some((cache, key)) => (cache, Some(key)),
@@ -55,9 +54,7 @@ pub(crate) async fn item(app: &App, request: Request) -> Result<Response, ApiErr
         key: query.key(of_path)?,
         caller,
     };
-    let ttl = (head.method == Method::PUT)
-        .then(|| query.ttl())
-        .transpose()?;
+    let ttl = query.ttl(head.method == Method::PUT)?;
     item.caller.may(access, &item.cache, &item.key)?;
     match (ttl, head.method) {
         (Some(ttl), _) => put(app, item, ttl, body).await,
@@ -67,25 +64,17 @@ pub(crate) async fn item(app: &App, request: Request) -> Result<Response, ApiErr
 }
 
 async fn get(app: &App, item: Item, has_body: bool) -> Result<Response, ApiError> {
-    let (key, within) = (item.key, patience(app));
-    let found = app.run(
-        item.caller,
-        item.cache,
-        Cost::calls(1),
-        move |cache, view| {
-            let entry = match view.lookup(key.as_slice(), within) {
-                Lookup::Hit(entry) | Lookup::Stale(entry) => entry,
-                Lookup::Negative => return Err(ApiError::KEY_NOT_FOUND),
-                Lookup::Miss(reason) => {
-                    return Err(ApiError::missed(reason, view.options().on_error));
-                }
-            };
-            if has_body {
-                cache.charge(entry.len() as u64);
-            }
-            Ok(Bytes::from(entry))
-        },
-    );
+    let (caller, cache, key) = (item.caller, item.cache, item.key);
+    let copy = app.copies(&caller, &cache, [&key]);
+    let (cost, is_at_hand) = (Cost::calls(1), copy.is_some());
+    let found = app.run(caller, cache, cost, is_at_hand, move |cache, view| {
+        let copy = copy.and_then(|mut copies| copies.pop());
+        let entry = look_up(view, &key, copy)?.ok_or(ApiError::KEY_NOT_FOUND)?;
+        if has_body {
+            cache.charge(entry.len() as u64);
+        }
+        Ok(Bytes::from(entry))
+    });
     let value = found.await?;
     let mut response = Response::new(Body::from(value));
     let headers = response.headers_mut();
@@ -97,19 +86,20 @@ async fn get(app: &App, item: Item, has_body: bool) -> Result<Response, ApiError
 }
 
 async fn put(app: &App, item: Item, ttl: Duration, body: Body) -> Result<Response, ApiError> {
-    let limits = app.limits(&item.caller, &item.cache, ttl)?;
-    let item_bytes_max = limits.item_bytes_max.unwrap_or(u64::MAX);
-    let live = app.live();
-    let key_bytes = item.key.len() as u64;
-    let value_bytes_max = item_bytes_max
-        .saturating_sub(key_bytes)
-        .min(live.body_bytes_max);
-    let value = collect(body, value_bytes_max, &live.connections)
-        .await
-        .map_err(|error| body_error(error, ApiError::item_size(item_bytes_max)))?;
+    let (declared, key_bytes) = (body.size_hint().lower(), item.key.len() as u64);
+    let item_bytes_max = |limits: &Limits| limits.item_bytes_max.unwrap_or(u64::MAX);
+    let limits = app.limits(&item.caller, &item.cache, ttl, |limits| {
+        // What is larger than may be is refused for that.
+        let is_small = declared.saturating_add(key_bytes) <= item_bytes_max(limits);
+        Cost::calls(1).and_bytes(if is_small { declared } else { 0 })
+    })?;
+    let bytes_max = item_bytes_max(&limits);
+    let value_bytes_max = bytes_max.saturating_sub(key_bytes);
+    let bound = (value_bytes_max, ApiError::item_size(bytes_max));
+    let value = app.body(body, Some(bound)).await?;
     let cost = Cost::calls(1).and_bytes(value.len() as u64);
     let key = item.key;
-    app.run(item.caller, item.cache, cost, move |_, view| {
+    app.run(item.caller, item.cache, cost, false, move |_, view| {
         view.put(key.as_slice(), value, ttl)?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
@@ -117,8 +107,8 @@ async fn put(app: &App, item: Item, ttl: Duration, body: Body) -> Result<Respons
 }
 
 async fn delete(app: &App, item: Item) -> Result<Response, ApiError> {
-    let key = item.key;
-    app.run(item.caller, item.cache, Cost::calls(1), move |_, view| {
+    let (key, cost) = (item.key, Cost::calls(1));
+    app.run(item.caller, item.cache, cost, false, move |_, view| {
         view.remove(key.as_slice())?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })

@@ -11,10 +11,12 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use larder::{
-    IncrementError, LevelError, LevelPutError, LevelRefusal, MissReason, NotAcrossLevels,
-    OnLevelError, Refusal, TenantError, TtlError,
+    IncrementError, LevelError, LevelPutError, LevelRefusal, NotAcrossLevels, Refusal, TenantError,
+    TtlError,
 };
-use larder_serve::body::BodyError;
+
+/// After this, trying again may help.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What a request is answered that doesn't get what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +57,7 @@ impl ApiError {
     /// No such cache.
     pub const CACHE_NOT_FOUND: Self =
         Self::plain(StatusCode::NOT_FOUND, "CacheNotFound", "Cache Not Found");
-    const EXISTS: Self = Self::plain(
-        StatusCode::CONFLICT,
-        "AlreadyExists",
-        "a cache of this name exists",
-    );
+    const EXISTS: Self = Self::plain(StatusCode::CONFLICT, "AlreadyExists", "the cache exists");
     /// 500, and nothing of why.
     pub const INTERNAL: Self = Self::plain(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -119,6 +117,30 @@ impl ApiError {
         Self::limit(message, None)
     }
 
+    /// A body that is too large, whatever it holds.
+    pub(crate) fn body_size(bytes_max: u64) -> Self {
+        let message = format!("body size limit exceeded: a body may have {bytes_max} bytes");
+        Self::limit(message, None)
+    }
+
+    /// An answer that is too large.
+    pub(crate) fn batch_size(bytes_max: u64) -> Self {
+        let values = format!("the values of a batch may have {bytes_max} bytes together");
+        Self::limit(format!("batch size limit exceeded: {values}"), None)
+    }
+
+    /// Bodies that are too large together, at the moment.
+    pub(crate) fn no_room(bytes_max: u64) -> Self {
+        let bodies = format!("bodies in flight may have {bytes_max} bytes together");
+        Self::limit(format!("server limit exceeded: {bodies}"), Some(SECOND))
+    }
+
+    /// Too many who need the further level, at the moment.
+    pub(crate) fn no_place(n_max: usize) -> Self {
+        let requests = format!("{n_max} requests at a time may need the second level");
+        Self::limit(format!("server limit exceeded: {requests}"), Some(SECOND))
+    }
+
     /// A time to live that is too long.
     pub fn ttl_too_long(ttl_max: Duration) -> Self {
         let seconds = ttl_max.as_secs();
@@ -163,13 +185,10 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::TooLarge { bytes_max, .. } => Self::item_size(bytes_max),
             Refusal::NoCapacity => Self::item_size(0),
-            Refusal::NoRoom => {
-                let second = Duration::from_secs(1);
-                Self::limit(
-                    "storage limit exceeded: no room at the moment",
-                    Some(second),
-                )
-            }
+            Refusal::NoRoom => Self::limit(
+                "storage limit exceeded: no room at the moment",
+                Some(SECOND),
+            ),
             Refusal::Closed => Self::CACHE_NOT_FOUND,
             _ => Self::INTERNAL,
         }
@@ -197,17 +216,6 @@ impl<S> From<LevelPutError<S>> for ApiError {
 impl From<LevelError> for ApiError {
     fn from(_: LevelError) -> Self {
         Self::INTERNAL
-    }
-}
-
-impl ApiError {
-    /// That nothing was found. An outage is no absence, where settings don't say that it is to be: the client must not take the key for
-    /// gone.
-    pub(crate) fn missed(reason: MissReason, on_error: OnLevelError) -> Self {
-        match (reason, on_error) {
-            (MissReason::Unavailable | MissReason::Timeout, OnLevelError::Fail) => Self::INTERNAL,
-            _ => Self::KEY_NOT_FOUND,
-        }
     }
 }
 
@@ -247,23 +255,4 @@ impl From<TenantError> for ApiError {
             _ => Self::INTERNAL,
         }
     }
-}
-
-/// What became of a body that could not be read; on routes that store items its size is a limit like the others.
-pub(crate) fn body_error(error: BodyError, too_large: ApiError) -> ApiError {
-    match error {
-        BodyError::TooLarge => too_large,
-        BodyError::TooSlow => ApiError::invalid("the body took too long"),
-        BodyError::Broken => ApiError::invalid("the body ended early or is not well-formed"),
-    }
-}
-
-/// 413: a body that is too large where none of an item is expected.
-pub(crate) fn body_too_large(bytes_max: u64) -> ApiError {
-    let message = format!("the body may have {bytes_max} bytes");
-    ApiError::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "InvalidArgument",
-        message.into(),
-    )
 }

@@ -9,23 +9,20 @@ mod forms;
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
-use larder::{Cost, LevelView, Lookup, MissReason, TtlChange};
-use larder_serve::body::collect;
+use larder::{Cost, LevelView, TtlChange};
 use larder_serve::to_base64;
 use serde_json::{Value, json};
 
 pub(crate) use self::forms::read;
 use self::forms::{Batch, Exists, Increment, Keys, SetIf, TtlCall, TtlMode};
-use crate::app::{App, patience};
+use crate::app::App;
 use crate::auth::{Access, Caller, Rights};
-use crate::error::{ApiError, body_error};
-use crate::query::{Query, cache_name};
+use crate::error::ApiError;
+use crate::levels::{look_up, missed};
+use crate::query::{cache_name, ttl_of};
 use crate::respond;
-use crate::routes::gate;
-
-const ALLOW: &str = "POST, OPTIONS";
 
 /// Which operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,22 +56,11 @@ struct Asked {
 }
 
 /// Serves one of the operations.
-pub(crate) async fn serve(
-    State(app): State<App>,
-    op: Op,
-    request: Request,
-) -> Result<Response, ApiError> {
+pub(crate) async fn serve(app: App, op: Op, request: Request) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
-        return answer;
-    }
-    let query = Query::parse(head.uri.query().unwrap_or(""));
-    let caller = app.caller(&query, &head.headers)?;
+    let (caller, _) = app.caller(&head)?;
     let cache = cache_name(head.uri.path().split('/').nth(2).unwrap_or(""))?;
-    let live = app.live();
-    let body = collect(body, live.body_bytes_max, &live.connections)
-        .await
-        .map_err(|error| body_error(error, ApiError::item_size(live.body_bytes_max)))?;
+    let body = app.body(body, None).await?;
     let asked = Asked {
         app,
         caller,
@@ -93,11 +79,11 @@ pub(crate) async fn serve(
 
 impl Asked {
     async fn set_if(self, form: SetIf) -> Result<Response, ApiError> {
-        let ttl = form.ttl()?;
+        let ttl = ttl_of(form.ttl_seconds.as_u64())?;
         form.check()?;
         self.may(Access::ReadWrite, [&form.key.0])?;
         self.bound(ttl)?;
-        self.run(1, move |view| {
+        self.run(1, false, move |view| {
             let (key, value) = (form.key.0.as_slice(), form.value.0.as_slice());
             let done = view.atomic()?.put_if(key, value, ttl, form.condition());
             let done = done.map_err(|error| ApiError::from(error.refusal))?;
@@ -111,10 +97,10 @@ impl Asked {
     }
 
     async fn increment(self, form: Increment) -> Result<Response, ApiError> {
-        let ttl = form.ttl()?;
+        let ttl = ttl_of(form.ttl_seconds.as_u64())?;
         self.may(Access::ReadWrite, [&form.key.0])?;
         self.bound(ttl)?;
-        self.run(1, move |view| {
+        self.run(1, false, move |view| {
             let scope = view.atomic()?;
             let sum = scope.increment(form.key.0.as_slice(), form.amount, 0, ttl)?;
             Ok(json!({ "result": "Incremented", "value": sum }))
@@ -132,7 +118,7 @@ impl Asked {
         if let Some(ttl) = ttl {
             self.bound(ttl)?;
         }
-        self.run(1, move |view| {
+        self.run(1, false, move |view| {
             let key = form.key.0.as_slice();
             let Some(ttl) = ttl else {
                 return Ok(match live(view, key)? {
@@ -165,7 +151,7 @@ impl Asked {
     async fn exists(self, form: Exists) -> Result<Response, ApiError> {
         let (keys, is_one) = form.keys()?;
         self.may(Access::Read, keys.iter().map(|key| &key.0))?;
-        self.run(keys.len().div_ceil(2) as u64, move |view| {
+        self.run(keys.len().div_ceil(2) as u64, false, move |view| {
             let found = keys.iter().map(|key| Ok(live(view, &key.0)?.is_some()));
             let found = found.collect::<Result<Vec<bool>, ApiError>>()?;
             Ok(match is_one {
@@ -178,14 +164,18 @@ impl Asked {
 
     async fn get_batch(self, form: Keys) -> Result<Response, ApiError> {
         self.may(Access::Read, form.keys.iter().map(|key| &key.0))?;
-        let within = patience(&self.app);
-        self.run(form.keys.len() as u64, move |view| {
-            let get = |key: &[u8]| match view.lookup(key, within) {
-                Lookup::Hit(entry) | Lookup::Stale(entry) => {
-                    Ok(json!({ "result": "Hit", "value": to_base64(&entry) }))
-                }
-                Lookup::Miss(reason) if is_outage(view, reason) => Err(ApiError::INTERNAL),
-                Lookup::Negative | Lookup::Miss(_) => Ok(json!({ "result": "Miss" })),
+        let keys = form.keys.iter().map(|key| &key.0);
+        let copies = self.app.copies(&self.caller, &self.cache, keys);
+        let bytes_max = self.app.live().body_bytes_max;
+        self.run(form.keys.len() as u64, copies.is_some(), move |view| {
+            let (mut copies, mut room) = (copies.into_iter().flatten(), bytes_max);
+            let mut get = |key: &[u8]| {
+                let Some(entry) = look_up(view, key, copies.next())? else {
+                    return Ok(json!({ "result": "Miss" }));
+                };
+                let left = room.checked_sub(entry.len() as u64);
+                room = left.ok_or_else(|| ApiError::batch_size(bytes_max))?;
+                Ok(json!({ "result": "Hit", "value": to_base64(&entry) }))
             };
             let found = form.keys.iter().map(|key| get(&key.0));
             let found = found.collect::<Result<Vec<Value>, ApiError>>()?;
@@ -197,10 +187,10 @@ impl Asked {
     async fn set_batch(self, form: Batch) -> Result<Response, ApiError> {
         let ttls = form.ttls()?;
         self.may(Access::Write, form.items.iter().map(|item| &item.key.0))?;
-        for ttl in &ttls {
-            self.bound(*ttl)?;
+        if let Some(longest) = ttls.iter().max() {
+            self.bound(*longest)?;
         }
-        self.run(form.items.len() as u64, move |view| {
+        self.run(form.items.len() as u64, false, move |view| {
             let put = |(item, ttl): (&forms::Item, &Duration)| match view.put(
                 item.key.0.as_slice(),
                 item.value.0.as_slice(),
@@ -229,23 +219,26 @@ impl Asked {
 
     /// Refuses a time to live that the cache doesn't allow.
     fn bound(&self, ttl: Duration) -> Result<(), ApiError> {
-        self.app.limits(&self.caller, &self.cache, ttl).map(|_| ())
+        let cost = Cost::calls(1).and_bytes(self.body_bytes);
+        let limits = self.app.limits(&self.caller, &self.cache, ttl, |_| cost);
+        limits.map(|_| ())
     }
 
     /// Admits and does it; the answer is charged as well.
     async fn run(
         self,
         calls: u64,
+        is_at_hand: bool,
         operation: impl FnOnce(&LevelView<'_>) -> Result<Value, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
         let cost = Cost::calls(calls).and_bytes(self.body_bytes);
         let app = self.app;
-        app.run(self.caller, self.cache, cost, move |cache, view| {
+        let done = app.run(self.caller, self.cache, cost, is_at_hand, |cache, view| {
             let body = operation(view)?.to_string();
             cache.charge(body.len() as u64);
             Ok(respond::json(body))
-        })
-        .await
+        });
+        done.await
     }
 }
 
@@ -253,12 +246,6 @@ impl Asked {
 fn live(view: &LevelView<'_>, key: &[u8]) -> Result<Option<Option<Duration>>, ApiError> {
     match view.ttl(key) {
         Ok(left) => Ok(Some(left)),
-        Err(reason) if is_outage(view, reason) => Err(ApiError::INTERNAL),
-        Err(_) => Ok(None),
+        Err(reason) => missed(view, reason).map(|()| None),
     }
-}
-
-/// Whether a miss is one that the client has to be told of as an error.
-fn is_outage(view: &LevelView<'_>, reason: MissReason) -> bool {
-    ApiError::missed(reason, view.options().on_error) == ApiError::INTERNAL
 }

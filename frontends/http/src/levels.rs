@@ -1,15 +1,16 @@
 //! Which levels each cache uses, where what may ask them is run, and what memory begins with.
 //!
-//! # Idea         a cache says it, or each cache of its account does, or the section of the level; read once, at the start and at a reload
-//! # Costs        a request: two look-ups by name
+//! # Idea         a cache says it, or each cache of its account does, or the section of the level; read once, at the start and at a reload.
+//!   What may ask a level takes a place among those who ask or wait to, and waits for a thread out of the time that the level has
+//! # Costs        a request: two look-ups by name; one that asks: a thread of tokio's
 //! # Invariants   LE1 a mode that needs a level is refused where there is none; LE2 nothing that may ask a further level
 //!   blocks a thread of the runtime; LE3 what was put under one mode isn't found under another
-//! # Not here     what the modes do: the engine's
+//! # Not here     what the modes do: the engine's; places and threads: the pool of `larder-serve`
 
 use std::collections::BTreeMap;
 
-use larder::LevelMode;
-use larder_serve::{Level, Mode, SetupError, Warm, Warmed};
+use larder::{Entry, LevelMode, LevelOptions, LevelView, Lookup, MissReason, OnLevelError};
+use larder_serve::{Level, Mode, Pool, PoolError, SetupError, Warm, Warmed};
 
 use crate::app::{App, apply};
 use crate::engine::Engine;
@@ -91,14 +92,45 @@ impl App {
     }
 }
 
-/// Runs what may ask a further level: here if it doesn't, or where it may block (LE2).
+/// Runs what may ask a further level: here if it doesn't, or where it may block (LE2). It gets what is left of the level's time. If that is
+/// none, it won't ask, and finds out as if the level had taken too long.
 pub(crate) async fn anywhere<R: Send + 'static>(
+    pool: &Pool,
     asks: bool,
-    work: impl FnOnce() -> Result<R, ApiError> + Send + 'static,
+    options: LevelOptions,
+    work: impl FnOnce(LevelOptions) -> Result<R, ApiError> + Send + 'static,
 ) -> Result<R, ApiError> {
     if !asks {
-        return work();
+        return work(options);
     }
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(ApiError::INTERNAL))
+    let done = pool.run(options.timeout, move |left| work(options.timeout(left)));
+    done.await.unwrap_or_else(|error| match error {
+        PoolError::NoPlace { n_max } => Err(ApiError::no_place(n_max)),
+        PoolError::Panicked => Err(ApiError::INTERNAL),
+    })
+}
+
+/// The value of a key, else the copy of it that was there when the request came; `None`: there is none.
+pub(crate) fn look_up(
+    view: &LevelView<'_>,
+    key: &[u8],
+    copy: Option<Entry<[u8]>>,
+) -> Result<Option<Entry<[u8]>>, ApiError> {
+    match view.lookup(key, view.options().timeout) {
+        Lookup::Hit(entry) | Lookup::Stale(entry) => return Ok(Some(entry)),
+        Lookup::Miss(reason) if copy.is_none() => missed(view, reason)?,
+        Lookup::Miss(_) | Lookup::Negative => {}
+    }
+    Ok(copy)
+}
+
+/// That nothing was found. An outage is no absence, where settings don't say that it is to be: the client must not take the key for
+/// gone.
+pub(crate) fn missed(view: &LevelView<'_>, reason: MissReason) -> Result<(), ApiError> {
+    match (reason, view.options().on_error) {
+        (MissReason::Unavailable | MissReason::Timeout, OnLevelError::Fail) => {
+            Err(ApiError::INTERNAL)
+        }
+        _ => Ok(()),
+    }
 }

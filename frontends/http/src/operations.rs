@@ -5,37 +5,25 @@
 //! # Costs        metrics: a snapshot of each cache
 //! # Not here     the page for people
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 
 use crate::app::App;
 use crate::auth::Rights;
 use crate::error::ApiError;
-use crate::query::Query;
-use crate::routes::gate;
-
-const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 /// Serves `/metrics`.
-pub(crate) async fn metrics(
-    State(app): State<App>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let (head, _) = request.into_parts();
-    if let Some(answer) = gate(&app, &head.method, ALLOW) {
-        return answer;
-    }
-    let is_public = app.live().metrics_public;
+pub(crate) async fn metrics(app: App, request: Request) -> Result<Response, ApiError> {
+    let is_public = app.live().settings.metrics_public;
     let accounts = if is_public {
         app.accounts()
     } else {
-        let query = Query::parse(head.uri.query().unwrap_or(""));
-        let caller = app.caller(&query, &head.headers)?;
+        let (head, _) = request.into_parts();
+        let (caller, _) = app.caller(&head)?;
         caller.administers()?;
         vec![caller.account.to_string()]
     };
-    let publish = || publish(&app, &accounts, is_public);
-    Ok(larder_serve::scrape(publish))
+    Ok(larder_serve::scrape(|| publish(&app, &accounts, is_public)))
 }
 
 fn publish(app: &App, accounts: &[String], is_public: bool) {

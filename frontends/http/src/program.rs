@@ -19,7 +19,7 @@ use larder::Janitor;
 use larder_serve::{Level, Run, SetupError, Tls, Warm, Warmed, say, to_base64};
 
 use crate::app::App;
-use crate::auth::{Claims, Grant, Keyring, Permission, SigningKey, StaticKey, check_claims};
+use crate::auth::{Grant, Keyring, SigningKey, StaticKey, Wanted};
 use crate::engine::Engine;
 use crate::routes::router;
 use crate::settings::{Settings, SettingsError};
@@ -52,7 +52,7 @@ struct TokenArgs {
     #[arg(long)]
     account: String,
     /// Allow everything in the account.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "permissions")]
     super_user: bool,
     /// What it allows, else: a JSON list, such as [{"role":"readonly","cache":"default-cache"}].
     #[arg(long, default_value = "[]")]
@@ -64,7 +64,7 @@ struct TokenArgs {
     #[arg(long)]
     id: Option<String>,
     /// Draw a token without an end, and print beside it what the settings need to know it by.
-    #[arg(long = "static")]
+    #[arg(long = "static", conflicts_with_all = ["ttl_seconds", "id"])]
     is_static: bool,
 }
 
@@ -165,7 +165,7 @@ impl Development {
         if of.caches.is_empty() {
             of.caches.entry("default-cache".into()).or_default();
         }
-        settings.keys = vec![StaticKey::of(&account, &self.token, true, Vec::new())];
+        settings.keys = vec![StaticKey::of(&self.token, &account, Grant::SuperUser)];
         settings.signing_keys = vec![SigningKey::hs256("development", &self.secret)];
         Ok(true)
     }
@@ -174,37 +174,26 @@ impl Development {
 impl TokenArgs {
     /// What is to be printed.
     fn mint(&self, settings: &Settings) -> Result<String, SetupError> {
-        let permissions: Vec<Permission> = serde_json::from_str(&self.permissions)?;
         let permissions_max = settings.profile.permissions_max(settings.permissions_max);
-        if self.is_static {
-            let token = draw()?;
-            let key = StaticKey::of(&self.account, &token, self.super_user, permissions);
-            Keyring::new(std::slice::from_ref(&key), &[], permissions_max)?;
-            let (account, sha256) = (&key.account, &key.sha256);
-            let allows = match self.super_user {
-                true => "super_user = true".to_owned(),
-                false => format!("# and its permissions: {}", self.permissions),
-            };
-            return Ok(format!(
-                "{token}\n[[keys]]\naccount = {account:?}\nsha256 = {sha256:?}\n{allows}"
-            ));
-        }
         let grant = match self.super_user {
             true => Grant::SuperUser,
-            false => Grant::Permissions(permissions.clone()),
+            false => Grant::Permissions(serde_json::from_str(&self.permissions)?),
         };
-        let id = self.id.as_deref();
-        let ttl = check_claims(&grant, id, self.ttl_seconds, permissions_max)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let claims = Claims {
+        if self.is_static {
+            let token = draw()?;
+            let key = StaticKey::of(&token, &self.account, grant);
+            Keyring::new(std::slice::from_ref(&key), &[], permissions_max)?;
+            return Ok(format!("{token}\n{}", key.to_toml()?.trim_end()));
+        }
+        let wanted = Wanted {
             account: self.account.clone(),
-            exp: now + ttl,
-            nbf: None,
-            jti: self.id.clone(),
+            grant,
+            id: self.id.clone(),
+            ttl_seconds: self.ttl_seconds,
             region: settings.region.clone(),
-            super_user: self.super_user,
-            permissions,
         };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let claims = wanted.claims(now, permissions_max)?;
         let keyring = Keyring::new(&[], &settings.signing_keys, None)?;
         Ok(keyring.mint(&claims)?)
     }

@@ -90,14 +90,17 @@ impl<'a> Query<'a> {
         Ok(key)
     }
 
-    /// The time to live.
-    pub(crate) fn ttl(&self) -> Result<Duration, ApiError> {
+    /// The time to live, where one is needed; elsewhere it may be any, though not two.
+    pub(crate) fn ttl(&self, is_needed: bool) -> Result<Option<Duration>, ApiError> {
         let ttl = self.ttl_seconds.once("ttl_seconds")?;
+        if !is_needed {
+            return Ok(None);
+        }
         let ttl = ttl.ok_or(ApiError::invalid("ttl_seconds is needed"))?;
         let ttl = decoded(&spaced(ttl), "ttl_seconds")?;
         let all_digits = !ttl.is_empty() && ttl.iter().all(u8::is_ascii_digit);
         let seconds = all_digits.then(|| str::from_utf8(&ttl).ok()?.parse().ok());
-        ttl_of(seconds.flatten())
+        ttl_of(seconds.flatten()).map(Some)
     }
 }
 

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use larder_serve::{Handler, Peer, contained};
 
 use crate::app::App;
@@ -23,23 +23,42 @@ use crate::{console, control, data, items, openapi, operations};
 pub fn router(app: App) -> Routes {
     let mut router = Router::new();
     for (name, op) in Op::ALL {
-        let serve = move |state: State<App>, request: Request| items::serve(state, op, request);
-        router = router.route(&format!("/caches/{{name}}/items/{name}"), any(serve));
+        let serve = move |app, request| items::serve(app, op, request);
+        router = router.route(&format!("/caches/{{name}}/items/{name}"), of(POST, serve));
     }
     let others = router
-        .route("/caches", any(control::caches))
-        .route("/caches/{name}", any(control::cache))
-        .route("/caches/{name}/flush", any(control::flush))
-        .route("/tokens", any(control::tokens))
-        .route("/openapi.json", any(openapi::document))
-        .route("/metrics", any(operations::metrics))
-        .route("/console", any(console::page))
-        .route("/console/data", any(console::data))
-        .with_state(app.clone())
-        .merge(app.health().routes())
-        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed("GET, HEAD") })
-        .fallback(|| async { ApiError::NOT_FOUND });
+        .route("/caches", of(GET, control::caches))
+        .route("/caches/{name}", of("PUT, DELETE, OPTIONS", control::cache))
+        .route("/caches/{name}/flush", of(POST, control::flush))
+        .route("/tokens", of(POST, control::tokens))
+        .route("/openapi.json", of(GET, openapi::document))
+        .route("/metrics", of(GET, operations::metrics))
+        .route("/console", of(GET, console::page))
+        .route("/console/data", of(GET, console::data))
+        .merge(app.health().routes().with_state(()))
+        .method_not_allowed_fallback(not_get)
+        .fallback(|| async { ApiError::NOT_FOUND })
+        .with_state(app.clone());
     Routes { app, others }
+}
+
+const GET: &str = "GET, HEAD, OPTIONS";
+const POST: &str = "POST, OPTIONS";
+
+/// A route of these methods.
+fn of<F>(
+    allow: &'static str,
+    handler: impl Fn(App, Request) -> F + Clone + Send + Sync + 'static,
+) -> MethodRouter<App>
+where
+    F: Future<Output = Result<Response, ApiError>> + Send,
+{
+    any(async move |State(app): State<App>, request: Request| {
+        match gate(&app, request.method(), allow) {
+            Some(answer) => answer,
+            None => handler(app, request).await,
+        }
+    })
 }
 
 /// See [`router`].
@@ -73,6 +92,11 @@ fn names_item(path: &str) -> bool {
         Some((cache, key)) => !cache.is_empty() && !key.is_empty(),
         None => !names.is_empty(),
     }
+}
+
+/// What is answered to another method than GET by routes that know it alone.
+async fn not_get(State(app): State<App>, method: Method) -> Result<Response, ApiError> {
+    gate(&app, &method, GET).unwrap_or(Err(ApiError::NOT_FOUND))
 }
 
 /// What a request is answered whose method isn't one of `allow`; for OPTIONS that is no error.

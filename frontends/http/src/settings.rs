@@ -26,6 +26,10 @@ pub struct Settings {
     pub max_bytes: u64,
     /// The longest body of a request, whatever limits say.
     pub body_bytes_max: u64,
+    /// How many bytes the bodies of requests may have together until these are answered.
+    pub bodies_bytes_max: u64,
+    /// How many requests may need the second level at a time, those that wait for it included.
+    pub level_requests_max: usize,
     /// The region that tokens have to be for, if they name one.
     pub region: Option<String>,
     /// The account whose super users see the figures of all accounts in the console; others see their own.
@@ -65,6 +69,8 @@ impl Default for Settings {
             profile: Profile::Open,
             max_bytes: 256 << 20,
             body_bytes_max: 64 << 20,
+            bodies_bytes_max: 256 << 20,
+            level_requests_max: 4096,
             region: None,
             operator: None,
             curve_entries: 2048,

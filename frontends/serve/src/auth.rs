@@ -13,7 +13,7 @@ mod permission;
 
 use std::sync::Arc;
 
-pub use self::claims::{Claims, MintError, check_claims};
+pub use self::claims::{Claims, MintError, Wanted};
 pub use self::header::of_header_value;
 pub use self::keyring::{KeyError, Keyring, RefusedToken, SigningKey, StaticKey, hash_of};
 pub use self::permission::{Access, Grant, Items, Permission, Role};

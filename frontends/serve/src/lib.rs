@@ -30,6 +30,7 @@ mod logs;
 mod metrics;
 mod paced;
 mod phase;
+mod pool;
 #[cfg(feature = "program")]
 mod read;
 mod refusal;
@@ -54,6 +55,7 @@ pub use self::listen::{Drained, serve};
 #[cfg(feature = "program")]
 pub use self::logs::say;
 pub use self::metrics::scrape;
+pub use self::pool::{Pool, PoolError};
 #[cfg(feature = "program")]
 pub use self::read::read_settings;
 #[cfg(feature = "program")]

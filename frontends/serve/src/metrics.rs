@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-/// Renders what `publish` tells the recorder of the `metrics` crate, as text for Prometheus.
+/// Answers with what `publish` tells the recorder of the `metrics` crate, as text for Prometheus.
 ///
 /// Counters are kept where they are counted and told as they stand, so each answer has a recorder of its own, and what no longer exists
 /// isn't in it.

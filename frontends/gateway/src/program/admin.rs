@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use larder_serve::body::collect;
 use metrics::counter;
 
 use super::app::App;
@@ -28,7 +27,7 @@ pub(super) fn router(app: App) -> Router {
 /// The caches of the bundles' environment.
 async fn caches(State(app): State<App>, request: axum::extract::Request) -> Response {
     let (head, body) = request.into_parts();
-    let Ok(body) = collect(body, BODY_BYTES_MAX, &app.connections).await else {
+    let Ok(body) = app.read(body, BODY_BYTES_MAX, |_| ()).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = Request {

@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
 use larder::Janitor;
+use larder_serve::body::{BodyError, Budget};
 use larder_serve::{Connections, Counts, Health, Tier, Warmed};
 use tokio::sync::Semaphore;
 use tracing::warn;
@@ -35,6 +38,8 @@ pub struct App {
     pub(super) client: Client,
     pub(super) slots: Arc<Semaphore>,
     pub(super) bodies: Arc<Bodies>,
+    budget: Budget,
+    bodies_bytes_max: u64,
     pub(super) counts: Arc<Counts>,
     pub(super) body_bytes_max: u64,
     pub(super) forwarding: Forwarding,
@@ -84,6 +89,8 @@ impl App {
             slots: Arc::new(Semaphore::new(
                 settings.requests_max.min(Semaphore::MAX_PERMITS),
             )),
+            budget: Budget::default(),
+            bodies_bytes_max: settings.bodies_bytes_max,
             bodies: Arc::new(Bodies::new(
                 settings.bodies_max,
                 Duration::from_millis(settings.bodies_grace_ms),
@@ -119,6 +126,20 @@ impl App {
         }
         site.stand_in();
         Ok(Some(warmed))
+    }
+
+    /// Reads a request's body; tells with each piece how many bytes have come.
+    pub(super) async fn read(
+        &self,
+        body: Body,
+        bytes_max: u64,
+        tell: impl FnMut(u64),
+    ) -> Result<Bytes, BodyError> {
+        let (together_max, connections) = (self.bodies_bytes_max, &self.connections);
+        let held = self
+            .budget
+            .collect(body, bytes_max, together_max, connections, tell);
+        Ok(held.await?.into())
     }
 
     /// The traffic.

@@ -17,7 +17,7 @@ use futures_util::stream;
 use http::request::Parts;
 use http::{Version, header};
 use hyper::ext::ReasonPhrase;
-use larder_serve::body::{BodyError, collect_telling};
+use larder_serve::body::BodyError;
 use larder_serve::{End, Peer, REQUEST_ID, Trail};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Level, enabled, error, trace, warn};
@@ -96,7 +96,7 @@ async fn read(app: &App, body: Body) -> Result<Bytes, Response> {
         .take()
         .ok_or_else(|| busy("Too many bodies are being read."))?;
     let tell = |n_bytes| place.has_read(n_bytes);
-    let body = collect_telling(body, app.body_bytes_max, &app.connections, tell);
+    let body = app.read(body, app.body_bytes_max, tell);
     let body = tokio::select! {
         biased;
         body = body => body,
@@ -108,6 +108,7 @@ async fn read(app: &App, body: Body) -> Result<Bytes, Response> {
         BodyError::TooLarge => refusal(413, "The body is too large."),
         BodyError::TooSlow => refusal(408, "The body took too long."),
         BodyError::Broken => refusal(400, "The body is not well-formed."),
+        BodyError::NoRoom => busy("The bodies in memory are too many or too large."),
     })
 }
 

@@ -51,6 +51,8 @@ pub struct Settings {
     pub bodies_max: usize,
     /// How long a body isn't given up for another, in milliseconds; where all have only begun, one more is refused.
     pub bodies_grace_ms: u64,
+    /// How many bytes the bodies of requests may have together until these are answered; more are refused.
+    pub bodies_bytes_max: u64,
     /// Whether a proxy stands before the gateway whose `X-Forwarded-` headers are good; else clients' own are not passed on.
     pub behind_proxy: bool,
     /// The log.
@@ -215,6 +217,7 @@ impl Default for Settings {
             max_bytes: 256 << 20,
             body_bytes_max: 16 << 20,
             requests_max: 1024,
+            bodies_bytes_max: 256 << 20,
             bodies_max: 4096,
             bodies_grace_ms: 1_000,
             behind_proxy: false,

@@ -135,7 +135,14 @@ fn z_030_a_value_that_is_joined_to_a_url_leads_nowhere_else() {
         (status.as_u16(), world.others.take().len())
     };
     assert_eq!(asked("id=u42..&to=v2"), (200, 2));
-    for up in ["..", "../admin", "%2e%2e/admin", "%252e%252E/admin", "a/..%5cadmin", "x/../../admin"] {
+    for up in [
+        "..",
+        "../admin",
+        "%2e%2e/admin",
+        "%252e%252E/admin",
+        "a/..%5cadmin",
+        "x/../../admin",
+    ] {
         assert_eq!(asked(&format!("id={up}")), (500, 0), "{up}");
         assert_eq!(asked(&format!("id=u42&to={up}")), (500, 1), "{up}");
     }

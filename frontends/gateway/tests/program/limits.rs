@@ -226,3 +226,34 @@ async fn z_112_beyond_the_rate_the_answer_is_429_with_headers() {
     );
     assert_eq!(backend.take().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_in_memory_have_so_many_bytes_together_until_they_are_answered() {
+    let backend = Backend::saying("ok").await;
+    let (silent, url) = silent().await;
+    let gateway = Gateway::with(NOTHING, &backend, |settings| {
+        settings.azure.apis[0].backend = Some(url.parse().unwrap());
+        settings.bodies_bytes_max = 10;
+    })
+    .await;
+    let post = |n: usize| format!("POST / HTTP/1.1\r\nHost: g\r\nContent-Length: {n}\r\n\r\n");
+    let mut first = TcpStream::connect(gateway.address).await.unwrap();
+    let request = post(6) + "abcdef";
+    first.write_all(request.as_bytes()).await.unwrap();
+    // Its body was read when the backend has been reached.
+    let (mut asked, _) = silent.accept().await.unwrap();
+    let refused = gateway.raw(&(post(5) + "ghijk")).await;
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (503, Some("1"))
+    );
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlate";
+    asked.write_all(answer).await.unwrap();
+    assert_eq!(Answer::read(&mut first, false).await.body, "late");
+    drop(asked);
+    // What it had is free.
+    let again =
+        tokio::spawn(async move { silent.accept().await.unwrap().0.write_all(answer).await });
+    assert_eq!(gateway.raw(&(post(5) + "ghijk")).await.body, "late");
+    again.await.unwrap().unwrap();
+}

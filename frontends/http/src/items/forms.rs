@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for Key {
 pub(crate) struct SetIf {
     pub(crate) key: Key,
     pub(crate) value: Base64,
-    ttl_seconds: Value,
+    pub(crate) ttl_seconds: Value,
     condition: Word,
     compare: Option<Base64>,
 }
@@ -70,10 +70,6 @@ enum Word {
 }
 
 impl SetIf {
-    pub(crate) fn ttl(&self) -> Result<Duration, ApiError> {
-        ttl_of(self.ttl_seconds.as_u64())
-    }
-
     /// What is compared is given where something is.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
         let compares = !matches!(self.condition, Word::Absent | Word::Present);
@@ -103,13 +99,7 @@ impl SetIf {
 pub(crate) struct Increment {
     pub(crate) key: Key,
     pub(crate) amount: i64,
-    ttl_seconds: Value,
-}
-
-impl Increment {
-    pub(crate) fn ttl(&self) -> Result<Duration, ApiError> {
-        ttl_of(self.ttl_seconds.as_u64())
-    }
+    pub(crate) ttl_seconds: Value,
 }
 
 #[derive(Deserialize)]

@@ -27,7 +27,7 @@ async fn traffic(server: Arc<Server>, stop: Arc<AtomicBool>, seed: u64) {
             let put = format!("PUT {line}&ttl_seconds={}", 2 + key % 300);
             server.ask(&put, Some(ONE), &[1; 4000]).await;
         }
-        if random.is_multiple_of(8) {
+        if random.is_multiple_of(4) {
             let line = format!("/cache/metered?key={}", key % 9);
             if server.status(&format!("GET {line}"), Some(TWO)).await == 404 {
                 let put = format!("PUT {line}&ttl_seconds=60");

@@ -135,7 +135,27 @@ async fn m_041_rates_of_the_account_come_before_the_cache_and_its_own_after() {
         .get("/cache/nope?key=a&token=WO")
         .await
         .is(403, "PermissionDenied");
+    // Before sizes and times of an item as well, whose refusals nobody is told to come back after.
+    let large = format!("{CACHE}?key=a&ttl_seconds=60&token=RW");
+    let long = format!("{CACHE}?key=a&ttl_seconds=86401&token=RW");
+    for (target, body) in [(&large, vec![b'x'; 1 << 20]), (&long, vec![b'x'])] {
+        let refused = server.put(target, &body).await;
+        refused.is(429, "LimitExceeded");
+        assert!(
+            refused.message().contains("account"),
+            "{}",
+            refused.message()
+        );
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
     server.tick(Duration::from_secs(1));
+    let refused = server.put(&large, vec![b'x'; 1 << 20]).await;
+    assert!(
+        refused.message().contains("item size"),
+        "{}",
+        refused.message()
+    );
+    server.put(&long, "x").await.is(400, "InvalidArgument");
     server.get(target).await.is(404, "CacheNotFound");
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use super::support::{CACHE, Server, vendor};
+use larder_http::{Bound, Unlimited};
+
+use super::support::{CACHE, Server, settings, vendor};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -159,6 +161,13 @@ async fn m_087_without_a_maximum_any_time_to_live_is_taken() {
         server.load(ttl).await.is_value("x");
     }
     server.load("4294967296").await.is(404, "KeyNotFound");
+    let mut settings = vendor();
+    let account = settings.accounts.get_mut("acct").unwrap();
+    account.each_cache.ttl_seconds_max = Some(Bound::None(Unlimited::Unlimited));
+    let server = Server::with(&settings).await;
+    put_for(&server, "a", "4294967296").await.is_stored();
+    server.tick(4_294_967_295 * SECOND);
+    server.load("a").await.is_value("x");
 }
 
 #[tokio::test]
@@ -217,6 +226,84 @@ async fn m_091_what_is_too_long_is_refused_before_it_is_read() {
     let answer = super::support::parse(&server.raw(&chunked).await);
     answer.is(429, "LimitExceeded");
     server.load("a").await.is(404, "KeyNotFound");
+}
+
+#[tokio::test]
+async fn m_091_a_body_has_a_limit_whatever_the_items_is() {
+    let mut settings = settings();
+    settings.body_bytes_max = 10;
+    let server = Server::with(&settings).await;
+    server.store("a", "0123456789").await;
+    let target = format!("{CACHE}?key=a&ttl_seconds=60&token=RW");
+    let refused = server.put(&target, "0123456789a").await;
+    refused.is(429, "LimitExceeded");
+    assert!(
+        refused.message().contains("a body may have 10 bytes"),
+        "{}",
+        refused.message()
+    );
+    assert_eq!(refused.header("retry-after"), None);
+    let keys = server.call("exists", "RW", serde_json::json!({ "keys": [] }));
+    keys.await.is(429, "LimitExceeded");
+}
+
+/// Puts until that is answered with this status.
+async fn until(server: &Server, target: &str, body: &str, status: u16) -> super::support::Answer {
+    for _ in 0..5_000 {
+        let answer = server.put(target, body).await;
+        if answer.status == status {
+            return answer;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("never answered {status}");
+}
+
+#[tokio::test]
+async fn m_091_m_104_bodies_in_flight_have_so_many_bytes_together() {
+    let mut settings = settings();
+    settings.bodies_bytes_max = 10;
+    let server = Server::with(&settings).await;
+    let target = |key: &str| format!("{CACHE}?key={key}&ttl_seconds=60&token=RW");
+    let head = format!(
+        "PUT {} HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n",
+        target("a")
+    );
+    let mut refused = None;
+    for is_finished in [false, true] {
+        let mut slow = server.connect().await;
+        slow.write_all(format!("{head}123456").as_bytes())
+            .await
+            .unwrap();
+        // Its bytes count once they are read.
+        let answer = until(&server, &target("b"), "12345", 429).await;
+        // Four are left.
+        server.put(&target("b"), "1234").await.is_stored();
+        refused = Some(answer);
+        if is_finished {
+            slow.write_all(b"78").await.unwrap();
+            let mut answer = [0; 12];
+            tokio::io::AsyncReadExt::read_exact(&mut slow, &mut answer)
+                .await
+                .unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 204");
+        }
+        drop(slow);
+        // Finished or given up, they are free again.
+        until(&server, &target("b"), "0123456789", 204).await;
+    }
+    let refused = refused.unwrap();
+    refused.is(429, "LimitExceeded");
+    assert!(
+        refused.message().contains("10 bytes together"),
+        "{}",
+        refused.message()
+    );
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    server.load("a").await.is_value("12345678");
+    // What never fits isn't told to come back.
+    let refused = server.put(&target("b"), "0123456789a").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, None));
 }
 
 #[tokio::test]

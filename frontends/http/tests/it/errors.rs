@@ -79,7 +79,6 @@ async fn m_104_a_rate_says_when_to_come_back_and_a_size_does_not() {
     let answer = server.load("a").await;
     answer.is(429, "LimitExceeded");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    // Debt of 1.5 MiB of answers takes more than a second.
     let server = Server::with(&vendor()).await;
     let put = format!("{CACHE}?key=a&ttl_seconds=60&token=RW");
     server.put(&put, vec![0; 1 << 19]).await.is_stored();
@@ -89,8 +88,24 @@ async fn m_104_a_rate_says_when_to_come_back_and_a_size_does_not() {
     let answer = server.put(&put, vec![0; 1 << 19]).await;
     answer.is(429, "LimitExceeded");
     assert_eq!(answer.header("retry-after"), Some("1"));
+    server.tick(std::time::Duration::from_secs(1));
     let answer = server.put(&put, vec![0; 1 << 20]).await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, None));
+    // An answer beyond what there is: a second until that is made up for, and one for what is asked.
+    let mut slow = settings();
+    let account = slow.accounts.get_mut("acct").unwrap();
+    account.each_cache.bytes_per_second = Some(larder_http::Bound::At(1000));
+    let server = Server::with(&slow).await;
+    server.store("a", vec![0; 1000]).await;
+    server.tick(std::time::Duration::from_secs(1));
+    for _ in 0..2 {
+        server.load("a").await.is_value(vec![0; 1000]);
+    }
+    let answer = server.put(&put, vec![0; 1000]).await;
+    answer.is(429, "LimitExceeded");
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    server.tick(std::time::Duration::from_secs(2));
+    server.put(&put, vec![0; 1000]).await.is_stored();
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use larder::{
-    Level, LevelAnswer, LevelError, LevelKey, LevelMode, LevelOptions, LevelRecord, LevelScope,
-    Levels, ManualClock, MemoryLevel, OnLevelError, Seen,
+    Level, LevelAnswer, LevelCall, LevelError, LevelKey, LevelMode, LevelOptions, LevelRecord,
+    LevelScope, Levels, ManualClock, MemoryLevel, OnLevelError, Seen,
 };
 use serde_json::json;
 
@@ -52,6 +52,55 @@ async fn m_105_an_outage_is_no_absence() {
     }
     level.recover();
     server.load("a").await.is_value("x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m_104_who_needs_a_level_that_hangs_is_bounded_and_copies_are_served() {
+    let clock = ManualClock::new();
+    let level = MemoryLevel::with_clock(clock.clone());
+    let mut engine = engine(&clock);
+    engine.levels = Levels::new(level.clone(), b"test");
+    engine.level_options = LevelOptions::new(LevelMode::L1L2).on_error(OnLevelError::Fail);
+    let mut settings = settings();
+    settings.level_requests_max = 1;
+    let server = Arc::new(Server::over(&settings, engine, clock).await);
+    server.store("copy", "x").await;
+    let hold = level.hold_before(LevelCall::Get);
+    let hangs = Arc::clone(&server);
+    let hangs = tokio::spawn(async move { hangs.load("absent").await });
+    let waits = tokio::task::spawn_blocking(move || {
+        hold.wait();
+        hold
+    });
+    let hold = waits.await.unwrap();
+    // The one place is taken: who needs the level too is told to come back.
+    let refused = server.load("other").await;
+    refused.is(429, "LimitExceeded");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(
+        refused.message().contains("1 requests"),
+        "{}",
+        refused.message()
+    );
+    let keys = |keys: &[&str]| json!({ "keys": keys });
+    let answer = server.call("get-batch", "RW", keys(&["Y29weQ", "b3RoZXI"]));
+    answer.await.is(429, "LimitExceeded");
+    // A copy needs none.
+    server.load("copy").await.is_value("x");
+    let answer = server.call("get-batch", "RW", keys(&["Y29weQ", "Y29weQ"]));
+    let hit = json!({ "result": "Hit", "value": "eA" });
+    assert_eq!(answer.await.json()["result"], json!([hit, hit]));
+    // Nor does what is refused for another reason, or isn't there.
+    server
+        .get("/cache/nope?key=a&token=RW")
+        .await
+        .is(404, "CacheNotFound");
+    hold.release();
+    hangs.await.unwrap().is(404, "KeyNotFound");
+    server.load("other").await.is(404, "KeyNotFound");
+    let cache = server.app.engine().cache.tenant("acct").unwrap();
+    let stats = cache.cache("default-cache").unwrap().stats();
+    assert_eq!(stats.hits, 3);
 }
 
 #[tokio::test]

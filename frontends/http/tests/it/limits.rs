@@ -182,3 +182,24 @@ async fn m_119_settings_that_can_t_be_used_change_nothing() {
     assert!(server.app.reload(&broken).is_err());
     server.store("a", "x").await;
 }
+
+#[tokio::test]
+async fn m_154_the_values_of_a_batch_are_no_more_than_a_body_may_have() {
+    let mut settings = settings();
+    settings.body_bytes_max = 100;
+    let server = Server::with(&settings).await;
+    server.store("a", [b'x'; 40]).await;
+    let get = async |n: usize| {
+        let keys = json!({ "keys": vec!["YQ"; n] });
+        server.call("get-batch", "RW", keys).await
+    };
+    assert_eq!(get(2).await.json()["result"].as_array().unwrap().len(), 2);
+    let refused = get(3).await;
+    refused.is(429, "LimitExceeded");
+    assert!(
+        refused.message().contains("100 bytes together"),
+        "{}",
+        refused.message()
+    );
+    assert_eq!(refused.header("retry-after"), None);
+}

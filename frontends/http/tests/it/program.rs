@@ -1,4 +1,4 @@
-//! The program itself: start, signals, commands.
+//! The program itself: start, signals, end.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder-http"));
     command.kill_on_drop(true).stdin(Stdio::null());
     command
@@ -147,108 +147,6 @@ async fn m_119_a_hang_up_reads_keys_and_limits_anew() {
 }
 
 #[tokio::test]
-async fn m_060_m_061_m_065_the_command_mints_what_the_server_takes() {
-    let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA";
-    let settings = format!(
-        "[accounts.acme.caches.default-cache]\n[[signing_keys]]\nid = \"k\"\nalgorithm = \"HS256\"\nsecret = {secret:?}\n"
-    );
-    let path = file("mint.toml", &settings);
-    let path = path.to_str().unwrap();
-    let mint = async |args: &[&str]| {
-        let all = [&["token", "--config", path, "--account", "acme"], args].concat();
-        run(&all).await
-    };
-    let allow = r#"[{"role":"readonly","cache":"default-cache"}]"#;
-    for args in [
-        &["--ttl-seconds", "60"][..],
-        &["--permissions", allow],
-        &["--permissions", allow, "--ttl-seconds", "90001"],
-        &["--permissions", "[{}]", "--ttl-seconds", "60"],
-        &["--super-user"],
-    ] {
-        let output = mint(args).await;
-        assert_eq!(
-            (output.status.code(), output.stdout.len()),
-            (Some(2), 0),
-            "{args:?}"
-        );
-    }
-    let output = mint(&["--permissions", allow, "--ttl-seconds", "60"]).await;
-    let token = text(&output.stdout);
-    let server = Started::with(&["--config", path]).await;
-    let export = format!("TOKEN={}", token.trim());
-    let get = r#"curl -s -o /dev/null -w '%{http_code}' "http://localhost:8080/cache/default-cache?key=a&token=$TOKEN""#;
-    assert_eq!(server.shell(&export, get).await, "404");
-    let put = r#"curl -s -o /dev/null -w '%{http_code}' -X PUT "http://localhost:8080/cache/default-cache?key=a&ttl_seconds=5&token=$TOKEN""#;
-    assert_eq!(server.shell(&export, put).await, "403");
-    server.ends().await;
-}
-
-#[tokio::test]
-async fn m_065_settings_are_checked_and_the_example_holds() {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("larder-http.example.toml");
-    let output = run(&["check-config", "--config", example.to_str().unwrap()]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    // What the example has commented out are the defaults.
-    let shown = std::fs::read_to_string(&example).unwrap();
-    let defaults: String = shown
-        .lines()
-        .map(|line| line.strip_prefix("#= ").unwrap_or(line).to_owned() + "\n")
-        .collect();
-    let path = file("defaults.toml", &defaults);
-    let read = |path: &Path| larder_http::Settings::read(Some(path)).unwrap();
-    assert_eq!(read(&path), read(&example));
-    assert!(defaults.contains("\nprofile = "));
-    // So are those of the level, once its section is there.
-    let section: String = shown
-        .lines()
-        .skip_while(|line| *line != "# [level]")
-        .map_while(|line| line.strip_prefix("# "))
-        .map(|line| line.to_owned() + "\n")
-        .collect();
-    let level = read(&file("section.toml", &section)).level.unwrap();
-    let known = larder_serve::Level {
-        servers: vec!["127.0.0.1:6379".into()],
-        ..Default::default()
-    };
-    assert_eq!(level, known);
-    for broken in [
-        "unknown = 1",
-        "profile = \"closed\"",
-        "[[keys]]\naccount = \"nobody\"\nsha256 = \"00\"",
-        "max_bytes = -1",
-        "[accounts.a.caches.\" \"]",
-        "[[signing_keys]]\nid = \"k\"\nalgorithm = \"none\"",
-        "[[signing_keys]]\nid = \"k\"\nalgorithm = \"HS256\"\nsecret = \"c2hvcnQ\"",
-        "[tls]\ncertificates = \"/nowhere\"\nkey = \"/nowhere\"",
-    ] {
-        let path = file("broken.toml", broken);
-        let output = run(&["check-config", "--config", path.to_str().unwrap()]).await;
-        assert_eq!(output.status.code(), Some(2), "{broken}");
-        assert!(!output.stderr.is_empty());
-    }
-}
-
-#[tokio::test]
-async fn m_086_the_environment_goes_before_the_file() {
-    let path = file(
-        "over.toml",
-        "profile = \"open\"\n[accounts.\"A.b\".caches.\"C.d\"]\n",
-    );
-    let check = async |value: &str| {
-        let mut command = program();
-        command.args(["check-config", "--config"]).arg(&path);
-        command.env("LARDER_PROFILE", value);
-        command.env("LARDER_CONNECTIONS__MAX", "5");
-        command.output().await.unwrap().status.code()
-    };
-    assert_eq!(check("vendor").await, Some(0));
-    assert_eq!(check("closed").await, Some(2));
-    let settings = larder_http::Settings::read(Some(&path)).unwrap();
-    assert!(settings.accounts["A.b"].caches.contains_key("C.d"));
-}
-
-#[tokio::test]
 async fn a_start_where_few_files_may_be_open_is_no_reason_for_alarm() {
     let script = format!(
         "ulimit -n 200; exec {} --listen 127.0.0.1:0",
@@ -309,79 +207,4 @@ async fn e_54_without_the_levels_server_it_starts_says_so_and_serves_from_memory
     let (code, log) = server.ends().await;
     assert_eq!(code, Some(0));
     assert!(log.iter().all(|line| !line.contains("sesame")), "{log:?}");
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_a_level_is_named_with_what_is_right() {
-    let cases = [
-        (
-            "",
-            "level.servers: no server is given; right would be servers = [\"127.0.0.1:6379\"]",
-        ),
-        (
-            "servers = [\"redis://user:sesame@host:1\"]",
-            "level.servers: \"host:1\" can't be meant; it has to be host:port",
-        ),
-        (
-            "servers = [\"host\"]",
-            "level.servers: \"host\" can't be meant; it has to be host:port",
-        ),
-        (
-            "servers = [\"a:1\", \"b:2\"]",
-            "level.servers: several servers need kind = \"cluster\" or kind = \"sentinel\"",
-        ),
-        (
-            "servers = [\"a:1\"]\nkind = \"sentinel\"",
-            "level.master: sentinels need the name",
-        ),
-        (
-            "servers = [\"a:1\"]\nmaster = \"m\"",
-            "level.master: it goes with kind = \"sentinel\"",
-        ),
-        (
-            "servers = [\"a:1\"]\nkind = \"cluster\"\ndatabase = 2",
-            "level.database: a cluster has no other than 0",
-        ),
-        (
-            "servers = [\"a:1\"]\nprotocol = 4",
-            "level.protocol: 4 can't be meant; it has to be 2 or 3",
-        ),
-        (
-            "servers = [\"a:1\"]\ntimeout_ms = 0",
-            "level.timeout_ms: 0 can't be meant; it has to be at least 1",
-        ),
-        (
-            "servers = [\"a:1\"]\nuser = \"u\"",
-            "level.user: a user needs a password",
-        ),
-        (
-            "servers = [\"a:1\"]\npassword_file = \"/nowhere\"",
-            "level.password_file: /nowhere: ",
-        ),
-        (
-            "servers = [\"a:1\"]\npassword = \"sesame\"\npassword_file = \"f\"",
-            "level.password_file: the secret itself or its file, not both",
-        ),
-        (
-            "servers = [\"a:1\"]\n[level.tls]\nauthorities = \"/nowhere\"",
-            "level.tls.authorities: /nowhere: ",
-        ),
-        (
-            "servers = [\"a:1\"]\n[level.breaker]\npause_min_ms = 10\npause_max_ms = 5",
-            "level.breaker: pause_min_ms",
-        ),
-        (
-            "servers = [\"a:1\"]\nmode = \"both\"",
-            "\"both\" is no mode: there are l1, l1+l2 and l2",
-        ),
-        ("servers = [\"a:1\"]\nsever = 1", "unknown field"),
-    ];
-    for (n, (section, told)) in cases.into_iter().enumerate() {
-        let path = file(&format!("level-{n}.toml"), &format!("[level]\n{section}\n"));
-        let output = run(&["check-config", "--config", path.to_str().unwrap()]).await;
-        let errors = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{section}");
-        assert!(errors.contains(told), "{section}\n{errors}");
-        assert!(!errors.contains("sesame"), "{errors}");
-    }
 }

@@ -2,11 +2,14 @@
 //! 1. Any bytes in any field give a 4xx or a right answer: never a 5xx, never a panic, and the server goes on.
 //! 2. What is put under any key is what is then got, byte by byte.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
 
 use super::support::Server;
 
@@ -47,15 +50,16 @@ fn f43_m_037_any_bytes_in_any_field_are_no_error_of_the_server() {
     let server = runtime.block_on(Server::start());
     let names = prop::sample::select(vec!["key", "key_base64", "token", "ttl_seconds", "x", ""]);
     let methods = vec!["GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS"];
-    let paths = vec!["/cache/", "/caches/", "/caches", "/tokens", "/metrics", "/"];
-    let ops = vec![
-        "",
-        "/flush",
-        "/items/set-if",
-        "/items/ttl",
-        "/items/set-batch",
-        "/items/exists",
+    let paths = vec![
+        "/cache/",
+        "/caches/",
+        "/caches",
+        "/tokens",
+        "/metrics",
+        "/console/data",
+        "/",
     ];
+    let ops = vec!["", "/flush", "/key", "/items/set-if", "/items/x"];
     let request = (
         prop::sample::select(methods),
         prop::sample::select(paths),
@@ -64,7 +68,7 @@ fn f43_m_037_any_bytes_in_any_field_are_no_error_of_the_server() {
         prop::collection::vec((names, field()), 0..5),
         prop::option::of(field()),
         prop::option::of(field()),
-        prop::collection::vec(any::<u8>(), 0..200),
+        (any::<bool>(), prop::collection::vec(any::<u8>(), 0..200)),
     );
     let mut runner = TestRunner::new(Config {
         cases: 1500,
@@ -73,11 +77,11 @@ fn f43_m_037_any_bytes_in_any_field_are_no_error_of_the_server() {
     });
     let checked = runner.run(
         &request,
-        |(method, path, name, op, query, authorization, accept, body)| {
+        |(method, path, name, op, query, authorization, accept, (has_token, body))| {
             let mut bytes = format!("{method} {path}").into_bytes();
             bytes.extend(&name);
             bytes.extend(op.as_bytes());
-            bytes.extend(b"?token=ADM&");
+            bytes.extend(if has_token { &b"?token=ADM&"[..] } else { b"?" });
             for (name, value) in &query {
                 bytes.extend(name.bytes().chain(*b"="));
                 bytes.extend(value);
@@ -116,6 +120,113 @@ fn f43_m_037_any_bytes_in_any_field_are_no_error_of_the_server() {
     checked.unwrap();
     let ready = runtime.block_on(server.get("/health/ready"));
     assert_eq!((ready.status, &*ready.body), (200, &b"ready\n"[..]));
+}
+
+/// What may stand in a field of JSON: what is meant, and what isn't.
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (0_u64..100).prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        "[A-Za-z0-9_+/=-]{0,8}".prop_map(Value::from),
+        prop::sample::select(vec!["YQ", "absent", "equal", "update", "readonly", "k"])
+            .prop_map(Value::from),
+    ];
+    let names = prop::sample::select(NAMES.to_vec());
+    leaf.prop_recursive(3, 12, 4, move |inner| {
+        let object = prop::collection::btree_map(names.clone(), inner.clone(), 0..5);
+        prop_oneof![
+            prop::collection::vec(inner, 0..4).prop_map(Value::from),
+            object.prop_map(|fields| {
+                let fields = fields.into_iter();
+                Value::Object(
+                    fields
+                        .map(|(name, value)| (name.to_owned(), value))
+                        .collect(),
+                )
+            }),
+        ]
+    })
+}
+
+const NAMES: [&str; 15] = [
+    "key",
+    "keys",
+    "value",
+    "ttl_seconds",
+    "condition",
+    "compare",
+    "amount",
+    "mode",
+    "items",
+    "permissions",
+    "id",
+    "role",
+    "cache",
+    "key_prefix",
+    "x",
+];
+
+/// Of each operation, a body that is as it has to be.
+fn good(op: &str) -> Value {
+    match op {
+        "set-if" => {
+            json!({ "key": "YQ", "value": "YQ", "ttl_seconds": 5, "condition": "equal", "compare": "YQ" })
+        }
+        "increment" => json!({ "key": "Yg", "amount": 1, "ttl_seconds": 5 }),
+        "ttl" => json!({ "key": "YQ", "mode": "update", "ttl_seconds": 5 }),
+        "exists" => json!({ "keys": ["YQ"] }),
+        "get-batch" => json!({ "keys": ["YQ", "Yg"] }),
+        "set-batch" => json!({ "items": [{ "key": "YQ", "value": "YQ" }], "ttl_seconds": 5 }),
+        _ => json!({ "permissions": [{ "role": "readonly" }], "ttl_seconds": 5, "id": "k" }),
+    }
+}
+
+#[test]
+fn f43_m_155_anything_in_any_field_of_json_is_no_error_of_the_server() {
+    let runtime = runtime();
+    let server = runtime.block_on(Server::start());
+    let ops = [
+        "set-if",
+        "increment",
+        "ttl",
+        "exists",
+        "get-batch",
+        "set-batch",
+        "tokens",
+    ];
+    let changes = prop::collection::btree_map(prop::sample::select(NAMES.to_vec()), json(), 0..3);
+    let mut runner = TestRunner::new(Config {
+        cases: 1500,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let mut statuses = BTreeMap::new();
+    let request = (prop::sample::select(ops.to_vec()), changes);
+    let counted = RefCell::new(&mut statuses);
+    let checked = runner.run(&request, |(op, changes)| {
+        let mut body = good(op);
+        for (name, value) in changes {
+            body[name] = value;
+        }
+        let target = match op {
+            "tokens" => "/tokens?token=ADM".to_owned(),
+            op => format!("/caches/other/items/{op}?token=RW"),
+        };
+        let body = body.to_string();
+        let answer = runtime.block_on(server.send("POST", &target, &[], body.as_bytes()));
+        let status = answer.status;
+        prop_assert!(status < 500, "{op} {body}: {status}");
+        prop_assert!(matches!(status, 200 | 201) || answer.json()["code"].is_string());
+        *counted.borrow_mut().entry((op, status < 300)).or_insert(0) += 1;
+        Ok(())
+    });
+    checked.unwrap();
+    // Both ways are gone, of each operation.
+    assert_eq!(statuses.len(), 2 * ops.len(), "{statuses:?}");
 }
 
 #[test]

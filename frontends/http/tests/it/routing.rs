@@ -103,7 +103,15 @@ async fn m_006_head_is_get_without_the_body() {
     assert_eq!(head.header("content-length"), Some("5"));
     let target = format!("{CACHE}?key=absent&token=RW");
     let head = server.send("HEAD", &target, &[], b"").await;
+    let get = server.get(&target).await;
     assert_eq!((head.status, head.body.len()), (404, 0));
+    for name in ["content-type", "content-length"] {
+        assert_eq!(head.header(name), get.header(name));
+    }
+    assert_eq!(
+        head.header("content-length"),
+        Some(&*get.body.len().to_string())
+    );
 }
 
 #[tokio::test]
@@ -162,9 +170,12 @@ async fn m_011_a_parameter_given_twice_is_invalid() {
         "key_base64=YQ&key_base64=YQ&token=RW",
         "key=a&k%65y=a&token=RW",
         "key=a&token=RW&token=RW",
+        // Known, though a GET has no use for it.
+        "key=a&token=RW&ttl_seconds=5&ttl_seconds=5",
     ] {
-        let answer = server.get(&format!("{CACHE}?{query}")).await;
-        answer.is(400, "InvalidArgument");
+        let target = format!("{CACHE}?{query}");
+        server.get(&target).await.is(400, "InvalidArgument");
+        server.delete(&target).await.is(400, "InvalidArgument");
     }
     let target = format!("{CACHE}?key=a&token=RW&ttl_seconds=5&ttl_seconds=5");
     server.put(&target, "").await.is(400, "InvalidArgument");
@@ -175,7 +186,21 @@ async fn m_120_with_a_setting_other_origins_may_ask() {
     let mut settings = settings();
     settings.cors = Some("*".into());
     let server = Server::with(&settings).await;
-    for path in [CACHE, "/caches", "/caches/a", "/tokens"] {
+    let item = format!("{CACHE}/a");
+    for path in [
+        CACHE,
+        &item,
+        "/caches",
+        "/caches/a",
+        "/caches/a/flush",
+        "/caches/a/items/ttl",
+        "/tokens",
+        "/metrics",
+        "/console",
+        "/openapi.json",
+        "/health/live",
+        "/health/ready",
+    ] {
         let answer = server.send("OPTIONS", path, &[], b"").await;
         answer.is_stored();
         let methods = answer.header("access-control-allow-methods");
@@ -199,6 +224,9 @@ async fn m_121_without_it_options_tells_the_methods_alone() {
     assert_eq!(answer.header("allow"), allow);
     let cross = |name: &&String| name.starts_with("access-control");
     assert_eq!(answer.headers.keys().find(cross), None);
+    let health = server.send("OPTIONS", "/health/live", &[], b"").await;
+    health.is_stored();
+    assert_eq!(health.header("allow"), Some("GET, HEAD, OPTIONS"));
     let answer = server.load("a").await;
     assert_eq!(answer.headers.keys().find(cross), None);
     server

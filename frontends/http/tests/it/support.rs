@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use larder::{Cache, Clock, Levels, ManualClock};
-use larder_http::auth::{Items, Permission, Role, SigningKey, StaticKey, hash_of};
+use larder_http::auth::{Grant, Items, Permission, Role, SigningKey, StaticKey};
 use larder_http::{AccountSettings, App, Engine, Profile, Settings, router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -76,14 +76,11 @@ impl Answer {
 }
 
 pub(crate) fn key(token: &str, permissions: Vec<Permission>) -> StaticKey {
-    let hash = hash_of(token.as_bytes());
-    StaticKey {
-        sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        account: "acct".into(),
-        expires_at: None,
-        super_user: permissions.is_empty(),
-        permissions,
-    }
+    let grant = match permissions.is_empty() {
+        true => Grant::SuperUser,
+        false => Grant::Permissions(permissions),
+    };
+    StaticKey::of(token, "acct", grant)
 }
 
 pub(crate) fn permission(role: Role, cache: Option<&str>, items: Items) -> Permission {
@@ -95,15 +92,8 @@ pub(crate) fn permission(role: Role, cache: Option<&str>, items: Items) -> Permi
 }
 
 pub(crate) fn secret(id: &str, letter: &str) -> SigningKey {
-    SigningKey {
-        id: id.into(),
-        algorithm: "HS256".into(),
-        // 48 letters of base64 are 36 bytes.
-        secret: Some(letter.repeat(48)),
-        secret_file: None,
-        public_key_file: None,
-        private_key_file: None,
-    }
+    // 48 letters of base64 are 36 bytes.
+    SigningKey::hs256(id, &letter.repeat(48))
 }
 
 /// The settings of the specification's test server.

@@ -79,6 +79,23 @@ async fn m_122_the_curl_lines_over_https_with_any_host() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(String::from_utf8_lossy(&output.stdout), *expected, "{said}");
     }
+    // And V-7, after the deletion.
+    let gone = Command::new("curl")
+        .args(["-sS", "--cacert"])
+        .arg(&ca)
+        .arg("--connect-to")
+        .arg(format!(
+            "{}:443:127.0.0.1:{}",
+            HOSTS[0],
+            server.address.port()
+        ))
+        .arg(format!(
+            "https://{}/cache/default-cache{text}&token=RW",
+            HOSTS[0]
+        ))
+        .output();
+    let gone = String::from_utf8(gone.await.unwrap().stdout).unwrap();
+    assert!(gone.contains("Key Not Found"), "{gone}");
     // Without TLS nothing is told.
     let answer = server.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(!answer.starts_with(b"HTTP"));

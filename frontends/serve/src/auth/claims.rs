@@ -67,25 +67,47 @@ pub enum MintError {
     NoKey,
 }
 
-/// Checks what a token is to be minted from; its lifetime in seconds.
-///
-/// # Errors
-/// [`MintError`].
-pub fn check_claims(
-    grant: &Grant,
-    id: Option<&str>,
-    ttl_seconds: Option<i64>,
-    permissions_max: Option<u64>,
-) -> Result<u64, MintError> {
-    if let Grant::Permissions(permissions) = grant {
-        check_permissions(permissions, permissions_max)?;
+/// What a token is asked for with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whose caches it is to be for.
+    pub account: String,
+    /// What it is to allow.
+    pub grant: Grant,
+    /// Its name.
+    pub id: Option<String>,
+    /// How long it is to be good.
+    pub ttl_seconds: Option<i64>,
+    /// The region that it is to be for.
+    pub region: Option<String>,
+}
+
+impl Wanted {
+    /// What it says if it is minted in this second since 1970.
+    ///
+    /// # Errors
+    /// [`MintError`].
+    pub fn claims(self, now: u64, permissions_max: Option<u64>) -> Result<Claims, MintError> {
+        if let Grant::Permissions(permissions) = &self.grant {
+            check_permissions(permissions, permissions_max)?;
+        }
+        let is_long = |id: &String| id.chars().count() > ID_CHARS_MAX;
+        if self.id.as_ref().is_some_and(is_long) {
+            return Err(MintError::Id);
+        }
+        let lifetimes = 1..=LIFETIME_MAX_SECONDS;
+        let ttl = self.ttl_seconds.filter(|ttl| lifetimes.contains(ttl));
+        let (super_user, permissions) = self.grant.parts();
+        Ok(Claims {
+            account: self.account,
+            exp: now.saturating_add(ttl.ok_or(MintError::Lifetime)?.unsigned_abs()),
+            nbf: None,
+            jti: self.id,
+            region: self.region,
+            super_user,
+            permissions,
+        })
     }
-    if id.is_some_and(|id| id.chars().count() > ID_CHARS_MAX) {
-        return Err(MintError::Id);
-    }
-    let ttl = ttl_seconds.filter(|ttl| (1..=LIFETIME_MAX_SECONDS).contains(ttl));
-    ttl.and_then(|ttl| ttl.try_into().ok())
-        .ok_or(MintError::Lifetime)
 }
 
 /// The rules for what a token allows, signed or not.

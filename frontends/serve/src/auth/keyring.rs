@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -22,7 +22,7 @@ use super::{Caller, Grant, Permission};
 use crate::from_base64;
 
 /// A token that is listed in the configuration, by its hash.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaticKey {
     /// The SHA-256 of the token, in hexadecimal digits: what a server's command prints.
@@ -40,8 +40,9 @@ pub struct StaticKey {
 }
 
 impl StaticKey {
-    /// The key that a token of an account is known by. It has no end.
-    pub fn of(account: &str, token: &str, super_user: bool, permissions: Vec<Permission>) -> Self {
+    /// What the configuration has to say of a token, for it to be good without an end.
+    pub fn of(token: &str, account: &str, grant: Grant) -> Self {
+        let (super_user, permissions) = grant.parts();
         Self {
             sha256: hex::encode(hash_of(token.as_bytes())),
             account: account.to_owned(),
@@ -49,6 +50,17 @@ impl StaticKey {
             super_user,
             permissions,
         }
+    }
+}
+
+#[cfg(feature = "program")]
+impl StaticKey {
+    /// As a file of settings has it: an entry of the list `keys`.
+    ///
+    /// # Errors
+    /// None that is known of.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(&std::collections::BTreeMap::from([("keys", [self])]))
     }
 }
 

@@ -32,6 +32,14 @@ impl Grant {
             Self::Permissions(all) => all.iter().any(|one| one.allows(access, cache, key)),
         }
     }
+
+    /// As it is written: whether it is a super user's, and what it allows otherwise.
+    pub(super) fn parts(self) -> (bool, Vec<Permission>) {
+        match self {
+            Self::SuperUser => (true, Vec::new()),
+            Self::Permissions(permissions) => (false, permissions),
+        }
+    }
 }
 
 /// What may be done to which items of which caches.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use larder_http::auth::{SigningKey, StaticKey, hash_of};
+use larder_http::auth::{Grant, SigningKey, StaticKey};
 use larder_http::{App, Engine, Settings, router};
 use larder_serve::{Handler, Peer};
 
@@ -23,28 +23,12 @@ fn app() -> App {
         .caches
         .entry("default-cache".to_owned())
         .or_default();
-    let key = |token: &str| StaticKey {
-        sha256: hash_of(token.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-        account: "a".to_owned(),
-        expires_at: None,
-        super_user: token == "ADM",
-        permissions: match token {
-            "ADM" => Vec::new(),
-            _ => serde_json::from_str(r#"[{"role":"readwrite"}]"#).unwrap(),
-        },
-    };
-    settings.keys = vec![key("ADM"), key("RW")];
-    settings.signing_keys = vec![SigningKey {
-        id: "k".to_owned(),
-        algorithm: "HS256".to_owned(),
-        secret: Some("a".repeat(48)),
-        secret_file: None,
-        public_key_file: None,
-        private_key_file: None,
-    }];
+    let all = serde_json::from_str(r#"[{"role":"readwrite"}]"#).unwrap();
+    settings.keys = vec![
+        StaticKey::of("ADM", "a", Grant::SuperUser),
+        StaticKey::of("RW", "a", Grant::Permissions(all)),
+    ];
+    settings.signing_keys = vec![SigningKey::hs256("k", &"a".repeat(48))];
     App::new(&settings, Engine::new(1 << 20).unwrap()).unwrap()
 }
 
