@@ -168,6 +168,19 @@ fn a_new_pace_keeps_what_is_used() {
 }
 
 #[test]
+fn what_had_no_limit_is_not_used_under_a_new_one() {
+    let limited = pace(10, SECOND, 10);
+    for (new, old) in [
+        (&limited, &Pace::UNLIMITED),
+        (&Pace::UNLIMITED, &limited),
+        (&Pace::UNLIMITED, &Pace::UNLIMITED),
+    ] {
+        assert_eq!(new.convert(0, old), 0);
+        assert_eq!(new.convert(5, old), 0);
+    }
+}
+
+#[test]
 fn a_bucket_says_when_it_is_as_good_as_new() {
     let pace = pace(3, 10, 100);
     let bucket = Bucket::default().admit(&pace, 1000, 7).unwrap();
