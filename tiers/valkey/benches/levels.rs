@@ -146,6 +146,10 @@ fn count_hits() {
     match ["scope", "without", "with"].map(per_hit) {
         [Some(scope), Some(without), Some(with)] => {
             let more = (with / without - 1.0) * 100.0;
+            assert!(
+                more <= 2.0,
+                "a level makes hits in the cache {more:+.2} % longer"
+            );
             println!(
                 "l1_hit/instructions: {with:.1} with a level, {without:.1} without ({more:+.2} %), {scope:.1} of the scope"
             );
