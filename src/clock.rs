@@ -213,6 +213,18 @@ impl TimeSource {
         }
     }
 
+    /// A coarse reading, if by that alone the deadline lies ahead (C2).
+    #[inline]
+    pub(crate) fn long_before(&self, deadline: Nanos) -> Option<Nanos> {
+        match self {
+            Self::System(clock) => {
+                let now = clock.coarse_now();
+                (deadline.0.saturating_sub(now.0) > COARSE_LAG_MAX_NANOS).then_some(now)
+            }
+            Self::Custom(_) => None,
+        }
+    }
+
     /// Whether the deadline has been reached (C1, C2), and the reading by which that was decided.
     #[inline]
     pub(crate) fn probe(&self, deadline: Nanos) -> (bool, Nanos) {

@@ -36,26 +36,29 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use self::loader::Loader;
 use self::queue::{Place, Queue, Who};
 pub(crate) use self::ticket::Ticket;
 pub(crate) use self::waits::Loading;
 #[cfg(engine_loom)]
 pub(crate) use self::waits::Waits;
-use crate::sync::{Arc, Mutex, ThreadId, thread_id};
+use crate::sync::{Arc, Mutex, thread_id};
 
+mod loader;
 mod queue;
 mod ticket;
 mod waits;
 
 /// The loading of one key, by one leader after another.
 #[derive(Debug)]
-pub(crate) struct Flight(Mutex<Core>);
+pub(crate) struct Flight {
+    core: Mutex<Core>,
+    loader: Loader,
+}
 
 #[derive(Debug)]
 struct Core {
     state: State,
-    /// The thread that runs the loader, while it does.
-    loader: Option<ThreadId>,
     queue: Queue,
 }
 
@@ -116,11 +119,22 @@ pub(crate) struct Wake(Who);
 impl Flight {
     /// Makes a flight that the caller leads.
     pub(crate) fn lead() -> Arc<Flight> {
-        Arc::new(Flight(Mutex::new(Core {
-            state: State::Led,
-            loader: None,
-            queue: Queue::new(),
-        })))
+        Arc::new(Flight {
+            core: Mutex::new(Core {
+                state: State::Led,
+                queue: Queue::new(),
+            }),
+            loader: Loader::nobody(),
+        })
+    }
+
+    /// Makes it one that the caller leads, as if it were new. Nobody else has it, so nobody waits.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn renew(&mut self) {
+        self.loader.leave();
+        let mut core = self.core.lock();
+        core.state = State::Led;
+        core.queue = Queue::new();
     }
 
     /// Tells that the calling thread runs the loader, until what this gives is dropped. A task's leader calls it for each
@@ -131,7 +145,7 @@ impl Flight {
 
     /// Takes a place among those who wait. Called under the stripe's lock, while the map holds the flight (F4).
     pub(crate) fn enlist(self: &Arc<Self>) -> Enlisted {
-        let mut core = self.0.lock();
+        let mut core = self.core.lock();
         let place = match core.state {
             State::Abandoned => {
                 core.state = State::Led;
@@ -156,37 +170,34 @@ impl Flight {
     }
 
     fn close(&self) -> Queue {
-        let mut core = self.0.lock();
+        self.loader.leave();
+        let mut core = self.core.lock();
         core.state = State::Over;
-        core.loader = None;
         mem::replace(&mut core.queue, Queue::new())
     }
 
     /// Gives the lead to who has waited longest. Called by the leader that failed, under the stripe's lock.
     pub(crate) fn pass_on(&self) -> Passed {
-        self.0.lock().choose_or(State::Over)
+        self.choose_or(State::Over)
     }
 
     /// Whether nobody leads and nobody waits. Asked under the stripe's lock (F4): if so, the flight may leave the map.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.0.lock().state == State::Abandoned
+        self.core.lock().state == State::Abandoned
     }
 
-    /// The thread that runs the loader.
-    fn loader(&self) -> Option<ThreadId> {
-        self.0.lock().loader
-    }
-
-    fn set_loader(&self, thread: ThreadId) {
-        self.0.lock().loader = Some(thread);
-    }
-
-    fn clear_loader(&self, thread: ThreadId) {
-        let mut core = self.0.lock();
-        // Another one may have begun since this one passed on.
-        if core.loader == Some(thread) {
-            core.loader = None;
+    /// Takes the lead from its holder, who has failed or gives up, and chooses who has waited longest; if nobody waits, the flight gets
+    /// that state.
+    fn choose_or(&self, state_alone: State) -> Passed {
+        let mut core = self.core.lock();
+        if core.state != State::Over {
+            self.loader.leave();
         }
+        core.choose_or(state_alone)
+    }
+
+    fn is_loaded_here(&self) -> bool {
+        waits::loads_here() && self.loader.thread() == Some(thread_id())
     }
 }
 
@@ -209,10 +220,6 @@ impl Core {
         Ok(answer)
     }
 
-    fn is_loaded_here(&self) -> bool {
-        waits::loads_here() && self.loader == Some(thread_id())
-    }
-
     /// Chooses who has waited longest; if nobody waits, the flight gets that state.
     fn choose_or(&mut self, state_alone: State) -> Passed {
         debug_assert_ne!(
@@ -223,7 +230,6 @@ impl Core {
         if self.state == State::Over {
             return Passed::Nobody;
         }
-        self.loader = None;
         match self.queue.choose() {
             Some((place, who)) => {
                 self.state = State::Chosen(place);

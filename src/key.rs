@@ -34,10 +34,14 @@ pub use crate::error::{KeyError, MAX_KEY_BYTES};
 use crate::hash::{Hasher64, KeyHash};
 
 mod encode;
+#[cfg(not(engine_loom))]
+mod own;
 mod render;
 
 pub use self::encode::{Key, KeyWriter};
 pub(crate) use self::encode::{lone_key, with_key};
+#[cfg(not(engine_loom))]
+pub(crate) use self::own::OwnKey;
 pub use self::render::{KeyParts, Part};
 
 /// A key of at most this many encoded bytes takes the short way.

@@ -30,6 +30,7 @@ mod slab;
 pub(crate) use self::lists::{Links, ListId, Lists};
 use self::slab::Slab;
 pub(crate) use self::slab::{Link, Token};
+use crate::sync::prefetch;
 
 /// Who keeps the ends of the lists.
 pub(crate) trait Owners {
@@ -132,6 +133,12 @@ impl<O: Owners> Rings<O> {
         let record = self.records.get(token);
         debug_assert_ne!(record.links.prev, Link::FREE, "R2: a freed token");
         record.payload
+    }
+
+    /// Asks the processor for a record.
+    #[inline]
+    pub(crate) fn prefetch(&self, token: Token) {
+        prefetch(self.records.get(token));
     }
 
     /// Adds a record at the end of a list.

@@ -208,6 +208,7 @@ impl Stripe {
                 self.unclaim(env, loc);
                 self.value_at(env, loc)
             });
+            self.end_load(hash, write.condition);
             self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
             return Put::Unmet(value);
         }
@@ -246,6 +247,7 @@ impl Stripe {
         self.counts.inserted += 1;
         draft.seal(hash, self.version, self.stamp(), times);
         self.note_write(hash);
+        self.end_load(hash, write.condition);
         self.bytes.admit(cost);
         let block = slot.take().map(Draft::into_block);
         let block = block.expect("it was there when the write began");

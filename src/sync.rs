@@ -21,14 +21,46 @@ pub(crate) mod schedule;
 pub(crate) use crossbeam::utils::CachePadded;
 #[cfg(engine_loom)]
 pub(crate) use model::{
-    Arc, Life, Mutex, MutexGuard, Sleeper, ThreadId, Weak, atomic, dealloc, dig, model_has_failed,
-    thread_id,
+    Arc, Life, Mutex, MutexGuard, Sleeper, Weak, atomic, dealloc, dig, model_has_failed,
 };
 #[cfg(not(engine_loom))]
 pub(crate) use native::{
-    Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Sleeper, ThreadId, Weak, atomic, dealloc,
-    model_has_failed, thread_id, yield_now,
+    Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Sleeper, Weak, atomic, dealloc,
+    model_has_failed, yield_now,
 };
+
+/// Tells a thread from all others of the process, dead ones included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ThreadId(u64);
+
+impl ThreadId {
+    /// A number other than zero.
+    #[inline]
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// What `bits` gave; zero is nobody.
+    #[inline]
+    pub(crate) fn from_bits(bits: u64) -> Option<ThreadId> {
+        (bits != 0).then_some(ThreadId(bits))
+    }
+}
+
+/// The calling thread.
+#[inline]
+pub(crate) fn thread_id() -> ThreadId {
+    #[cfg(engine_loom)]
+    use model::thread_number;
+    #[cfg(not(engine_loom))]
+    use native::thread_number;
+    ThreadId(thread_number())
+}
+
+fn next_thread_number() -> u64 {
+    static NUMBERS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
 
 /// Whether a scenario's twin leaves something out; never but in the engine's own tests.
 #[cfg(all(test, not(engine_loom)))]

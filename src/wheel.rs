@@ -160,17 +160,16 @@ impl Wheel {
         mut deadline_of: impl FnMut(u64, Token) -> Nanos,
         mut due: impl FnMut(u64, Token),
     ) -> Advanced {
-        let now = Tick::at(now).max(self.latest);
-        self.latest = now;
         let mut advanced = Advanced {
             fired: 0,
             moved: 0,
             done: true,
         };
-        if now < self.next_begin {
-            self.cursor = now;
+        if self.rests(now) {
             return advanced;
         }
+        let now = Tick::at(now).max(self.latest);
+        self.latest = now;
         while let Some((begin, slot)) = self.first_slot()
             && begin <= now
         {
@@ -196,6 +195,24 @@ impl Wheel {
         self.cursor = now;
         self.next_begin = self.first_slot().map_or(Tick::NEVER, |(begin, _)| begin);
         advanced
+    }
+
+    /// Comes to `now`, if nothing is to fire or move by then; whether that is so.
+    #[inline]
+    pub(crate) fn rests(&mut self, now: Nanos) -> bool {
+        let now = Tick::at(now).max(self.latest);
+        let rests = now < self.next_begin;
+        if rests {
+            self.latest = now;
+            self.cursor = now;
+        }
+        rests
+    }
+
+    /// Asks the processor for what cancelling will touch first.
+    #[inline]
+    pub(crate) fn prefetch(&self, token: Token) {
+        self.rings.prefetch(token);
     }
 
     /// A time before which an advance has nothing to fire or to move; `None` if the wheel is empty.

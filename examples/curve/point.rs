@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(truths[4..], [all, all, all]);
         for size in &answer.sizes {
             // Of so few objects chance moves the truth as well.
-            assert!((size.truth - size.tracked).abs() < 0.12, "{size:?}");
+            assert!((size.truth - size.tracked).abs() < 0.2, "{size:?}");
             // An LRU cache of less than a loop hits nothing of it.
             let lru = if size.factor < 2.0 { 0.0 } else { all };
             assert_eq!(size.lru, Some(lru));

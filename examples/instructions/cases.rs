@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use larder::{
-    Algorithm, Builder, Cache, Cost, Limiter, Limits, ManualClock, Rate, RateLimiter, Rates,
+    Algorithm, Builder, Cache, Cost, Limiter, Limits, ManualClock, Rate, RateLimiter, Rates, Ttl,
 };
 
 /// Operations of the short run.
@@ -32,11 +32,14 @@ type Done = Result<(), Box<dyn Error>>;
 type Case = fn(usize) -> Done;
 
 /// Names and cases.
-pub(crate) const CASES: [(&str, Case); 9] = [
+pub(crate) const CASES: [(&str, Case); 12] = [
     ("get", get),
     ("read", read),
     ("insert", insert),
     ("churn", churn),
+    ("get-ttl", get_ttl),
+    ("churn-ttl", churn_ttl),
+    ("load", load),
     ("expire", expire),
     ("admit", admit),
     ("refuse", refuse),
@@ -46,12 +49,7 @@ pub(crate) const CASES: [(&str, Case); 9] = [
 
 fn get(n_ops: usize) -> Done {
     let cache = filled(ROOM)?;
-    let keys = known();
-    let n_hits = keys[..n_ops]
-        .iter()
-        .filter(|key| black_box(cache.get(&key[..])).is_some())
-        .count();
-    expect("hits", n_hits, n_ops)
+    get_all(&cache, n_ops)
 }
 
 fn read(n_ops: usize) -> Done {
@@ -83,6 +81,34 @@ fn churn(n_ops: usize) -> Done {
     let stats = cache.stats();
     if stats.evicted < n_ops as u64 / 2 {
         return Err(format!("only {} of {n_ops} inserts evicted", stats.evicted).into());
+    }
+    leave(cache)
+}
+
+/// Entries with deadlines, all far away, by the system's clock.
+fn get_ttl(n_ops: usize) -> Done {
+    let cache = filled_by(fixed(ROOM).default_ttl(1000 * TTL))?;
+    get_all(&cache, n_ops)
+}
+
+/// As churn, and each entry has a deadline that isn't reached.
+fn churn_ttl(n_ops: usize) -> Done {
+    let cache = filled_by(fixed(N_RESIDENT).default_ttl(1000 * TTL))?;
+    for key in &fresh()[..n_ops] {
+        cache.insert(&key[..], &VALUE[..])?;
+    }
+    leave(cache)
+}
+
+/// As churn, by loaders.
+fn load(n_ops: usize) -> Done {
+    let cache = filled(N_RESIDENT)?;
+    for key in &fresh()[..n_ops] {
+        cache.get_or_insert_with(&key[..], Ttl::DEFAULT, || &VALUE[..])?;
+    }
+    let stats = cache.stats();
+    if stats.loads != n_ops as u64 {
+        return Err(format!("{} of {n_ops} keys were loaded", stats.loads).into());
     }
     leave(cache)
 }
@@ -172,8 +198,22 @@ fn fixed(room: usize) -> Builder<[u8]> {
         .hash_seeds(SEEDS)
 }
 
+/// In one place, so that it is the same code for all.
+fn get_all(cache: &Cache<[u8]>, n_ops: usize) -> Done {
+    let keys = known();
+    let n_hits = keys[..n_ops]
+        .iter()
+        .filter(|key| black_box(cache.get(&key[..])).is_some())
+        .count();
+    expect("hits", n_hits, n_ops)
+}
+
 fn filled(room: usize) -> Result<Cache<[u8]>, Box<dyn Error>> {
-    let cache = fixed(room).build()?;
+    filled_by(fixed(room))
+}
+
+fn filled_by(builder: Builder<[u8]>) -> Result<Cache<[u8]>, Box<dyn Error>> {
+    let cache = builder.build()?;
     for idx in 0..N_RESIDENT as u64 {
         cache.insert(&key(idx)[..], &VALUE[..])?;
     }

@@ -23,6 +23,8 @@ pub(super) struct Lead<'a, V: Value + ?Sized> {
     hash: KeyHash,
     pub(super) work: Work,
     lands: bool,
+    /// Its write has taken it out.
+    is_out: bool,
 }
 
 impl<'a, V: Value + ?Sized> Lead<'a, V> {
@@ -32,6 +34,7 @@ impl<'a, V: Value + ?Sized> Lead<'a, V> {
             hash,
             work,
             lands,
+            is_out: false,
         }
     }
 
@@ -39,12 +42,19 @@ impl<'a, V: Value + ?Sized> Lead<'a, V> {
     pub(super) fn land(mut self) {
         self.lands = true;
     }
+
+    /// The same, after a write on condition of this load was made, or not met.
+    pub(super) fn land_written(mut self) {
+        self.is_out = true;
+    }
 }
 
 impl<V: Value + ?Sized> Drop for Lead<'_, V> {
     fn drop(&mut self) {
         let store = &self.view.inner.store;
-        if self.lands {
+        if self.is_out {
+            self.work.flight.land();
+        } else if self.lands {
             store.end_work(self.hash, &self.work);
         } else {
             store.pass_work_on(self.hash, &self.work.flight);
@@ -78,8 +88,9 @@ impl Drop for Stopwatch<'_> {
         let took = monotonic_ns().saturating_sub(self.began_ns);
         self.tally.count(Event::Load, 1);
         self.tally.count(Event::LoadNanos, took);
-        self.tally
-            .count(Event::LoadFailure, u64::from(!self.has_succeeded));
+        if !self.has_succeeded {
+            self.tally.count(Event::LoadFailure, 1);
+        }
     }
 }
 

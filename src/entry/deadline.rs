@@ -80,6 +80,13 @@ impl Deadline {
         }
     }
 
+    /// The deadline, unless it is dead, claimed or none.
+    #[inline(always)]
+    pub(crate) fn undisputed(&self) -> Option<Nanos> {
+        let word = self.0.load(Ordering::Relaxed);
+        (1..CLAIMED).contains(&word).then_some(Nanos(word))
+    }
+
     /// Whether there is none.
     #[inline(always)]
     pub(crate) fn is_never(&self) -> bool {

@@ -85,6 +85,12 @@ impl Header {
         self.kind.has(IDLE)
     }
 
+    /// Whether all that ends it is its deadline, and it is never stale.
+    #[inline]
+    pub(crate) fn has_deadline_alone(&self) -> bool {
+        !self.kind.has(IDLE | REFRESHED)
+    }
+
     /// Whether it says that there is no value.
     #[inline]
     pub(crate) fn is_absent(&self) -> bool {

@@ -22,7 +22,7 @@ mod threads;
 impl Flight {
     /// How many wait.
     fn n_waiting(&self) -> usize {
-        self.0.lock().queue.len()
+        self.core.lock().queue.len()
     }
 
     /// Waits until so many wait.
@@ -329,7 +329,7 @@ impl Pair {
     }
 
     fn validate(&self) {
-        let core = self.flight.0.lock();
+        let core = self.flight.core.lock();
         assert_eq!(core.queue.len(), self.waiting.len());
         core.queue
             .validate(usize::from(matches!(self.leader, Leader::Chosen(_))));

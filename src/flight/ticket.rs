@@ -70,7 +70,7 @@ impl Ticket {
                 return self.give_up(Waited::TimedOut);
             }
             sleeper.sleep(wait_max);
-            let answer = self.flight.0.lock().answer(&mut self.place);
+            let answer = self.flight.core.lock().answer(&mut self.place);
             if let Ok(answer) = answer {
                 return answer;
             }
@@ -97,28 +97,27 @@ impl Ticket {
         if self.give_up(Waited::TimedOut) != Waited::Leads {
             return false;
         }
-        // A statement of its own, so that the wake-up comes after the lock.
-        let passed = self.flight.0.lock().choose_or(State::Abandoned);
+        let passed = self.flight.choose_or(State::Abandoned);
         matches!(passed, Passed::Nobody)
     }
 
     /// Looks for an answer, and whether this task is known to the flight.
     fn look(&mut self, waker: &Waker) -> Look {
-        let mut core = self.flight.0.lock();
+        let mut core = self.flight.core.lock();
         let place = match core.answer(&mut self.place) {
             Ok(answer) => return Look::Answered(answer),
             Err(place) => place,
         };
         match core.queue.who(place) {
             Who::Task(known) if known.will_wake(waker) => Look::Known,
-            Who::Awake if core.is_loaded_here() => Look::Inside,
+            Who::Awake if self.flight.is_loaded_here() => Look::Inside,
             _ => Look::Unknown,
         }
     }
 
     /// Says who is to be woken, unless there is an answer.
     fn stand(&mut self, who: Who) -> Option<Waited> {
-        let mut core = self.flight.0.lock();
+        let mut core = self.flight.core.lock();
         let before = match core.answer(&mut self.place) {
             Ok(answer) => {
                 drop(core);
@@ -134,7 +133,7 @@ impl Ticket {
 
     /// Leaves the queue, unless there is an answer, which is given then instead of the reason (F2).
     fn give_up(&mut self, reason: Waited) -> Waited {
-        let mut core = self.flight.0.lock();
+        let mut core = self.flight.core.lock();
         let before = match core.answer(&mut self.place) {
             Ok(answer) => return answer,
             Err(place) => core.queue.leave(place),
@@ -160,12 +159,12 @@ impl Ticket {
     /// As `wait_among`, but looks for an answer before it says who is to be woken.
     pub(crate) fn wait_after_a_look(mut self) -> Waited {
         let mut place = self.place;
-        let answer = self.flight.0.lock().answer(&mut place);
+        let answer = self.flight.core.lock().answer(&mut place);
         let Err(place) = answer else {
             return self.give_up(Waited::TimedOut);
         };
         let sleeper = Sleeper::here();
-        let mut core = self.flight.0.lock();
+        let mut core = self.flight.core.lock();
         if core.state == State::Led {
             core.queue.stand(place, Who::Thread(sleeper.clone()));
         }
@@ -177,13 +176,13 @@ impl Ticket {
     /// Gives up after a look, as if nothing came between the two.
     pub(crate) fn leave_after_a_look(mut self) -> Waited {
         let mut place = self.place;
-        let answer = self.flight.0.lock().answer(&mut place);
+        let answer = self.flight.core.lock().answer(&mut place);
         let Err(place) = answer else {
             self.place = None;
             return answer.unwrap_or(Waited::Leads);
         };
         self.place = None;
-        self.flight.0.lock().queue.leave(place);
+        self.flight.core.lock().queue.leave(place);
         Waited::TimedOut
     }
 

@@ -92,7 +92,7 @@ fn leads_back(by_thread: &ByThread, flight: &Arc<Flight>, thread: ThreadId) -> b
     let mut at = flight;
     // More steps than threads would be a circle without this one, which none of them has let close.
     for _ in 0..=by_thread.len() {
-        let Some(loader) = at.loader() else {
+        let Some(loader) = at.loader.thread() else {
             return false;
         };
         if loader == thread {
@@ -134,7 +134,7 @@ pub(crate) struct Loading<'a> {
 impl<'a> Loading<'a> {
     pub(super) fn begin(flight: &'a Flight) -> Self {
         let thread = thread_id();
-        flight.set_loader(thread);
+        flight.loader.enter(thread);
         count(1);
         Self {
             flight,
@@ -148,7 +148,7 @@ impl Drop for Loading<'_> {
     fn drop(&mut self) {
         count(-1);
         if !model_has_failed() {
-            self.flight.clear_loader(self.thread);
+            self.flight.loader.leave_if(self.thread);
         }
     }
 }

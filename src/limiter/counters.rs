@@ -26,7 +26,7 @@
 //! What states mean, time, any lock.
 
 use crate::hash::KeyHash;
-use crate::key::{KeyRef, Shape};
+use crate::key::{KeyRef, OwnKey};
 use crate::wheel::Token;
 
 /// A position in the table; [`Pos::NONE`] ends a chain.
@@ -56,64 +56,14 @@ pub(super) struct Node<S> {
     pub(super) n_holds: u32,
     /// Tells this life of the key from any other.
     pub(super) life: u64,
-    name: Name,
+    name: OwnKey<SHORT_BYTES>,
     pub(super) state: S,
 }
 
 impl<S> Node<S> {
     /// The bytes that the key owns outside of the node.
     pub(super) fn name_bytes(&self) -> usize {
-        match &self.name {
-            Name::Short { .. } => 0,
-            Name::Long { bytes, .. } => bytes.len(),
-        }
-    }
-}
-
-/// An encoded key.
-#[derive(Debug)]
-enum Name {
-    Short {
-        shape: Shape,
-        len_bytes: u8,
-        bytes: [u8; SHORT_BYTES],
-    },
-    Long {
-        shape: Shape,
-        bytes: Box<[u8]>,
-    },
-}
-
-impl Name {
-    fn new(key: KeyRef<'_>) -> Self {
-        let shape = key.shape();
-        let mut bytes = [0; SHORT_BYTES];
-        match bytes.get_mut(..key.bytes().len()) {
-            Some(start) => {
-                start.copy_from_slice(key.bytes());
-                Self::Short {
-                    shape,
-                    len_bytes: key.bytes().len() as u8,
-                    bytes,
-                }
-            }
-            None => Self::Long {
-                shape,
-                bytes: key.bytes().into(),
-            },
-        }
-    }
-
-    #[inline]
-    fn key(&self) -> KeyRef<'_> {
-        match self {
-            Self::Short {
-                shape,
-                len_bytes,
-                bytes,
-            } => KeyRef::from_stored(*shape, &bytes[..usize::from(*len_bytes)]),
-            Self::Long { shape, bytes } => KeyRef::from_stored(*shape, bytes),
-        }
+        self.name.heap_bytes()
     }
 }
 
@@ -201,7 +151,7 @@ impl<S> Counters<S> {
             token: None,
             n_holds: 0,
             life,
-            name: Name::new(key),
+            name: OwnKey::new(key),
             state,
         });
         self.split_into(idx);

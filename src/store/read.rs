@@ -265,8 +265,21 @@ impl Store {
         self.timed_left(block, is_use)
     }
 
+    /// The same of an entry with a deadline, which is most often its only one, and far away.
     #[inline(never)]
     fn timed_left(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
+        if block.has_deadline_alone()
+            && let Some(deadline) = block.deadline().undisputed()
+            && let Some(now) = self.time.long_before(deadline)
+        {
+            return Timed::Left(Left::until(deadline, now));
+        }
+        self.timed_left_exactly(block, is_use)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn timed_left_exactly(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
         let probe = |deadline| self.time.probe(deadline);
         let mut first = match block.deadline().check(probe) {
             Ok(Some(ahead)) => ahead,

@@ -49,8 +49,9 @@ impl Store {
     pub(crate) fn pass_work_on(&self, hash: KeyHash, flight: &Arc<Flight>) {
         let passed = self.cell(hash).back.lock().pass_work_on(hash, flight);
         match passed {
-            Passed::On(wake) => drop(wake),
-            Passed::Nobody => {}
+            Some(Passed::On(wake)) => drop(wake),
+            Some(Passed::Nobody) => {}
+            None => flight.land(),
         }
     }
 

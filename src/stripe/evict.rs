@@ -9,6 +9,7 @@ use crate::policy::{Meta, Newcomers, Ranker};
 use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
+use crate::wheel::Token;
 
 /// Bucket lines that are sampled for each victim.
 const SAMPLE_BUCKETS: usize = 2;
@@ -293,12 +294,16 @@ impl Stripe {
         };
         let hash = env.hash_of(block);
         let meta = Meta::from_bits(writer.meta(loc));
-        self.leave(env, loc, hash, RemovalCause::Evicted);
-        // The victim before this one is told to the policy, whose memory for it has been asked for meanwhile.
+        // What this victim's leaving will touch comes while the one before it is told to the policy, whose memory for that one has
+        // been asked for since.
+        if let Some(token) = Token::from_bits(block.token()) {
+            self.wheel.prefetch(token);
+        }
         self.policy.prefetch(hash.bits());
         if let Some((hash, meta)) = self.fallen.replace((hash, meta)) {
             self.policy.evicted(hash.bits(), meta);
         }
+        self.leave(env, loc, hash, RemovalCause::Evicted);
     }
 
     /// Takes out up to `n` entries for an insert of `claimer`'s into another stripe. Whether any went.

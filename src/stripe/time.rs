@@ -154,7 +154,7 @@ impl Stripe {
     /// Takes out entries that are due, at most `budget` steps of the wheel.
     #[inline]
     pub(crate) fn expire(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> Expired {
-        if self.wheel.len() == 0 {
+        if self.wheel.len() == 0 || self.wheel.rests(now) {
             return Expired {
                 steps: 0,
                 done: true,

@@ -7,12 +7,14 @@
 //! # Not here     who waits, and for whom: module `flight`
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::{Env, Stripe};
+use super::{Condition, Env, Stripe};
 use crate::entry::{Block, Probe};
 use crate::flight::{Enlisted, Flight, Passed, Ticket};
 use crate::hash::KeyHash;
+use crate::key::{KeyRef, OwnKey, Shape};
 use crate::sync::Arc;
 
 /// One work among those of its stripe; never used again.
@@ -56,24 +58,44 @@ pub(crate) struct Work {
 /// The works of one stripe.
 #[derive(Default)]
 pub(super) struct Works {
-    by_hash: HashMap<u64, Vec<Entered>, BuildHasherDefault<Unhashed>>,
+    by_hash: HashMap<u64, OfHash, BuildHasherDefault<Unhashed>>,
     last_id: u64,
+    /// The flight of a work that is over, for the next one.
+    spare: Option<Arc<Flight>>,
+}
+
+/// The works on keys of one hash, of which there is hardly ever more than one.
+struct OfHash {
+    first: Entered,
+    others: Vec<Entered>,
 }
 
 struct Entered {
     id: WorkId,
     place: u64,
-    shape: u8,
-    key: Box<[u8]>,
+    key: OwnKey<SHORT_BYTES>,
     flight: Arc<Flight>,
     /// The key was written since the work began.
     is_overtaken: bool,
     is_alone: bool,
 }
 
+/// Keys of at most so many bytes are no allocation.
+const SHORT_BYTES: usize = 46;
+
 impl Entered {
     fn is_of(&self, probe: &Probe<'_>) -> bool {
-        (self.place, self.shape, &*self.key) == (probe.place(), probe.shape(), probe.key())
+        self.place == probe.place() && self.key.key() == key_of(probe)
+    }
+}
+
+fn key_of<'a>(probe: &Probe<'a>) -> KeyRef<'a> {
+    KeyRef::from_stored(Shape::from_bits(probe.shape()), probe.key())
+}
+
+impl OfHash {
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entered> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
     }
 }
 
@@ -83,14 +105,18 @@ impl Works {
         self.by_hash.is_empty()
     }
 
-    fn of_hash(&mut self, hash: KeyHash) -> &mut [Entered] {
-        self.by_hash
-            .get_mut(&hash.bits())
-            .map_or(&mut [], Vec::as_mut_slice)
+    fn of_hash(&mut self, hash: KeyHash) -> impl Iterator<Item = &mut Entered> {
+        let works = self.by_hash.get_mut(&hash.bits());
+        works.into_iter().flat_map(OfHash::iter_mut)
     }
 
     fn find(&mut self, hash: KeyHash, id: WorkId) -> Option<&mut Entered> {
-        self.of_hash(hash).iter_mut().find(|work| work.id == id)
+        self.of_hash(hash).find(|work| work.id == id)
+    }
+
+    fn find_flight(&mut self, hash: KeyHash, flight: &Arc<Flight>) -> Option<&mut Entered> {
+        self.of_hash(hash)
+            .find(|work| Arc::ptr_eq(&work.flight, flight))
     }
 
     /// Whether nobody has written the key since the work began.
@@ -102,34 +128,62 @@ impl Works {
         self.last_id += 1;
         let work = Work {
             id: WorkId(self.last_id),
-            flight: Flight::lead(),
+            flight: self.flight(),
         };
-        self.by_hash.entry(hash.bits()).or_default().push(Entered {
+        let entered = Entered {
             id: work.id,
             place: probe.place(),
-            shape: probe.shape(),
-            key: probe.key().into(),
+            key: OwnKey::new(key_of(probe)),
             flight: Arc::clone(&work.flight),
             is_overtaken: false,
             is_alone,
-        });
+        };
+        match self.by_hash.entry(hash.bits()) {
+            Entry::Occupied(works) => works.into_mut().others.push(entered),
+            Entry::Vacant(place) => {
+                place.insert(OfHash {
+                    first: entered,
+                    others: Vec::new(),
+                });
+            }
+        }
         work
     }
 
+    /// A flight that the caller leads: the spare one, once nobody has it any more.
+    fn flight(&mut self) -> Arc<Flight> {
+        if let Some(mut spare) = self.spare.take()
+            && let Some(flight) = Arc::get_mut(&mut spare)
+        {
+            flight.renew();
+            return spare;
+        }
+        Flight::lead()
+    }
+
     fn leave_flight(&mut self, hash: KeyHash, flight: &Arc<Flight>) {
-        let works = self.of_hash(hash);
-        let found = works.iter().find(|work| Arc::ptr_eq(&work.flight, flight));
-        if let Some(id) = found.map(|work| work.id) {
+        if let Some(id) = self.find_flight(hash, flight).map(|work| work.id) {
             self.leave(hash, id);
         }
     }
 
-    fn leave(&mut self, hash: KeyHash, id: WorkId) {
-        if let Some(works) = self.by_hash.get_mut(&hash.bits()) {
-            works.retain(|work| work.id != id);
-            if works.is_empty() {
-                self.by_hash.remove(&hash.bits());
-            }
+    /// Takes a work out, if it is there.
+    pub(super) fn leave(&mut self, hash: KeyHash, id: WorkId) {
+        let Entry::Occupied(mut works) = self.by_hash.entry(hash.bits()) else {
+            return;
+        };
+        let OfHash { first, others } = works.get_mut();
+        let left = if first.id != id {
+            let place = others.iter().position(|work| work.id == id);
+            place.map(|place| others.swap_remove(place))
+        } else if let Some(other) = others.pop() {
+            Some(std::mem::replace(first, other))
+        } else {
+            Some(works.remove().first)
+        };
+        if let Some(left) = left {
+            // Dropping one ends no waiter: whoever waits has the flight as well.
+            self.spare.get_or_insert(left.flight);
         }
         // What many loads at a time have taken is given back once they're over.
         if self.by_hash.is_empty() && self.by_hash.capacity() > CAPACITY_KEPT {
@@ -154,8 +208,8 @@ impl Stripe {
             return begun;
         }
         let is_alone = task == Task::Compute;
-        let works = self.works.of_hash(hash);
-        let Some(work) = works.iter_mut().find(|work| work.is_of(probe)) else {
+        let work = self.works.of_hash(hash).find(|work| work.is_of(probe));
+        let Some(work) = work else {
             return Begun::Leads(self.works.enter(hash, probe, is_alone));
         };
         if is_alone && !work.is_alone {
@@ -185,10 +239,7 @@ impl Stripe {
         flight: &Arc<Flight>,
     ) -> Option<Begun> {
         let begun = self.needless(env, hash, probe, task);
-        let works = self.works.of_hash(hash);
-        let work = works
-            .iter_mut()
-            .find(|work| Arc::ptr_eq(&work.flight, flight))?;
+        let work = self.works.find_flight(hash, flight)?;
         work.is_overtaken = false;
         work.is_alone = task == Task::Compute;
         let id = work.id;
@@ -224,18 +275,28 @@ impl Stripe {
         }
     }
 
+    /// A write is made, or not met: if it is a load's, the work is over.
+    #[inline]
+    pub(super) fn end_load(&mut self, hash: KeyHash, condition: Condition) {
+        if let Condition::Load(id) = condition {
+            self.works.leave(hash, id);
+        }
+    }
+
     /// Ends a work. Its flight is to be landed once the lock is gone.
     pub(crate) fn end_work(&mut self, hash: KeyHash, id: WorkId) {
         self.works.leave(hash, id);
     }
 
-    /// Ends a work that brought nothing: one of those who wait goes on with it. What is given back is dropped without the lock.
-    pub(crate) fn pass_work_on(&mut self, hash: KeyHash, flight: &Arc<Flight>) -> Passed {
+    /// Ends a work that brought nothing: one of those who wait goes on with it. What is given back is dropped without the lock. `None`: the
+    /// work was taken out by its own write, so there is nothing to go on with, and its flight is to be landed.
+    pub(crate) fn pass_work_on(&mut self, hash: KeyHash, flight: &Arc<Flight>) -> Option<Passed> {
+        self.works.find_flight(hash, flight)?;
         let passed = flight.pass_on();
         if matches!(passed, Passed::Nobody) {
             self.works.leave_flight(hash, flight);
         }
-        passed
+        Some(passed)
     }
 
     /// Forgets a flight that nobody leads or waits for any more.
@@ -247,10 +308,8 @@ impl Stripe {
 
     /// A place among those who wait for a computation that is to be alone with the key.
     pub(super) fn wait_for_alone(&mut self, hash: KeyHash, probe: &Probe<'_>) -> Option<Ticket> {
-        let works = self.works.of_hash(hash);
-        let work = works
-            .iter()
-            .find(|work| work.is_alone && work.is_of(probe))?;
+        let mut works = self.works.of_hash(hash);
+        let work = works.find(|work| work.is_alone && work.is_of(probe))?;
         match work.flight.enlist() {
             Enlisted::Waits(ticket) => Some(ticket),
             // Such a flight has a leader until it lands, and waiting is only a courtesy.
@@ -286,7 +345,8 @@ impl Stripe {
 
     /// Notes that everything in a place is taken out; `None`: everything there is.
     pub(crate) fn note_clear(&mut self, place: Option<u64>) {
-        for work in self.works.by_hash.values_mut().flatten() {
+        let works = self.works.by_hash.values_mut();
+        for work in works.flat_map(OfHash::iter_mut) {
             work.is_overtaken |= place.is_none_or(|place| place == work.place);
         }
     }

@@ -32,12 +32,13 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Tells a thread of a model from the others.
-pub(crate) use loom::thread::ThreadId;
+loom::thread_local! {
+    static NUMBER: u64 = super::next_thread_number();
+}
 
-/// The calling thread.
-pub(crate) fn thread_id() -> ThreadId {
-    loom::thread::current().id()
+/// The number of the calling thread of a model.
+pub(super) fn thread_number() -> u64 {
+    NUMBER.with(|number| *number)
 }
 
 /// A thread that sleeps until another wakes it. By a lock and a condition, since loom's own `unpark` also wakes a thread

@@ -65,13 +65,23 @@ impl Condvar {
     }
 }
 
-/// Tells a thread from all others of the process, dead ones included.
-pub(crate) use std::thread::ThreadId;
+thread_local! {
+    // Without a destructor, so that it stands until the thread is gone.
+    static NUMBER: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
-/// The calling thread.
+/// The calling thread's number.
 #[inline]
-pub(crate) fn thread_id() -> ThreadId {
-    std::thread::current().id()
+pub(super) fn thread_number() -> u64 {
+    // It has no destructor, so it is never gone.
+    NUMBER
+        .try_with(|number| {
+            if number.get() == 0 {
+                number.set(super::next_thread_number());
+            }
+            number.get()
+        })
+        .unwrap_or(0)
 }
 
 /// A thread that sleeps until another wakes it. A wake-up that comes before the sleep ends it at once, and a sleep may end
@@ -87,7 +97,11 @@ impl Sleeper {
 
     /// Sleeps at most that long; `None` is forever.
     pub(crate) fn sleep(&self, wait_max: Option<std::time::Duration>) {
-        debug_assert_eq!(self.0.id(), thread_id(), "a thread sleeps for itself");
+        debug_assert_eq!(
+            self.0.id(),
+            std::thread::current().id(),
+            "a thread sleeps for itself"
+        );
         #[cfg(test)]
         if super::schedule::is_scheduled() {
             // It wakes too early, as it may.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use larder::{Cache, Change, Clock, Condition, LoadOptions, Loaded, ManualClock, Nanos, Ttl};
@@ -283,4 +283,59 @@ fn f34_a_task_that_is_dropped_while_it_reloads_unwinds_under_no_clock() {
     assert!(cache.get("k").is_some_and(|entry| entry.is_stale()));
     drop(cache);
     assert_eq!(census.alive(), 0);
+}
+
+/// Whatever reading of a load's panics, also one after its value was stored, whoever waits for it goes on.
+#[test]
+fn f30_f34_who_waits_for_a_load_whose_clock_panics_goes_on() {
+    let mut n_stored = 0;
+    for n_readings in 0.. {
+        let clock = Fragile::new();
+        let census = Census::default();
+        let cache: Cache<Counted> = Cache::builder()
+            .max_entries(100)
+            .stripes(1)
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        let options = || LoadOptions::from(Ttl::after(SECOND));
+        let mut context = Context::from_waker(Waker::noop());
+        let bring = |number| {
+            let value = census.value(number);
+            async move { Ok::<_, &str>(Loaded::Value(value)) }
+        };
+        // The leader's loader waits once, so that another comes to wait for it.
+        let mut polled = false;
+        let slowly = std::future::poll_fn(move |_| {
+            if std::mem::replace(&mut polled, true) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        let value = bring(1);
+        let leads = cache.get_or_load_async("k", options(), async move {
+            slowly.await;
+            value.await
+        });
+        let mut leads = Box::pin(leads);
+        assert!(leads.as_mut().poll(&mut context).is_pending());
+        let mut waits = Box::pin(cache.get_or_load_async("k", options(), bring(2)));
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        clock.panic_after(n_readings);
+        let panicked = panics(|| drop(leads.as_mut().poll(&mut context)));
+        let was_spared = clock.mend();
+        assert_eq!(panicked, !was_spared);
+        n_stored += u64::from(panicked && cache.contains_key("k"));
+        drop(leads);
+        let Poll::Ready(answer) = waits.as_mut().poll(&mut context) else {
+            panic!("the waiter hangs after {n_readings} readings");
+        };
+        assert!([1, 2].contains(&answer.unwrap().unwrap().number));
+        drop(waits);
+        if was_spared {
+            break;
+        }
+    }
+    assert!(n_stored > 0, "a reading comes after the value is stored");
 }

@@ -92,7 +92,7 @@ fn who_is_chosen_or_gave_up_waits_for_nobody() {
         (thread_id(), enlist(&own).wait(Some(Duration::ZERO)))
     });
     assert_eq!(waited, Waited::TimedOut);
-    assert_eq!(others.loader(), Some(loader));
+    assert_eq!(others.loader.thread(), Some(loader));
     assert_eq!(enlist(&others).wait(Some(Duration::ZERO)), Waited::TimedOut);
     // The other one is chosen to lead what it waits for, and hasn't noticed.
     let table = Waits::new();
@@ -126,11 +126,11 @@ fn the_end_of_a_load_leaves_the_next_loader_alone() {
     let loading = flight.load_here();
     let _waiter = enlist(&flight);
     assert!(passes_on(&flight));
-    assert_eq!(flight.loader(), None);
+    assert_eq!(flight.loader.thread(), None);
     let successor = apart(|| {
-        flight.set_loader(thread_id());
+        flight.loader.enter(thread_id());
         thread_id()
     });
     drop(loading);
-    assert_eq!(flight.loader(), Some(successor));
+    assert_eq!(flight.loader.thread(), Some(successor));
 }

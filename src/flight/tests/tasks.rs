@@ -118,7 +118,7 @@ fn f31_no_waker_is_woken_or_dropped_under_the_lock() {
     let waker = || {
         let (flight, looks) = (Arc::clone(&flight), Arc::clone(&looks));
         Waker::from(Arc::new(Rude(move || {
-            assert!(flight.0.try_lock().is_some(), "user code under the lock");
+            assert!(flight.core.try_lock().is_some(), "user code under the lock");
             looks.fetch_add(1, Ordering::Relaxed);
         })))
     };
