@@ -44,6 +44,43 @@ fn what_is_given_sinks_from_the_end_of_its_period() {
 }
 
 #[test]
+fn a_meter_says_when_it_was_settled_and_a_hold_what_it_holds() {
+    let mut meter = Meter::new([pace(1, 10, 10), pace(1, 1, 100)], 7);
+    assert_eq!(meter.settled_at(), 7);
+    for (now, settled_at) in [(90, 90), (80, 90), (91, 91)] {
+        meter.settle(now, 5);
+        assert_eq!(meter.settled_at(), settled_at);
+    }
+    assert!(meter.is_settled());
+    meter.lend([1, 0]);
+    assert!(!meter.is_settled());
+    meter.settle(92, 5);
+    assert!(meter.is_settled());
+    let hold = meter.hold([2, 30]).unwrap();
+    assert!(hold.is([2, 30]) && !hold.is([2, 31]) && !hold.is([1, 30]));
+    assert_eq!(hold.beyond([5, 10]), [3, 0]);
+}
+
+#[test]
+fn a_burst_that_is_used_up_is_no_debt_and_of_equal_waits_the_first_is_named() {
+    let mut meter = Meter::new([pace(1, 10, 10), pace(1, 10, 10)], 0);
+    assert!(!meter.charge([10, 10]), "all is used, and nothing owed");
+    assert_eq!(meter.try_take([1, 1]).unwrap_err().0, 0);
+    assert!(meter.charge([0, 1]), "one is owed");
+}
+
+#[test]
+fn a_part_of_each_burst_is_there_or_not() {
+    let mut meter = Meter::new([pace(1, 10, 10), pace(1, 10, 100)], 0);
+    meter.try_take([8, 80]).unwrap();
+    assert!(meter.has_part(0, 5), "two of ten, twenty of a hundred");
+    meter.try_take([0, 1]).unwrap();
+    assert!(!meter.has_part(0, 5), "nineteen of a hundred");
+    assert!(meter.has_part(10, 5), "one has come back");
+    assert!(meter.try_give(0, [2, 19]) && !meter.try_give(0, [0, 1]));
+}
+
+#[test]
 fn e86_a_hold_that_is_released_was_never_there() {
     let paces = [pace(1, 10, 10), pace(1, 1, 1000)];
     let mut with = Meter::new(paces, 0);
