@@ -39,6 +39,38 @@ fn the_slack_is_a_share_of_the_bound_and_capped() {
 }
 
 #[test]
+fn what_is_kept_is_garbage_until_it_is_used_again() {
+    let budget = Budget::new(6400, 1);
+    let mut account = Account::default();
+    assert!(account.set_allowance(budget.allowance(), &budget));
+    assert!(account.has_allowance(100) && !account.has_allowance(99));
+    assert!(account.fund(&budget, 1000, 0));
+    account.admit(1000);
+    account.discard(90);
+    assert!(account.wants_look(), "more than half of the allowance");
+    // Thirty are freed, forty kept, twenty named by readers.
+    account.settle(30, Some(20), 40);
+    assert_eq!(account.garbage(), 60);
+    account.discard(50);
+    assert!(!account.wants_look(), "fifty are fresh, which is half");
+    account.discard(1);
+    assert!(account.wants_look());
+    account.discard(8);
+    assert!(account.can_exchange(), "all but the named are 99");
+    account.discard(1);
+    assert!(!account.can_exchange());
+    validate(&budget, std::slice::from_ref(&account), 0);
+    account.reuse(40);
+    assert_eq!((account.garbage(), account.live()), (80, 850));
+    validate(&budget, std::slice::from_ref(&account), 0);
+    assert_eq!(
+        (account.take_spare(100), account.take_spare(100)),
+        (100, 50)
+    );
+    validate(&budget, std::slice::from_ref(&account), 150);
+}
+
+#[test]
 fn a_victims_bytes_serve_the_newcomer_within_the_allowance() {
     let budget = Budget::new(6400, 1);
     let mut account = Account::default();
