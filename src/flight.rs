@@ -132,9 +132,7 @@ impl Flight {
     #[cfg(not(engine_loom))]
     pub(crate) fn renew(&mut self) {
         self.loader.leave();
-        let mut core = self.core.lock();
-        core.state = State::Led;
-        core.queue = Queue::new();
+        self.core.get_mut().state = State::Led;
     }
 
     /// Tells that the calling thread runs the loader, until what this gives is dropped. A task's leader calls it for each
@@ -236,6 +234,8 @@ impl Core {
                 Passed::On(Wake(who))
             }
             None => {
+                // What many have waited in is no use to the next one.
+                self.queue = Queue::new();
                 self.state = state_alone;
                 Passed::Nobody
             }

@@ -3,7 +3,7 @@
 //! # Idea         a hit is a look-up. Who misses locks the stripe, where a load of the key begins or is waited for; the loader runs
 //!   without a lock, and its value is stored unless the key was written meanwhile. Who has waited looks the key up again, so that
 //!   nobody is given what a look-up doesn't find
-//! # Costs        a hit: that of `get`, and a branch; a load: two holds of the stripe's lock
+//! # Costs        a hit: that of `get`, and a branch; a load: two holds of the stripe's lock, three of one that finds nothing
 //! # Invariants   Z1 a load that began is ended or passed on, whatever its loader does
 //! # Not here     who waits for whom (module `flight`), which writes overtake a load (`stripe::works`)
 

@@ -169,17 +169,16 @@ impl Works {
 
     /// Takes a work out, if it is there.
     pub(super) fn leave(&mut self, hash: KeyHash, id: WorkId) {
-        let Entry::Occupied(mut works) = self.by_hash.entry(hash.bits()) else {
+        let Some(OfHash { first, others }) = self.by_hash.get_mut(&hash.bits()) else {
             return;
         };
-        let OfHash { first, others } = works.get_mut();
         let left = if first.id != id {
             let place = others.iter().position(|work| work.id == id);
             place.map(|place| others.swap_remove(place))
         } else if let Some(other) = others.pop() {
             Some(std::mem::replace(first, other))
         } else {
-            Some(works.remove().first)
+            self.by_hash.remove(&hash.bits()).map(|works| works.first)
         };
         if let Some(left) = left {
             // Dropping one ends no waiter: whoever waits has the flight as well.
