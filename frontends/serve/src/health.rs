@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
@@ -23,10 +23,16 @@ impl Health {
         let is_stopping = Arc::clone(&self.0);
         let ready = async move || match is_stopping.load(Ordering::Relaxed) {
             false => "ready\n".into_response(),
-            true => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+            true => {
+                let json = [(header::CONTENT_TYPE, "application/json")];
+                (StatusCode::SERVICE_UNAVAILABLE, json, STOPPING).into_response()
+            }
         };
         Router::new()
             .route("/health/live", get(async || "live\n"))
             .route("/health/ready", get(ready))
     }
 }
+
+/// In the form of all answers that are errors.
+const STOPPING: &str = r#"{"code":"Unavailable","message":"the server is about to end"}"#;

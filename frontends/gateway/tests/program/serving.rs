@@ -26,7 +26,11 @@ async fn requests_under_way_are_answered_before_it_ends() {
     assert_eq!(get(gateway.admin, "/health/ready").await.status, 200);
     gateway.stop.take().unwrap().send(()).unwrap();
     while get(gateway.admin, "/health/ready").await.status == 200 {}
-    assert_eq!(get(gateway.admin, "/health/ready").await.body, "stopping\n");
+    let stopping = get(gateway.admin, "/health/ready").await;
+    assert_eq!(
+        stopping.body,
+        r#"{"code":"Unavailable","message":"the server is about to end"}"#
+    );
     assert_eq!(get(gateway.admin, "/health/live").await.status, 200);
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast";
     asked.write_all(answer).await.unwrap();
