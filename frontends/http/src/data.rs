@@ -57,7 +57,8 @@ pub(crate) async fn item(app: &App, request: Request) -> Result<Response, ApiErr
     let ttl = query.ttl(head.method == Method::PUT)?;
     item.caller.may(access, &item.cache, &item.key)?;
     match (ttl, head.method) {
-        (Some(ttl), _) => put(app, item, ttl, body).await,
+        // Connections that wait for nothing keep no room for it.
+        (Some(ttl), _) => Box::pin(put(app, item, ttl, body)).await,
         (None, Method::DELETE) => delete(app, item).await,
         (None, method) => get(app, item, method == Method::GET).await,
     }

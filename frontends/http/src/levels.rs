@@ -104,7 +104,8 @@ pub(crate) async fn anywhere<R: Send + 'static>(
         return work(options);
     }
     let done = pool.run(options.timeout, move |left| work(options.timeout(left)));
-    done.await.unwrap_or_else(|error| match error {
+    // In a place of its own, lest each connection keep room for it.
+    Box::pin(done).await.unwrap_or_else(|error| match error {
         PoolError::NoPlace { n_max } => Err(ApiError::no_place(n_max)),
         PoolError::Panicked => Err(ApiError::INTERNAL),
     })

@@ -6,6 +6,8 @@
 //! # Invariants   RO1 names in paths are split on `/` before they are decoded, by the handlers, from the path as it came
 //! # Not here     handlers
 
+use std::pin::pin;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -72,12 +74,13 @@ impl Handler for Routes {
     async fn handle(&self, peer: Peer, request: Request) -> Response {
         let is_item = names_item(request.uri().path());
         let asked = Asked::of(&request, is_item);
-        let answer = async {
+        // Pinned here, since an argument would take the room twice.
+        let answer = pin!(async {
             match is_item {
                 true => data::item(&self.app, request).await.into_response(),
                 false => self.others.handle(peer, request).await,
             }
-        };
+        });
         let answer = contained(answer, || ApiError::INTERNAL.into_response()).await;
         asked.respond(&self.app, answer)
     }

@@ -82,7 +82,8 @@ pub(crate) async fn speak_until<S>(
             };
             let answer = match contradicts {
                 true => refusal::contradiction(),
-                false => handler.handle(peer, request.map(body)).await,
+                // In a place of its own: an idle connection keeps no room for the largest of requests.
+                false => Box::pin(handler.handle(peer, request.map(body))).await,
             };
             if has_body && answer.status().is_client_error() {
                 busy.refuse();
