@@ -24,6 +24,12 @@ pub(crate) fn check() -> Result<(), Failure> {
             "warnings",
         ])
         .run()?;
+    // As the fuzz targets take them.
+    Step::cargo()
+        .args(["clippy", "--lib", "--no-default-features"])
+        .args(["-p", "larder-http", "-p", "larder-gateway"])
+        .args(["--", "-D", "warnings"])
+        .run()?;
     Step::cargo()
         .args(["build", "--workspace", "--examples", "--benches"])
         .run()

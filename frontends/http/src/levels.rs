@@ -7,16 +7,18 @@
 //!   blocks a thread of the runtime; LE3 what was put under one mode isn't found under another
 //! # Not here     what the modes do: the engine's; places and threads: the pool of `larder-serve`
 
+#[cfg(feature = "program")]
+mod warm;
+
 use std::collections::BTreeMap;
 
 use larder::{Entry, LevelMode, LevelOptions, LevelView, Lookup, MissReason, OnLevelError};
-use larder_serve::{Level, Mode, Pool, PoolError, SetupError, Warm, Warmed};
+use larder_serve::{Level, Mode, Pool, PoolError};
 
-use crate::app::{App, apply};
 use crate::engine::Engine;
 use crate::error::ApiError;
 use crate::profile::AccountSettings;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::SettingsError;
 
 /// The modes of an account's caches.
 pub(crate) struct Modes {
@@ -26,12 +28,6 @@ pub(crate) struct Modes {
 }
 
 impl Modes {
-    /// As if all were in memory alone.
-    pub(crate) const MEMORY: Self = Self {
-        each: Some(LevelMode::L1),
-        caches: BTreeMap::new(),
-    };
-
     pub(crate) fn new(
         name: &str,
         account: &AccountSettings,
@@ -70,25 +66,6 @@ impl Modes {
                 cache.flush();
             }
         }
-    }
-}
-
-impl App {
-    /// Restores what a file of the settings holds, and has it written from now on. What somebody has who is no longer in the settings
-    /// goes, and what is in the memory of caches that use a further level, which has it as well.
-    ///
-    /// # Errors
-    /// What of the section can't be used.
-    pub fn warm(&self, settings: &Settings, warm: &Warm) -> Result<Warmed, SetupError> {
-        let (engine, live) = (self.engine(), self.live());
-        let warmed = warm.start(&engine.cache)?;
-        for (name, _) in engine.cache.tenants() {
-            match live.accounts.get(&name) {
-                Some(account) => account.modes.stand_in(Some(&Modes::MEMORY), &name, engine),
-                None => drop(engine.cache.delete_tenant(&name)),
-            }
-        }
-        Ok(apply(settings, engine).map(|()| warmed)?)
     }
 }
 
