@@ -2,7 +2,7 @@
 //!
 //! # Idea         the checks of a request in their order, each a call that says what is wrong
 //! # Costs        a request: a load of the settings, and the engine's look-ups by name
-//! # Invariants   AP1
+//! # Invariants   AP1 of the module above
 //! # Not here     parsing, answers
 
 use std::time::Duration;
