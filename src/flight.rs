@@ -34,7 +34,6 @@
 //! is neither polled nor dropped keeps the others waiting.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::loader::Loader;
 use self::queue::{Place, Queue, Who};
@@ -42,6 +41,7 @@ pub(crate) use self::ticket::Ticket;
 pub(crate) use self::waits::Loading;
 #[cfg(engine_loom)]
 pub(crate) use self::waits::Waits;
+use crate::contain::contain;
 use crate::sync::{Arc, Mutex, thread_id};
 
 mod loader;
@@ -250,10 +250,7 @@ impl Drop for Wake {
             Who::Thread(sleeper) => sleeper.wake(),
             Who::Task(waker) => {
                 // Its panic must keep neither the others asleep nor the caller from its value.
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    // Dropping it would run user code once more.
-                    mem::forget(payload);
-                }
+                let _: Option<()> = contain(|| waker.wake());
             }
         }
     }

@@ -19,6 +19,7 @@ mod clock;
 mod codec;
 #[cfg(not(engine_loom))]
 mod common;
+mod contain;
 #[cfg(not(engine_loom))]
 mod curve;
 #[allow(unsafe_code)]

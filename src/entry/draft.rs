@@ -2,8 +2,7 @@
 
 use std::alloc::Layout;
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, forget, size_of};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem::{ManuallyDrop, size_of};
 use std::ptr::NonNull;
 use std::thread::panicking;
 
@@ -14,6 +13,7 @@ use super::{
     block_layout, idle_offset, key_offset, refresh_offset,
 };
 use crate::clock::Nanos;
+use crate::contain::contain;
 use crate::hash::KeyHash;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::{Life, dealloc};
@@ -304,9 +304,9 @@ impl Drop for Draft {
         let end = || drop(self.releaser.release(block));
         if !panicking() {
             end();
-        } else if let Err(payload) = catch_unwind(AssertUnwindSafe(end)) {
-            // A second panic would end the process, and so would that of its payload.
-            forget(payload);
+        } else {
+            // A second panic would end the process.
+            let _: Option<()> = contain(end);
         }
     }
 }

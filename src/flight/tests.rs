@@ -139,21 +139,21 @@ impl Shelf {
         flight: Arc<Flight>,
         load: impl FnOnce() -> Result<u64, Trouble>,
     ) -> Result<u64, Trouble> {
-        let lead = Lead {
+        let mut lead = Lead {
             shelf: self,
             key,
-            flight,
+            flight: Some(flight),
         };
         let value = {
-            let _loading = lead.flight.load_here();
+            let _loading = lead.flight.as_ref().map(|flight| flight.load_here());
             load()?
         };
+        lead.flight = None;
         let mut contents = self.0.lock();
         contents.values.insert(key, value);
         let flight = contents.flights.remove(&key);
         drop(contents);
         flight.expect("who leads is in the map").land();
-        mem::forget(lead);
         Ok(value)
     }
 
@@ -166,17 +166,18 @@ impl Shelf {
     }
 }
 
-/// A lead that fails, by an error or a panic, unless it is forgotten.
+/// A lead that fails, by an error or a panic, unless its flight was taken out.
 struct Lead<'a> {
     shelf: &'a Shelf,
     key: u32,
-    flight: Arc<Flight>,
+    flight: Option<Arc<Flight>>,
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
+        let Some(flight) = &self.flight else { return };
         let mut contents = self.shelf.0.lock();
-        let passed = self.flight.pass_on();
+        let passed = flight.pass_on();
         if matches!(passed, Passed::Nobody) {
             contents.flights.remove(&self.key);
         }

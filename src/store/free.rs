@@ -1,10 +1,10 @@
 //! After the lock: freeing what no reader names, telling the listener, maintenance, the end.
 
 use std::cell::Cell as ThreadCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::tell::Telling;
 use super::{Cell, Store};
+use crate::contain::contain;
 use crate::entry::{Block, Husk, Husks};
 use crate::error::BuildError;
 use crate::reclaim::DOMAIN;
@@ -205,15 +205,11 @@ impl Store {
 
     /// Runs user code whose panic must not reach the caller, who has nothing to do with it.
     pub(crate) fn contain<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        match catch_unwind(AssertUnwindSafe(f)) {
-            Ok(answer) => Some(answer),
-            Err(payload) => {
-                // Dropping it would run user code once more.
-                std::mem::forget(payload);
-                self.panics.fetch_add(1, Ordering::Relaxed);
-                None
-            }
+        let answer = contain(f);
+        if answer.is_none() {
+            self.panics.fetch_add(1, Ordering::Relaxed);
         }
+        answer
     }
 
     /// Takes due entries out, follows a lowered bound, frees and tells what waits: at most about `budget` steps.

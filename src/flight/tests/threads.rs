@@ -1,6 +1,7 @@
 //! Threads that wait, through a small stripe.
 
 use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::{Barrier, mpsc};
 use std::thread;

@@ -50,7 +50,12 @@ pub(crate) const ROOT: &str = "lib";
 pub(crate) const DOOR: &str = "sync";
 
 const FLOORS: [(u8, &[&str]); 10] = [
-    (0, &["sync", "clock", "error", "hash", "terms", "tally"]),
+    (
+        0,
+        &[
+            "sync", "clock", "contain", "error", "hash", "terms", "tally",
+        ],
+    ),
     (
         1,
         &[
