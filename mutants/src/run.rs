@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::Mutant;
 
-/// How often as long as without a mutant the tests may take, and how long in any case.
+/// How often as long as without a mutant the tests may take of a processor, and how long in any case. Who waits for something that
+/// doesn't come takes none, and has as often as long again.
 const SLOWER_MAX: u32 = 5;
 const LONGEST_MIN: Duration = Duration::from_secs(10);
 /// What a mutant that asks for memory without end may have.
@@ -54,8 +55,10 @@ pub(crate) fn run<'m>(
 
 /// Whether the tests pass with a mutant on, within the time.
 fn passes(binary: &Path, tree: &Path, filters: &[&str], id: usize, longest: Duration) -> bool {
+    let seconds = longest.as_secs() + 1;
+    let bounds = format!("ulimit -v {MEMORY_KIB}; ulimit -t {seconds}; exec \"$@\"");
     let child = Command::new("sh")
-        .args(["-c", &format!("ulimit -v {MEMORY_KIB}; exec \"$@\""), "sh"])
+        .args(["-c", &bounds, "sh"])
         .arg(binary)
         .args(filters)
         .args(["--test-threads", "1", "--skip", "barrier"])
@@ -70,7 +73,7 @@ fn passes(binary: &Path, tree: &Path, filters: &[&str], id: usize, longest: Dura
         .stdin(Stdio::null())
         .spawn();
     match child {
-        Ok(child) => wait(child, longest),
+        Ok(child) => wait(child, SLOWER_MAX * longest),
         Err(error) => panic!("the tests can't be started: {error}"),
     }
 }
