@@ -14,16 +14,19 @@ mod learn;
 mod meta;
 mod newcomers;
 mod past;
+mod ranker;
 mod sketch;
 mod tuning;
 
-use ghosts::{Ghost, Ghosts, WAYS};
-use learn::{BY_AGE, BinOfTick, Learner, Progress, Ranks};
+pub(crate) use ghosts::Place as Grave;
+use ghosts::{Ghost, Ghosts, Place, WAYS};
+use learn::{BY_AGE, BinOfTick, Learner, Progress};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
 pub(crate) use newcomers::Newcomers;
 use past::Expected;
 pub(crate) use past::{Learned, Past};
+pub(crate) use ranker::Ranker;
 use sketch::Sketch;
 use tuning::{
     GHOSTS_FLOOR, GHOSTS_PER_ENTRY, GROWING_TICKS, LONG_FLOOR, LONG_HORIZON, LONG_PER_ENTRY,
@@ -50,6 +53,15 @@ pub(crate) struct Policy {
     known: Option<Box<Known>>,
     /// What `known` is to begin with, if something was learned elsewhere.
     expected: Option<Box<Expected>>,
+}
+
+/// Where a policy keeps what it remembers of a key. Once its memory is fitted anew it names places of others there, which hold nothing
+/// of this key, and cost it what would have been remembered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    key: Key,
+    place: Place,
+    long_place: Option<Place>,
 }
 
 /// What exists from the first eviction on.
@@ -146,7 +158,7 @@ impl Policy {
     }
 
     /// The insert of an absent key: moves the clock, asks ghosts and sketch, learns. Returns the metadata of the new slot.
-    pub(crate) fn admit(&mut self, hash: u64, size: u8) -> Meta {
+    pub(crate) fn admit(&mut self, site: Site, size: u8) -> Meta {
         self.advance();
         let spice = self.spice();
         let (now, ticks) = (self.tick(), self.ticks);
@@ -155,22 +167,45 @@ impl Policy {
         };
         known.n_inserts = known.n_inserts.saturating_add(1);
         known.watch_ghosts(ticks);
-        let key = Key::of_hash(hash);
-        let count = known.sketch.add(key);
-        let class = known.class_of_new(key, count, ticks, spice);
+        let count = known.sketch.add(site.key);
+        let class = known.class_of_new(site, count, ticks, spice);
         Meta::new(now, class, size)
     }
 
-    /// Asks the processor for what `admit` and `evicted` will look at for this key.
-    pub(crate) fn prefetch(&self, hash: u64) {
-        let Some(known) = &self.known else { return };
+    /// Where `admit` will look for a key, for which the processor is asked at once.
+    #[inline]
+    pub(crate) fn site(&self, hash: u64) -> Site {
         let key = Key::of_hash(hash);
+        let Some(known) = &self.known else {
+            return Site {
+                key,
+                place: Place::NOWHERE,
+                long_place: None,
+            };
+        };
         let place = known.ghosts.place(key);
         known.ghosts.prefetch(place);
         known.sketch.prefetch(key);
-        if let Some(place) = known.long.long_place(place, known.long_rate_bits) {
+        let long_place = known.long.long_place(place, known.long_rate_bits);
+        if let Some(place) = long_place {
             known.long.prefetch(place);
         }
+        Site {
+            key,
+            place,
+            long_place,
+        }
+    }
+
+    /// Where `evicted` will remember a key, for which the processor is asked at once.
+    #[inline]
+    pub(crate) fn grave(&self, hash: u64) -> Grave {
+        let Some(known) = &self.known else {
+            return Place::NOWHERE;
+        };
+        let place = known.ghosts.place(Key::of_hash(hash));
+        known.ghosts.prefetch(place);
+        place
     }
 
     /// A hit that moved its entry's tick, as its reader noted it.
@@ -195,27 +230,20 @@ impl Policy {
 
     /// What ranks many residents at one moment.
     pub(crate) fn ranker(&self) -> Ranker<'_> {
-        Ranker {
-            ranks: self
-                .known
-                .as_ref()
-                .map_or(&BY_AGE, |known| known.learner.ranks()),
-            bins: &self.bins,
-            // Half an octave a size class, and 2048 steps an octave.
-            size_step: if self.weighted { 1024 } else { 0 },
-        }
+        let known = self.known.as_ref();
+        let ranks = known.map_or(&BY_AGE, |known| known.learner.ranks());
+        Ranker::new(ranks, &self.bins, self.weighted)
     }
 
     /// An entry left by this policy's choice.
-    pub(crate) fn evicted(&mut self, hash: u64, meta: Meta) {
+    pub(crate) fn evicted(&mut self, grave: Grave, meta: Meta) {
         let (now, ticks) = (self.tick(), self.ticks);
         let Some(known) = &mut self.known else { return };
         let ghost = Ghost {
             class: meta.class(),
             age: meta.tick().age(now),
         };
-        let place = known.ghosts.place(Key::of_hash(hash));
-        let Some((place, fallen)) = known.ghosts.push(place, ghost, ticks) else {
+        let Some((place, fallen)) = known.ghosts.push(grave, ghost, ticks) else {
             return;
         };
         if let Some(place) = known.long.long_place(place, known.long_rate_bits) {
@@ -288,54 +316,6 @@ impl Policy {
     }
 }
 
-/// The order of leaving at one moment.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ranker<'p> {
-    ranks: &'p Ranks,
-    bins: &'p BinOfTick,
-    size_step: u32,
-}
-
-impl Ranker<'_> {
-    /// The order of leaving, the lowest first. `None` for a newcomer that was not used yet, in the tick that it came in.
-    #[inline(always)]
-    pub(crate) fn rank(&self, meta: Meta) -> Option<u32> {
-        let rank = self.rank_by_count(meta);
-        (rank != Self::NOT_YET).then(|| rank + self.rank_of_size(meta))
-    }
-
-    /// The same without regard to size, and [`Ranker::NOT_YET`] for none.
-    #[inline(always)]
-    pub(crate) fn rank_by_count(&self, meta: Meta) -> u32 {
-        u32::from(learn::rank(
-            self.ranks,
-            self.bins,
-            meta.tick(),
-            meta.class(),
-        ))
-    }
-
-    /// The order of leaving, also for a newcomer that came in within the running tick.
-    #[inline]
-    pub(crate) fn rank_in_turn(&self, meta: Meta) -> u32 {
-        let rank = learn::rank_at_rest(self.ranks, self.bins, meta.tick(), meta.class());
-        u32::from(rank) + self.rank_of_size(meta)
-    }
-
-    /// Above all that `rank_by_count` gives for one that may leave.
-    pub(crate) const NOT_YET: u32 = learn::NOT_YET as u32;
-
-    /// Whether sizes count.
-    pub(crate) fn is_weighted(&self) -> bool {
-        self.size_step > 0
-    }
-
-    #[inline(always)]
-    fn rank_of_size(&self, meta: Meta) -> u32 {
-        u32::from(31 - meta.size()) * self.size_step
-    }
-}
-
 impl Known {
     /// Counts the waiting of ghosts: those of a set of each table, once for as many inserts as a set has records.
     fn watch_ghosts(&mut self, ticks: u64) {
@@ -357,14 +337,13 @@ impl Known {
     }
 
     /// The class of a key that was absent, from what ghosts and sketch know; what the ghosts know is learned.
-    fn class_of_new(&mut self, key: Key, count: u32, ticks: u64, spice: u32) -> Class {
-        let place = self.ghosts.place(key);
-        if let Some(ghost) = self.ghosts.take(place, ticks) {
+    fn class_of_new(&mut self, site: Site, count: u32, ticks: u64, spice: u32) -> Class {
+        if let Some(ghost) = self.ghosts.take(site.place, ticks) {
             self.learner.reused(ghost.class, ghost.age, 1.0);
             return ghost.class.reused(ghost.age, spice);
         }
-        let long_place = self.long.long_place(place, self.long_rate_bits);
-        if let Some(ghost) = long_place.and_then(|place| self.long.take(place, ticks)) {
+        let long = &mut self.long;
+        if let Some(ghost) = site.long_place.and_then(|place| long.take(place, ticks)) {
             self.learner
                 .reused(ghost.class, ghost.age, (1u32 << self.long_rate_bits) as f32);
         }

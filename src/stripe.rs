@@ -30,7 +30,7 @@ use crate::hash::KeyHash;
 use crate::lineage::Generation;
 use crate::members::Members;
 use crate::notes::Tails;
-use crate::policy::{self, Meta, Newcomers, Policy};
+use crate::policy::{self, Grave, Meta, Newcomers, Policy};
 use crate::shares::PoolId;
 use crate::stats::{Counts, RemovalCause, Stats};
 use crate::sync::Arc;
@@ -99,7 +99,7 @@ pub(crate) struct Stripe {
     newcomers: Newcomers<Loc>,
     remembered: [Remembered; REMEMBERED],
     /// The last victim, which the policy has not been told of.
-    fallen: Option<(KeyHash, Meta)>,
+    fallen: Option<(Grave, Meta)>,
     counts: Counts,
     works: Works,
 }
@@ -181,7 +181,7 @@ impl Stripe {
                 return Put::Busy(ticket);
             }
         }
-        self.policy.prefetch(hash.bits());
+        let site = self.policy.site(hash.bits());
         let now = self.now(env, lifetime);
         let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
         progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
@@ -259,6 +259,7 @@ impl Stripe {
                     block,
                     size: policy::size_class(cost - ENTRY_SHARE),
                     home,
+                    site,
                     past: write.past,
                     growth_bytes,
                     vacancy,

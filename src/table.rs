@@ -42,7 +42,7 @@ use crate::sync::{Life, dealloc};
 
 pub(crate) use found::{Found, Link};
 pub(crate) use owned::Table;
-pub(crate) use sample::Cursor;
+pub(crate) use sample::{Cursor, RANK_MAX};
 pub(crate) use writer::{Crowded, Loc, Vacancy, Writer};
 
 /// Slots in a bucket.

@@ -130,7 +130,7 @@ impl Mini {
             self.make_room(u64::from(bytes), 1, now);
             self.inserts = self.inserts.wrapping_add(1);
             let size = policy::size_class(u64::from(bytes));
-            let meta = self.policy.admit(key, size);
+            let meta = self.policy.admit(self.policy.site(key), size);
             self.bytes += u64::from(bytes);
             self.slots
                 .insert(Resident::new(key, bytes, due, self.inserts, meta));
@@ -272,7 +272,8 @@ impl Mini {
 
     fn evict_at(&mut self, at: usize) {
         let gone = self.take_out(at);
-        self.policy.evicted(gone.key, gone.meta());
+        self.policy
+            .evicted(self.policy.grave(gone.key), gone.meta());
         self.n_evicted += 1;
     }
 

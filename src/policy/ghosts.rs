@@ -56,9 +56,17 @@ pub(super) struct Ghost {
 
 /// Where a key is looked for: the hash of its set, and its print.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    set: usize,
+pub(crate) struct Place {
+    set: u32,
     print: u32,
+}
+
+impl Place {
+    /// Where nothing is.
+    pub(super) const NOWHERE: Place = Place {
+        set: u32::MAX,
+        print: 0,
+    };
 }
 
 /// One table.
@@ -88,13 +96,13 @@ impl Ghosts {
     }
     /// Asks the processor for the set of a place.
     pub(super) fn prefetch(&self, place: Place) {
-        prefetch(self.sets.as_ptr().wrapping_add(place.set));
+        prefetch(self.sets.as_ptr().wrapping_add(place.set as usize));
     }
     /// The place of a key in this table.
     pub(super) fn place(&self, key: Key) -> Place {
         // The high bits choose the set by multiplication, the low ones are the print.
         let high = key.bits() >> PRINT_BITS << 10;
-        let set = ((high * self.sets.len() as u64) >> 32) as usize;
+        let set = ((high * self.sets.len() as u64) >> 32) as u32;
         Place {
             set,
             print: ((key.bits() as u32) & ((1 << PRINT_BITS) - 1)).max(1),
@@ -102,10 +110,10 @@ impl Ghosts {
     }
     /// The place in this table, the long one, of what another holds at `place`; `None` if that key is not sampled.
     pub(super) fn long_place(&self, place: Place, rate_bits: u32) -> Option<Place> {
-        let spread = ((place.set as u64) << PRINT_BITS | u64::from(place.print))
+        let spread = (u64::from(place.set) << PRINT_BITS | u64::from(place.print))
             .wrapping_mul(0xD6E8_FEB8_6659_FD93);
         let sampled = spread >> 20 & ((1 << rate_bits) - 1) == 0;
-        let set = (((spread >> 32) * self.sets.len() as u64) >> 32) as usize;
+        let set = (((spread >> 32) * self.sets.len() as u64) >> 32) as u32;
         (sampled && !self.is_empty()).then_some(Place {
             set,
             print: place.print,
@@ -113,7 +121,7 @@ impl Ghosts {
     }
     /// Takes out the record at `place`.
     pub(super) fn take(&mut self, place: Place, ticks: u64) -> Option<Ghost> {
-        let set = self.sets.get_mut(place.set)?;
+        let set = self.sets.get_mut(place.set as usize)?;
         // All ways at once, which takes a few instructions where one after the other takes a hundred.
         let mut hits = 0u32;
         for (way, &word) in set.iter().enumerate() {
@@ -134,7 +142,7 @@ impl Ghosts {
         ghost: Ghost,
         ticks: u64,
     ) -> Option<(Place, Ghost)> {
-        let set = self.sets.get_mut(place.set)?;
+        let set = self.sets.get_mut(place.set as usize)?;
         let fallen = Record(set[WAYS - 1]);
         set.copy_within(0..WAYS - 1, 1);
         let last = (ticks as u32).wrapping_sub(ghost.age);

@@ -53,6 +53,12 @@ impl<P> Newcomers<P> {
         self.oldest = 0;
     }
 
+    /// The place of the one whose grace ends with the next that comes.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<&P> {
+        self.ring.get(self.oldest)
+    }
+
     /// An entry was linked: the place of the one whose grace ends by that.
     #[inline]
     pub(crate) fn come(&mut self, place: P) -> Option<P> {

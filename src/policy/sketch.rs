@@ -56,25 +56,13 @@ impl Sketch {
         let lanes = LANES / SKETCH_PROBES;
         ((probes >> (i * 5)) as u32 % lanes + i * lanes) * COUNT_BITS
     }
-    /// About how often the key was counted.
-    pub(super) fn count(&self, key: Key) -> u32 {
-        let (idx, probes) = self.word(key);
-        let Some(&word) = self.words.get(idx) else {
-            return 0;
-        };
-        (0..SKETCH_PROBES)
-            .map(|i| (word >> Self::shift(probes, i) & COUNT_MAX) as u32)
-            .min()
-            .unwrap_or(0)
-    }
     /// Counts the key once more; about how often it was counted before.
     pub(super) fn add(&mut self, key: Key) -> u32 {
-        let count = self.count(key);
-        let least = u64::from(count);
         let (idx, probes) = self.word(key);
         let Some(word) = self.words.get_mut(idx) else {
             return 0;
         };
+        let least = least(*word, probes);
         if least < COUNT_MAX {
             for i in 0..SKETCH_PROBES {
                 let shift = Self::shift(probes, i);
@@ -83,7 +71,7 @@ impl Sketch {
             }
         }
         self.age();
-        count
+        least as u32
     }
     fn age(&mut self) {
         if self.wait >= 256 {
@@ -97,6 +85,14 @@ impl Sketch {
             self.cursor = 0;
         }
     }
+}
+
+/// The least of a key's counters.
+fn least(word: u64, probes: u64) -> u64 {
+    (0..SKETCH_PROBES)
+        .map(|i| word >> Sketch::shift(probes, i) & COUNT_MAX)
+        .min()
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -116,7 +112,11 @@ mod tests {
             let key = Key::of_hash(n);
             for uses in 1..=5u64 {
                 sketch.add(key);
-                assert!(u64::from(sketch.count(key)) >= uses.min(COUNT_MAX), "{n}");
+                let (idx, probes) = sketch.word(key);
+                assert!(
+                    least(sketch.words[idx], probes) >= uses.min(COUNT_MAX),
+                    "{n}"
+                );
             }
             let (idx, probes) = sketch.word(key);
             for i in 0..SKETCH_PROBES {

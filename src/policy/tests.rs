@@ -50,9 +50,9 @@ impl Model {
                 })
                 .unwrap();
             let (key, meta) = self.slots.swap_remove(victim);
-            self.policy.evicted(hash_of(key), meta);
+            self.policy.evicted(self.policy.grave(hash_of(key)), meta);
         }
-        let meta = self.policy.admit(hash_of(key), 0);
+        let meta = self.policy.admit(self.policy.site(hash_of(key)), 0);
         self.slots.push((key, meta));
         self.policy.step();
         let now = self.policy.tick();
@@ -67,7 +67,7 @@ impl Model {
 fn pass_ticks(policy: &mut Policy, n: u64, next_key: &mut u64) {
     for _ in 0..n * policy.period() {
         *next_key += 1;
-        policy.admit(hash_of(*next_key), 0);
+        policy.admit(policy.site(hash_of(*next_key)), 0);
     }
 }
 
@@ -104,7 +104,7 @@ fn without_restamping_a_tick_does_look_young_again() {
 fn the_running_tick_is_never_oldest() {
     let mut policy = Policy::new(1, false);
     for key in 0..20_000 {
-        policy.admit(hash_of(key), 0);
+        policy.admit(policy.site(hash_of(key)), 0);
         if key == 100 {
             policy.resize(64);
         }
@@ -186,18 +186,18 @@ fn a_ghost_is_known_once_by_class_and_age() {
     let mut policy = Policy::new(5, false);
     policy.resize(1000);
     let mut next_key = 1 << 40;
-    let meta = policy.admit(hash_of(1), 0);
+    let meta = policy.admit(policy.site(hash_of(1)), 0);
     assert_eq!(meta.class(), Class::default());
-    policy.evicted(hash_of(1), meta);
+    policy.evicted(policy.grave(hash_of(1)), meta);
     pass_ticks(&mut policy, 5, &mut next_key);
-    let again = policy.admit(hash_of(1), 0);
+    let again = policy.admit(policy.site(hash_of(1)), 0);
     assert_eq!(
         again.class(),
         Class::new(1, 3),
         "one use more, after four to seven ticks"
     );
     // The ghost is taken: without another eviction only the sketch remembers.
-    assert_eq!(policy.admit(hash_of(1), 0).class().octave(), 0);
+    assert_eq!(policy.admit(policy.site(hash_of(1)), 0).class().octave(), 0);
 }
 
 #[test]
@@ -205,12 +205,12 @@ fn a_ghost_does_not_come_back_young() {
     let mut policy = Policy::new(5, false);
     policy.resize(256);
     let mut next_key = 1 << 40;
-    let meta = policy.admit(hash_of(1), 0);
-    policy.evicted(hash_of(1), meta);
+    let meta = policy.admit(policy.site(hash_of(1)), 0);
+    policy.evicted(policy.grave(hash_of(1)), meta);
     // No other eviction pushes it out, so only the purge can keep its tick count from repeating.
     pass_ticks(&mut policy, 2046 + u64::from(PIN_AGE), &mut next_key);
     assert!(u64::from(AGE_MAX) < 2046);
-    assert_eq!(policy.admit(hash_of(1), 0).class().octave(), 0);
+    assert_eq!(policy.admit(policy.site(hash_of(1)), 0).class().octave(), 0);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_class_seen_reused_early_outranks_one_that_is_not() {
         policy.note_hit(Note::pack(good_old, now, hash_of(key)));
         policy.observe(good_new);
         policy.observe(bad_new);
-        policy.admit(hash_of(key + 10_000), 0);
+        policy.admit(policy.site(hash_of(key + 10_000)), 0);
         policy.step();
     }
     let now = policy.tick();
@@ -241,8 +241,8 @@ fn a_class_seen_reused_early_outranks_one_that_is_not() {
 fn by_bytes_the_heavier_of_two_alike_leaves_first() {
     let mut policy = Policy::new(3, true);
     policy.resize(64);
-    let light = policy.admit(hash_of(1), size_class(100));
-    let heavy = policy.admit(hash_of(2), size_class(10_000));
+    let light = policy.admit(policy.site(hash_of(1)), size_class(100));
+    let heavy = policy.admit(policy.site(hash_of(2)), size_class(10_000));
     pass_ticks(&mut policy, 1, &mut 1000);
     assert!(policy.ranker().rank(heavy).is_some());
     assert!(policy.ranker().rank(heavy) < policy.ranker().rank(light));
@@ -252,7 +252,7 @@ fn by_bytes_the_heavier_of_two_alike_leaves_first() {
 fn a_newcomer_is_not_to_be_taken_in_its_first_tick_unless_it_was_used() {
     let mut policy = Policy::new(3, false);
     policy.resize(1000);
-    let meta = policy.admit(hash_of(1), 0);
+    let meta = policy.admit(policy.site(hash_of(1)), 0);
     assert_eq!(meta.tick(), policy.tick());
     assert_eq!(policy.ranker().rank(meta), None);
     assert_eq!(policy.ranker().rank_by_count(meta), Ranker::NOT_YET);
@@ -302,10 +302,10 @@ fn resizing_up_and_down_keeps_working_within_memory() {
         );
         for _ in 0..500 {
             key += 1;
-            let meta = policy.admit(hash_of(key), 3);
+            let meta = policy.admit(policy.site(hash_of(key)), 3);
             policy.observe(meta);
             policy.step();
-            policy.evicted(hash_of(key), meta);
+            policy.evicted(policy.grave(hash_of(key)), meta);
         }
     }
 }
@@ -328,8 +328,8 @@ fn hostile_metadata_and_notes_do_no_harm() {
         if let Some(note) = Note::from_bits(word) {
             policy.note_hit(note);
         }
-        policy.evicted(word & 63, meta);
-        policy.admit(word >> 32 & 63, (word >> 8) as u8);
+        policy.evicted(policy.grave(word & 63), meta);
+        policy.admit(policy.site(word >> 32 & 63), (word >> 8) as u8);
         policy.step();
         let (now, touched) = (policy.tick(), touch(meta, policy.tick(), word as u32));
         assert!(touched.is_none_or(|touched| touched.tick() == now));

@@ -4,7 +4,7 @@ use super::scopes::Admitted;
 use super::{Env, Home, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
-use crate::policy::{self, Meta, Note, Past};
+use crate::policy::{self, Meta, Note, Past, Site};
 use crate::stats::RemovalCause;
 use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc, Vacancy};
@@ -15,6 +15,7 @@ pub(super) struct Linked<'a> {
     pub(super) block: Block,
     pub(super) size: u8,
     pub(super) home: Option<(Home<'a>, Admitted)>,
+    pub(super) site: Site,
     pub(super) past: Option<Past>,
     pub(super) growth_bytes: u64,
     pub(super) vacancy: Option<Vacancy>,
@@ -28,6 +29,7 @@ impl Stripe {
             mut block,
             size,
             home,
+            site,
             past,
             growth_bytes,
             vacancy,
@@ -35,7 +37,7 @@ impl Stripe {
         self.inserts = self.inserts.wrapping_add(1);
         self.spare_entries -= 1;
         let meta = match past {
-            None => self.policy.admit(hash.bits(), size),
+            None => self.policy.admit(site, size),
             Some(past) => self.policy.admit_again(past, size),
         };
         let at_place = match vacancy {

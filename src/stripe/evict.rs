@@ -8,7 +8,7 @@ use crate::hash::KeyHash;
 use crate::policy::{Meta, Newcomers, Ranker};
 use crate::shares::PoolId;
 use crate::stats::RemovalCause;
-use crate::table::Loc;
+use crate::table::{Loc, RANK_MAX};
 use crate::wheel::Token;
 
 /// Bucket lines that are sampled for each victim.
@@ -30,7 +30,7 @@ const EXPIRE_PER_EVICTION: usize = 16;
 /// The best candidates of the last samples, lowest in rank first: what makes a small sample as good as a large one.
 ///
 /// A candidate is known by its place and its metadata. Whatever has happened to it since, an entry with these metadata
-/// in this place is as good a victim; a place is valid as long as no segment was retired.
+/// in this place is as good a victim, and one that was seen twice is a victim once; a place is valid as long as no segment was retired.
 #[derive(Debug)]
 pub(super) struct Pool {
     items: [Candidate; POOL],
@@ -75,17 +75,13 @@ impl Pool {
         }
     }
 
+    /// Before those of its rank; the last one is forgotten if there is no place for it.
     fn remember(&mut self, new: Candidate) {
-        let mut at = self.len;
+        let mut at = self.len.min(POOL - 1);
+        self.len = at + 1;
         while at > 0 && self.items[at - 1].rank >= new.rank {
+            self.items[at] = self.items[at - 1];
             at -= 1;
-            if self.items[at].loc == new.loc {
-                return;
-            }
-        }
-        self.len = (self.len + 1).min(POOL);
-        for idx in (at + 1..self.len).rev() {
-            self.items[idx] = self.items[idx - 1];
         }
         self.items[at] = new;
     }
@@ -93,6 +89,11 @@ impl Pool {
     /// Whether it is full, but for the one that was just taken, of candidates of one rank.
     fn is_level(&self) -> bool {
         self.len + 1 >= POOL && self.items[0].rank == self.items[self.len - 1].rank
+    }
+
+    /// Whether the candidate in this place is the lowest in rank.
+    fn is_first(&self, loc: Loc) -> bool {
+        self.len > 0 && self.items[0].loc == loc
     }
 
     /// The lowest in rank that `is_one`; those before it are forgotten.
@@ -175,14 +176,21 @@ impl Stripe {
     }
 
     /// Makes the policy's memory fit the number of entries, with room to move before it's done again.
+    #[inline]
     pub(super) fn fit_policy(&mut self) {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
-        if capacity == 0 || len > 2 * capacity || 4 * len.max(MEANT_FOR_MIN) < capacity {
-            self.has_grown = true;
-            self.policy.resize(len.max(1));
-            self.newcomers = Newcomers::for_entries(len);
-            self.policy_bytes = (self.policy.memory_bytes() + self.newcomers.memory_bytes()) as u64;
+        // Nothing is above twice a capacity of zero but nothing.
+        if len >= 2 * capacity || 4 * len.max(MEANT_FOR_MIN) < capacity {
+            self.fit_policy_to(len.max(1));
         }
+    }
+
+    #[inline(never)]
+    fn fit_policy_to(&mut self, len: usize) {
+        self.has_grown = true;
+        self.policy.resize(len);
+        self.newcomers = Newcomers::for_entries(len);
+        self.policy_bytes = (self.policy.memory_bytes() + self.newcomers.memory_bytes()) as u64;
     }
 
     /// Gives the policy's memory back once few entries are left.
@@ -203,10 +211,17 @@ impl Stripe {
             return;
         };
         let writer = self.table.writer(env.shared);
+        // By the stripe's next insert the line is there.
+        if let Some(&next) = self.newcomers.next() {
+            writer.prefetch_bucket(next);
+        }
         if writer.block(loc).is_some() {
             let meta = writer.meta(loc);
             let rank = self.policy.ranker().rank_in_turn(Meta::from_bits(meta));
             self.pool.see(rank, meta, loc);
+            if self.pool.is_first(loc) {
+                writer.prefetch_block(loc);
+            }
         }
     }
 
@@ -224,17 +239,23 @@ impl Stripe {
         // While all candidates are alike, as in a scan, looking further would find more of the same.
         let n_buckets = if pool.is_level() { 1 } else { SAMPLE_BUCKETS };
         let pick = self.inserts;
-        let mut see = |rank, meta, loc| pool.see(rank, meta, loc);
-        let waiting = if ranker.is_weighted() {
-            let rank = |meta| ranker.rank(Meta::from_bits(meta)).unwrap_or(u32::MAX);
+        let is_weighted = ranker.is_weighted();
+        let not_yet = if is_weighted {
+            RANK_MAX - 1
+        } else {
+            Ranker::NOT_YET
+        };
+        let see = |rank, meta, loc| {
+            if rank != not_yet {
+                pool.see(rank, meta, loc);
+            }
+        };
+        let waiting = if is_weighted {
+            let rank = |meta| ranker.rank(Meta::from_bits(meta)).unwrap_or(not_yet);
             writer.sample(n_buckets, pick, rank, see)
         } else {
             let rank = |meta| ranker.rank_by_count(Meta::from_bits(meta));
-            writer.sample(n_buckets, pick, rank, |rank, meta, loc| {
-                if rank != Ranker::NOT_YET {
-                    see(rank, meta, loc);
-                }
-            })
+            writer.sample(n_buckets, pick, rank, see)
         };
         // One of them, whatever its rank, is as good a sample of those that wait as all are.
         if let Some(meta) = waiting {
@@ -299,9 +320,9 @@ impl Stripe {
         if let Some(token) = Token::from_bits(block.token()) {
             self.wheel.prefetch(token);
         }
-        self.policy.prefetch(hash.bits());
-        if let Some((hash, meta)) = self.fallen.replace((hash, meta)) {
-            self.policy.evicted(hash.bits(), meta);
+        let grave = self.policy.grave(hash.bits());
+        if let Some((grave, meta)) = self.fallen.replace((grave, meta)) {
+            self.policy.evicted(grave, meta);
         }
         self.leave(env, loc, hash, RemovalCause::Evicted);
     }

@@ -16,6 +16,12 @@ impl Cursor {
     pub(crate) const START: Cursor = Cursor(0);
 }
 
+/// What tells the slots of a bucket apart.
+const SLOT_BITS: u32 = (SLOTS as u32).ilog2() + 1;
+
+/// Ranks of a sample are below this.
+pub(crate) const RANK_MAX: u32 = 1 << (u32::BITS - SLOT_BITS);
+
 /// Where an endless walk over the buckets stands.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Step {
@@ -24,6 +30,11 @@ pub(super) struct Step {
 }
 
 impl Writer<'_> {
+    /// Asks the processor for the bucket of `loc`.
+    pub(crate) fn prefetch_bucket(&self, loc: Loc) {
+        prefetch(loc.bucket.as_ptr());
+    }
+
     /// Asks the processor for the entry that is linked at `loc`.
     pub(crate) fn prefetch_block(&self, loc: Loc) {
         let block = address_of(self.slot(loc).load(Ordering::Relaxed));
@@ -32,8 +43,8 @@ impl Writer<'_> {
         prefetch(block.wrapping_byte_add(size_of::<Header>() - 1));
     }
 
-    /// Looks at the next `n_buckets` of an endless walk of its own, and shows the entry that `rank` puts lowest in each, or any if
-    /// there are several, with its rank. Entries of the highest rank aren't shown. Where an entry lies is chance, so those that lie
+    /// Looks at the next `n_buckets` of an endless walk of its own, and shows the entry that `rank`, below [`RANK_MAX`], puts lowest in
+    /// each, with its rank; if there are several, any. Where an entry lies is chance, so those that lie
     /// side by side are as good a sample as any, and the processor sees them coming. The metadata of one that was looked at, if
     /// there is any: which one depends on `pick` alone, not on its rank, so that many of them are like all entries.
     pub(crate) fn sample(
@@ -48,24 +59,24 @@ impl Writer<'_> {
             let (segment, index) = self.take_step(|table| &mut table.sampled);
             let slots = &self.bucket(segment, index).slots;
             // Rank and slot in one number: the least of them needs no branch.
-            let mut lowest = u64::MAX;
+            let mut lowest = u32::MAX;
             for (slot, word) in slots.iter().enumerate() {
                 let word = word.load(Ordering::Relaxed);
-                let key = u64::from(rank(meta_of(word))) << 32 | slot as u64;
-                lowest = lowest.min(if word.is_null() { u64::MAX } else { key });
+                let key = rank(meta_of(word)) << SLOT_BITS | slot as u32;
+                lowest = lowest.min(if word.is_null() { u32::MAX } else { key });
             }
-            if lowest == u64::MAX {
+            if lowest == u32::MAX {
                 continue;
             }
             let picked = slots[pick as usize % SLOTS].load(Ordering::Relaxed);
             if !picked.is_null() {
                 any = Some(meta_of(picked));
             }
-            let slot = lowest as u32;
-            let meta = meta_of(slots[slot as usize].load(Ordering::Relaxed));
-            let lowest = (lowest >> 32) as u32;
-            if lowest != u32::MAX {
-                see(lowest, meta, Loc::new(segment, index, slot));
+            let slot = lowest & ((1 << SLOT_BITS) - 1);
+            // What was shown is what is there; readers change the metadata at most to a later use's.
+            if let Some(word) = slots.get(slot as usize) {
+                let meta = meta_of(word.load(Ordering::Relaxed));
+                see(lowest >> SLOT_BITS, meta, Loc::new(segment, index, slot));
             }
         }
         self.prefetch_step(n_buckets);
