@@ -40,14 +40,13 @@ mod tests {
 
     #[test]
     fn f34_a_panic_that_carries_panics_ends() {
-        struct Again(u32);
+        // Without a size, so that what is forgotten takes no memory.
+        struct Again;
         impl Drop for Again {
             fn drop(&mut self) {
-                if !std::thread::panicking() || self.0 > 0 {
-                    resume_unwind(Box::new(Again(self.0.saturating_sub(1))));
-                }
+                resume_unwind(Box::new(Again));
             }
         }
-        assert_eq!(contain(|| resume_unwind(Box::new(Again(3)))), None::<()>);
+        assert_eq!(contain(|| resume_unwind(Box::new(Again))), None::<()>);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use model::{
 };
 #[cfg(not(engine_loom))]
 pub(crate) use native::{
-    Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Sleeper, Weak, atomic, dealloc,
+    Arc, Condvar, Life, Mutex, MutexGuard, OnceLock, Sleeper, Weak, atomic, dealloc, give_way,
     model_has_failed, yield_now,
 };
 

@@ -11,10 +11,12 @@ use crate::reclaim::DOMAIN;
 use crate::shares::{PoolId, ShareError};
 use crate::stripe::{Batch, FREE_PER_CALL, Stripe, cost};
 use crate::sync::atomic::Ordering;
-use crate::sync::{planted, prefetch};
+use crate::sync::{give_way, planted, prefetch};
 
 /// Steps of maintenance in one hold of a lock.
 const STEPS_PER_HOLD: usize = 16;
+/// Stripes that maintenance goes round.
+const CELLS_IN_TURN: usize = 8;
 /// Blocks that are asked for before it's their turn to be freed.
 const LOOK_AHEAD: usize = 6;
 /// Husks that a stripe keeps.
@@ -215,17 +217,24 @@ impl Store {
     /// Takes due entries out, follows a lowered bound, frees and tells what waits: at most about `budget` steps.
     pub(crate) fn maintain(&self, budget: usize) -> Maintained {
         let mut done = Maintained::default();
-        for cell in &self.cells {
-            loop {
-                let left = budget.saturating_sub(done.steps);
-                let (steps, more) = self.maintain_once(cell, left.min(STEPS_PER_HOLD));
-                done.steps += steps;
-                if left == 0 || steps == 0 || !more {
-                    done.more |= more;
-                    break;
+        for cells in self.cells.chunks(CELLS_IN_TURN) {
+            // In turn, a hold each, so that who waits for a stripe gets it while the others are seen to.
+            let mut open = (1u32 << cells.len()) - 1;
+            while open != 0 {
+                for (at, cell) in cells.iter().enumerate() {
+                    if open & 1 << at == 0 {
+                        continue;
+                    }
+                    let left = budget.saturating_sub(done.steps);
+                    let (steps, more) = self.maintain_once(cell, left.min(STEPS_PER_HOLD));
+                    done.steps += steps;
+                    if left == 0 || steps == 0 || !more {
+                        done.more |= more;
+                        open &= !(1 << at);
+                        self.flush(cell, false);
+                    }
                 }
             }
-            self.flush(cell, false);
         }
         if self.common.is_some() && self.contain(|| self.balance()) == Some(true) {
             done.steps += 1;
@@ -262,6 +271,8 @@ impl Store {
         stripe.shrink_policy();
         stripe.claim_structure(&env);
         let more = !expired.done || !swept.done || above(self) && may_evict;
+        // The lock is unfair: where it's taken again at once, who waits for it may do so for many holds.
+        give_way(&mut stripe);
         self.finish(cell, stripe);
         (steps, more)
     }

@@ -56,6 +56,12 @@ impl<T> Mutex<T> {
     }
 }
 
+/// Lets one of those who wait for the lock have it in between, if there are any.
+#[inline]
+pub(crate) fn give_way<T>(guard: &mut MutexGuard<'_, T>) {
+    parking_lot::MutexGuard::bump(guard);
+}
+
 /// A place to wait for a change of what a [`Mutex`] protects.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(parking_lot::Condvar);
