@@ -1,7 +1,7 @@
 //! The way out: what all answers have in common.
 //!
-//! # Idea         handlers say what went wrong; here it becomes a body that the client can read, headers for other origins are added, and the
-//!   answer is counted and logged. The line of the log names the operation and never the address, in which tokens may stand
+//! # Idea         handlers say what went wrong; here it becomes a body that the client can read, and the answer is counted and
+//!   logged. The line of the log names the operation and never the address, in which tokens may stand
 //! # Costs        a walk over the `Accept` header of requests that are refused
 //! # Invariants   RE1 every answer goes through here, those of panics and unknown routes as well
 //! # Not here     what went wrong
@@ -38,10 +38,6 @@ impl Asked {
     pub(crate) fn respond(self, app: &App, mut response: Response) -> Response {
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
             write_error(&mut response, &error, self.is_plain);
-        }
-        if let Some(origin) = &app.live().cors {
-            let name = header::ACCESS_CONTROL_ALLOW_ORIGIN;
-            response.headers_mut().insert(name, origin.clone());
         }
         let (operation, status) = (self.operation as usize, response.status());
         app.counts().add(operation, status);

@@ -10,7 +10,7 @@ use std::pin::pin;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use larder_serve::{Handler, Peer, contained};
@@ -83,6 +83,13 @@ impl Handler for Routes {
         });
         let answer = contained(answer, || ApiError::INTERNAL.into_response()).await;
         asked.respond(&self.app, answer)
+    }
+
+    /// Told to other origins if they may ask, whatever is answered.
+    fn complete(&self, headers: &mut HeaderMap) {
+        if let Some(origin) = self.app.live().cors.clone() {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
     }
 }
 

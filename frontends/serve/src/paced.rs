@@ -29,18 +29,20 @@ use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use crate::Connections;
 use crate::framing::Framing;
 use crate::phase::{BUSY, HEAD, IDLE, PHASES, Phase};
 use crate::refusal;
+use crate::{Connections, Handler};
 
 /// How long, and for how many bytes, who was refused may go on sending.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 16 << 20;
 
 /// See the module.
-pub(crate) struct Paced<S> {
+pub(crate) struct Paced<S, H> {
     stream: S,
+    /// Who completes the heads of refusals.
+    handler: H,
     phase: Arc<Phase>,
     connections: Connections,
     /// The phase that the deadline of reading is of.
@@ -73,10 +75,11 @@ struct Stall {
     timer: Pin<Box<Sleep>>,
 }
 
-impl<S> Paced<S> {
-    pub(crate) fn new(stream: S, phase: Arc<Phase>, connections: Connections) -> Self {
+impl<S, H> Paced<S, H> {
+    pub(crate) fn new(stream: S, handler: H, phase: Arc<Phase>, connections: Connections) -> Self {
         Self {
             stream,
+            handler,
             phase,
             connections,
             timed: u64::MAX,
@@ -151,7 +154,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> AsyncRead for Paced<S, H> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -180,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> AsyncWrite for Paced<S, H> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -242,11 +245,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Paced<S, H> {
     /// The end of a head's time. The client is told, if it takes that at once.
     fn late<T>(&mut self, cx: &mut Context<'_>) -> io::Result<T> {
         if self.phase.load() & PHASES == HEAD && self.is_before_any_answer() {
-            let bytes = refusal::bytes(StatusCode::REQUEST_TIMEOUT);
+            let bytes = refusal::bytes(StatusCode::REQUEST_TIMEOUT, &self.handler);
             let stream = Pin::new(&mut self.stream);
             if stream.poll_write(cx, &bytes).is_ready() {
                 let _ = Pin::new(&mut self.stream).poll_flush(cx);
@@ -259,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
     fn refuses(&mut self, begin: &[u8], n_instead: usize) -> bool {
         if self.refusal.is_none() && self.is_before_any_answer() {
             self.refusal = refusal::status_of(begin).map(|status| Refusal {
-                bytes: refusal::bytes(status),
+                bytes: refusal::bytes(status, &self.handler),
                 n_written: 0,
                 n_instead,
             });
@@ -312,7 +315,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
     }
 }
 
-impl<S> Paced<S> {
+impl<S, H> Paced<S, H> {
     fn wrote(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,15 +1,17 @@
 //! Refusals before there is a request that a router could be asked.
 //!
-//! # Idea         they have the form that clients know from the router's: a code and a message, in JSON
+//! # Idea         they have the form that clients know from the router's: a code and a message, in JSON, and what a handler
+//!   adds to every head
 //! # Costs        none but of those who are refused
 //! # Not here     when they are given: modules `paced` and `speak`
 
 use std::time::SystemTime;
 
-use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use httpdate::fmt_http_date;
+
+use crate::Handler;
 
 /// The status that an answer of hyper's own begins with, if it is a refusal.
 pub(crate) fn status_of(answer: &[u8]) -> Option<StatusCode> {
@@ -28,30 +30,25 @@ fn json(status: StatusCode) -> String {
     format!(r#"{{"code":"InvalidArgument","message":"{message}"}}"#)
 }
 
-/// A whole answer, as bytes.
-pub(crate) fn bytes(status: StatusCode) -> Vec<u8> {
-    let body = json(status);
-    let (code, reason) = (status.as_str(), status.canonical_reason().unwrap_or(""));
-    let (n, date) = (body.len(), fmt_http_date(SystemTime::now()));
+/// A refusal, after which the connection ends.
+pub(crate) fn answer(status: StatusCode) -> Response {
     let headers = [
-        "content-type: application/json",
-        &format!("content-length: {n}"),
-        "connection: close",
-        &format!("date: {date}"),
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CONNECTION, "close"),
     ];
-    let headers = headers.join("\r\n");
-    format!("HTTP/1.1 {code} {reason}\r\n{headers}\r\n\r\n{body}").into_bytes()
+    (status, headers, json(status)).into_response()
 }
 
-/// An answer to a request whose length is said in two ways.
-pub(crate) fn contradiction() -> Response {
-    let mut response = Response::new(Body::from(json(StatusCode::BAD_REQUEST)));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
+/// The same as bytes, completed as other answers are.
+pub(crate) fn bytes(status: StatusCode, handler: &impl Handler) -> Vec<u8> {
+    let (mut head, body) = (answer(status).into_parts().0, json(status));
+    handler.complete(&mut head.headers);
+    let (code, reason) = (status.as_str(), status.canonical_reason().unwrap_or(""));
+    let (n, date) = (body.len(), fmt_http_date(SystemTime::now()));
+    let mut bytes = format!("HTTP/1.1 {code} {reason}\r\n").into_bytes();
+    for (name, value) in &head.headers {
+        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend(format!("content-length: {n}\r\ndate: {date}\r\n\r\n{body}").bytes());
+    bytes
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -34,9 +35,13 @@ const HEADERS_AT_HAND: usize = 100;
 pub struct Peer(pub SocketAddr);
 
 /// What answers requests; a clone for each connection.
-pub trait Handler: Clone + Send + Sync + 'static {
+pub trait Handler: Clone + Send + Sync + Unpin + 'static {
     /// Answers one.
     fn handle(&self, peer: Peer, request: Request) -> impl Future<Output = Response> + Send;
+
+    /// Completes the head of an answer that leaves, also of a refusal that is made before there is a request to handle. By itself it
+    /// changes nothing.
+    fn complete(&self, _headers: &mut HeaderMap) {}
 }
 
 /// A router's handlers find the [`Peer`] among the extensions.
@@ -70,7 +75,8 @@ pub(crate) async fn speak_until<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let phase = Arc::new(Phase::default());
-    let io = TokioIo::new(Paced::new(stream, Arc::clone(&phase), connections));
+    let io = Paced::new(stream, handler.clone(), Arc::clone(&phase), connections);
+    let io = TokioIo::new(io);
     let service = service_fn(move |request: Request<Incoming>| {
         let busy = Phase::begin(&phase);
         let (handler, contradicts) = (handler.clone(), phase.contradicts());
@@ -80,11 +86,12 @@ pub(crate) async fn speak_until<S>(
                 true => Body::new(body),
                 false => Body::empty(),
             };
-            let answer = match contradicts {
-                true => refusal::contradiction(),
+            let mut answer = match contradicts {
+                true => refusal::answer(StatusCode::BAD_REQUEST),
                 // In a place of its own: an idle connection keeps no room for the largest of requests.
                 false => Box::pin(handler.handle(peer, request.map(body))).await,
             };
+            handler.complete(answer.headers_mut());
             if has_body && answer.status().is_client_error() {
                 busy.refuse();
             }

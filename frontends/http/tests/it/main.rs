@@ -6,6 +6,7 @@ mod auth;
 mod commands;
 mod control;
 mod corpora;
+mod cors;
 mod data;
 mod errors;
 mod faults;

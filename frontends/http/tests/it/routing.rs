@@ -182,60 +182,6 @@ async fn m_011_a_parameter_given_twice_is_invalid() {
 }
 
 #[tokio::test]
-async fn m_120_with_a_setting_other_origins_may_ask() {
-    let mut settings = settings();
-    settings.cors = Some("*".into());
-    let server = Server::with(&settings).await;
-    let item = format!("{CACHE}/a");
-    for path in [
-        CACHE,
-        &item,
-        "/caches",
-        "/caches/a",
-        "/caches/a/flush",
-        "/caches/a/items/ttl",
-        "/tokens",
-        "/metrics",
-        "/console",
-        "/openapi.json",
-        "/health/live",
-        "/health/ready",
-    ] {
-        let answer = server.send("OPTIONS", path, &[], b"").await;
-        answer.is_stored();
-        let methods = answer.header("access-control-allow-methods");
-        assert_eq!(methods, Some("GET, HEAD, PUT, DELETE"));
-        let headers = answer.header("access-control-allow-headers");
-        assert_eq!(headers, Some("Authorization, Content-Type"));
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    }
-    for path in ["/cache/default-cache?key=a&token=RW", "/elsewhere", CACHE] {
-        let answer = server.get(path).await;
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    }
-}
-
-#[tokio::test]
-async fn m_121_without_it_options_tells_the_methods_alone() {
-    let server = Server::start().await;
-    let answer = server.send("OPTIONS", CACHE, &[], b"").await;
-    answer.is_stored();
-    let allow = Some("GET, HEAD, PUT, DELETE, OPTIONS");
-    assert_eq!(answer.header("allow"), allow);
-    let cross = |name: &&String| name.starts_with("access-control");
-    assert_eq!(answer.headers.keys().find(cross), None);
-    let health = server.send("OPTIONS", "/health/live", &[], b"").await;
-    health.is_stored();
-    assert_eq!(health.header("allow"), Some("GET, HEAD, OPTIONS"));
-    let answer = server.load("a").await;
-    assert_eq!(answer.headers.keys().find(cross), None);
-    server
-        .send("OPTIONS", "/x", &[], b"")
-        .await
-        .is(404, "NotFound");
-}
-
-#[tokio::test]
 async fn m_123_a_token_of_another_region_is_refused_where_there_is_one() {
     let mut settings = settings();
     settings.region = Some("us-west-2".into());

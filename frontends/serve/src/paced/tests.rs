@@ -40,7 +40,7 @@ async fn a_client_that_does_not_take_the_end_is_given_up() {
         write: Duration::from_millis(20),
         ..Connections::default()
     };
-    let mut paced = Paced::new(Endless, Arc::default(), connections);
+    let mut paced = Paced::new(Endless, axum::Router::new(), Arc::default(), connections);
     let since = Instant::now();
     let ended = timeout(Duration::from_secs(20), paced.shutdown()).await;
     assert_eq!(ended.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
