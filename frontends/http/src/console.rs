@@ -64,12 +64,7 @@ pub(crate) async fn data(app: App, request: Request) -> Result<Response, ApiErro
     let (head, _) = request.into_parts();
     let (caller, _) = app.caller(&head)?;
     caller.administers()?;
-    let mut response = respond::json(figures(&app, &caller)?.to_string());
-    let no_store = HeaderValue::from_static("no-store");
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, no_store);
-    Ok(response)
+    Ok(respond::json(figures(&app, &caller)?.to_string()))
 }
 
 /// What the page is told: when by the engine's clock, all together, and by account.

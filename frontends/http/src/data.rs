@@ -22,7 +22,7 @@ use crate::auth::{Access, Caller, Rights};
 use crate::error::ApiError;
 use crate::levels::look_up;
 use crate::query::cache_name;
-use crate::routes::gate;
+use crate::routes::{FOR_NOBODY, gate};
 
 const ALLOW: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
 
@@ -81,8 +81,7 @@ async fn get(app: &App, item: Item, has_body: bool) -> Result<Response, ApiError
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, kind);
-    let for_nobody = HeaderValue::from_static("no-store");
-    headers.insert(header::CACHE_CONTROL, for_nobody);
+    headers.insert(header::CACHE_CONTROL, FOR_NOBODY);
     Ok(response)
 }
 

@@ -1,11 +1,18 @@
 //! Which handler a path has.
 //!
-//! # Idea         a route takes every method, and its handler says which it knows; so what is refused is refused in one form. Items have
-//!   no route: their path is told from all others by a look, and most requests are of them
+//! # Idea
+//! A route takes every method, and its handler says which it knows; so what is refused is refused in one form. Items have no route: their
+//! path is told from all others by a look, and most requests are of them.
+//!
+//! Layers of `tower-http` stand before the routes. Before items there is none: a layer that catches panics, as one that traces, has each
+//! body in a further box. A panic is caught by what such a layer is made of, for all paths.
+//!
 //! # Costs        items: that look; else, the router's
-//! # Invariants   RO1 names in paths are split on `/` before they are decoded, by the handlers, from the path as it came
+//! # Invariants   RO1 names in paths are split on `/` before they are decoded, by the handlers, from the path as it came; RO2 after a panic
+//!   all is good for others, as all is that no lock guards
 //! # Not here     handlers
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 
 use axum::Router;
@@ -13,7 +20,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
-use larder_serve::{Handler, Peer, contained};
+use futures_util::FutureExt;
+use larder_serve::{Handler, Peer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::error;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -33,10 +43,14 @@ pub fn router(app: App) -> Routes {
         .route("/caches/{name}", of("PUT, DELETE, OPTIONS", control::cache))
         .route("/caches/{name}/flush", of(POST, control::flush))
         .route("/tokens", of(POST, control::tokens))
-        .route("/openapi.json", of(GET, openapi::document))
         .route("/metrics", of(GET, operations::metrics))
-        .route("/console", of(GET, console::page))
         .route("/console/data", of(GET, console::data))
+        .route_layer(SetResponseHeaderLayer::overriding(
+            header::CACHE_CONTROL,
+            FOR_NOBODY,
+        ))
+        .route("/console", of(GET, console::page))
+        .route("/openapi.json", of(GET, openapi::document))
         .merge(app.health().routes().with_state(()))
         .method_not_allowed_fallback(not_get)
         .fallback(|| async { ApiError::NOT_FOUND })
@@ -44,6 +58,8 @@ pub fn router(app: App) -> Routes {
     Routes { app, others }
 }
 
+/// What is answered to one token, no cache may keep.
+pub(crate) const FOR_NOBODY: HeaderValue = HeaderValue::from_static("no-store");
 const GET: &str = "GET, HEAD, OPTIONS";
 const POST: &str = "POST, OPTIONS";
 
@@ -81,7 +97,12 @@ impl Handler for Routes {
                 false => self.others.handle(peer, request).await,
             }
         });
-        let answer = contained(answer, || ApiError::INTERNAL.into_response()).await;
+        let answer = AssertUnwindSafe(answer).catch_unwind().await;
+        let answer = answer.unwrap_or_else(|_| {
+            // The message may hold what a client sent, so it stays with the panic hook.
+            error!("a handler panicked");
+            ApiError::INTERNAL.into_response()
+        });
         asked.respond(&self.app, answer)
     }
 

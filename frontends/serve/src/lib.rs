@@ -18,7 +18,6 @@
 pub mod auth;
 mod base64;
 pub mod body;
-mod contain;
 mod counts;
 mod framing;
 mod health;
@@ -44,7 +43,6 @@ mod trail;
 mod warm;
 
 pub use self::base64::{from_base64, to_base64};
-pub use self::contain::contained;
 pub use self::counts::Counts;
 pub use self::health::Health;
 pub use self::level::{

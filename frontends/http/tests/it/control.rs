@@ -117,3 +117,34 @@ async fn m_135_the_caches_are_listed_by_name_with_their_limits() {
                          "max_item_size_kb": 16_384, "max_ttl_seconds": null });
     assert_eq!(listed["caches"][0]["limits"], limits);
 }
+
+#[tokio::test]
+async fn what_is_answered_to_one_token_is_kept_by_no_cache() {
+    let server = Server::start().await;
+    let mint = br#"{"permissions":[{"role":"readonly"}],"ttl_seconds":60}"#;
+    for (status, method, target, body) in [
+        (200, "GET", "/caches?token=ADM", &b""[..]),
+        (403, "GET", "/caches?token=RW", b""),
+        (201, "POST", "/tokens?token=ADM", mint),
+        (200, "GET", "/metrics?token=ADM", b""),
+        (200, "GET", "/console/data?token=ADM", b""),
+        (
+            200,
+            "POST",
+            "/caches/other/items/exists?token=RO",
+            br#"{"key":"YQ"}"#,
+        ),
+    ] {
+        let answer = server.send(method, target, &[], body).await;
+        assert_eq!(answer.status, status, "{target}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{target}");
+    }
+    for (target, kept) in [
+        ("/console", Some("no-cache")),
+        ("/openapi.json", None),
+        ("/elsewhere", None),
+    ] {
+        let answer = server.get(target).await;
+        assert_eq!(answer.header("cache-control"), kept, "{target}");
+    }
+}
