@@ -33,14 +33,14 @@ use crate::settings::{Settings, SettingsError};
 /// A server's state. Cheap to clone; clones are the same.
 #[derive(Clone)]
 pub struct App {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     engine: Engine,
     live: ArcSwap<Live>,
-    counts: Counts,
-    refusals: Refusals,
+    pub(crate) counts: Counts,
+    pub(crate) refusals: Refusals,
     pool: Pool,
     bodies: Budget,
     health: Health,
@@ -123,14 +123,6 @@ impl App {
         &self.inner.pool
     }
 
-    pub(crate) fn counts(&self) -> &Counts {
-        &self.inner.counts
-    }
-
-    pub(crate) fn refusals(&self) -> &Refusals {
-        &self.inner.refusals
-    }
-
     /// The accounts by name.
     pub(crate) fn accounts(&self) -> Vec<String> {
         self.live().accounts.keys().cloned().collect()
@@ -163,6 +155,8 @@ impl Live {
             return Err(SettingsError(reason));
         }
         let cors = settings.cors.as_ref().map(|origin| origin.parse());
+        let no_origin = |_| SettingsError("cors: not an origin".into());
+        let cors = cors.transpose().map_err(no_origin)?;
         let mut accounts = BTreeMap::new();
         for (name, account) in &settings.accounts {
             let rates = settings.profile.control(account);
@@ -185,9 +179,7 @@ impl Live {
         Ok(Self {
             keyring: keyring.map_err(|error| SettingsError(error.to_string()))?,
             accounts,
-            cors: cors
-                .transpose()
-                .map_err(|_| SettingsError("cors: not an origin".into()))?,
+            cors,
             permissions_max,
             // One that is longer than all together may be would never pass.
             body_bytes_max: settings.body_bytes_max.min(settings.bodies_bytes_max),

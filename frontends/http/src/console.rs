@@ -12,7 +12,7 @@
 use std::sync::LazyLock;
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use larder::{Limits, Rate, Stats, Tenant, TenantError, Usage};
@@ -28,23 +28,18 @@ const PAGE: &str = include_str!("console/page.html");
 
 /// Serves `/console`.
 pub(crate) async fn page(_: App, _: Request) -> Result<Response, ApiError> {
-    Ok((HEADERS.clone(), PAGE).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY.as_str()),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    Ok((headers, PAGE).into_response())
 }
 
-static HEADERS: LazyLock<[(HeaderName, HeaderValue); 5]> = LazyLock::new(|| {
-    let policy = HeaderValue::try_from(policy()).expect("hashes are printable");
-    let fixed = HeaderValue::from_static;
-    [
-        (header::CONTENT_TYPE, fixed("text/html; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::CACHE_CONTROL, fixed("no-cache")),
-        (header::REFERRER_POLICY, fixed("no-referrer")),
-        (header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff")),
-    ]
-});
-
 /// What the page may do: run its script, take its style, and ask this server (CS1).
-fn policy() -> String {
+static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = |tag: &str| {
         let (_, rest) = PAGE.split_once(&format!("<{tag}>")).unwrap_or_default();
         let (text, _) = rest.split_once(&format!("</{tag}>")).unwrap_or_default();
@@ -57,7 +52,7 @@ fn policy() -> String {
         hash("script"),
         hash("style")
     )
-}
+});
 
 /// Serves `/console/data`: the figures, for super users.
 pub(crate) async fn data(app: App, request: Request) -> Result<Response, ApiError> {
@@ -73,7 +68,7 @@ fn figures(app: &App, caller: &Caller) -> Result<Value, ApiError> {
     let sees_all =
         accounts.len() == 1 || app.live().settings.operator.as_deref() == Some(&*caller.account);
     let cache = &app.engine().cache;
-    let refusals = app.refusals().counted();
+    let refusals = app.inner.refusals.counted();
     let seen = |account: &&String| sees_all || **account == *caller.account;
     let tenants: Vec<Value> = accounts
         .iter()

@@ -59,7 +59,7 @@ pub(crate) async fn cache(app: App, request: Request) -> Result<Response, ApiErr
         if !tenant.delete_cache(&name) {
             return Err(ApiError::CACHE_NOT_FOUND);
         }
-        of.refusals().forget(&caller.account, &name);
+        of.inner.refusals.forget(&caller.account, &name);
         // Or a cache of the same name would find what the further level still holds.
         view_before.purge()?;
         Ok(StatusCode::NO_CONTENT.into_response())

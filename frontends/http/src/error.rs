@@ -14,6 +14,10 @@ use larder::{
     IncrementError, LevelError, LevelPutError, LevelRefusal, NotAcrossLevels, Refusal, TenantError,
     TtlError,
 };
+use larder_serve::Connections;
+
+/// A refusal whose figures are filled in by who knows them.
+pub(crate) const NO_ROOM: &str = "storage limit exceeded";
 
 /// After this, trying again may help.
 const SECOND: Duration = Duration::from_secs(1);
@@ -97,30 +101,34 @@ impl ApiError {
 
     /// 429. Without a time, trying again doesn't help.
     pub fn limit(message: impl Into<Cow<'static, str>>, retry_after: Option<Duration>) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
         // Whole seconds, and never so few that the next try would come too early.
         let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
         Self {
             retry_after: retry_after.map(|time| seconds(time).max(1)),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "LimitExceeded",
-                message.into(),
-            )
+            ..Self::new(status, "LimitExceeded", message.into())
         }
     }
 
     /// A value that is too large, by a limit on key and value together.
     pub fn item_size(item_bytes_max: u64) -> Self {
-        let message = format!(
-            "item size limit exceeded: key and value may have {item_bytes_max} bytes together"
-        );
-        Self::limit(message, None)
+        let both = format!("key and value may have {item_bytes_max} bytes together");
+        Self::limit(format!("item size limit exceeded: {both}"), None)
     }
 
     /// A body that is too large, whatever it holds.
     pub(crate) fn body_size(bytes_max: u64) -> Self {
         let message = format!("body size limit exceeded: a body may have {bytes_max} bytes");
         Self::limit(message, None)
+    }
+
+    /// A body that is too slow.
+    pub(crate) fn body_time(connections: &Connections) -> Self {
+        let (ms, pace) = (connections.body.as_millis(), connections.bytes_per_second);
+        let allowed = format!("{ms} ms and the time of its bytes at {pace} a second");
+        Self::invalid(format!(
+            "body time limit exceeded: a body may take {allowed}"
+        ))
     }
 
     /// An answer that is too large.
@@ -139,6 +147,17 @@ impl ApiError {
     pub(crate) fn no_place(n_max: usize) -> Self {
         let requests = format!("{n_max} requests at a time may need the second level");
         Self::limit(format!("server limit exceeded: {requests}"), Some(SECOND))
+    }
+
+    /// No room for an item in the server, its account and its cache, which may take so much.
+    pub(crate) fn storage(server: Option<u64>, [account, cache]: [Option<u64>; 2]) -> Self {
+        let said = |max: Option<u64>| max.map_or("any number of".into(), |max| max.to_string());
+        let [server, account, cache] = [server, account, cache].map(said);
+        let all = format!("{cache} bytes, those of the account {account}, all together {server}");
+        Self::limit(
+            format!("{NO_ROOM}: items of the cache may take {all}"),
+            Some(SECOND),
+        )
     }
 
     /// A time to live that is too long.
@@ -185,10 +204,7 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::TooLarge { bytes_max, .. } => Self::item_size(bytes_max),
             Refusal::NoCapacity => Self::item_size(0),
-            Refusal::NoRoom => Self::limit(
-                "storage limit exceeded: no room at the moment",
-                Some(SECOND),
-            ),
+            Refusal::NoRoom => Self::limit(NO_ROOM, Some(SECOND)),
             Refusal::Closed => Self::CACHE_NOT_FOUND,
             _ => Self::INTERNAL,
         }
@@ -243,15 +259,15 @@ impl From<TenantError> for ApiError {
         match error {
             TenantError::NoSuchCache => Self::CACHE_NOT_FOUND,
             TenantError::AlreadyExists => Self::EXISTS,
+            // An address has no room for one that is too long.
             TenantError::Name(_) => Self::invalid("the cache name is blank or too long"),
             TenantError::TooManyCaches { n_max } => Self::limit(
                 format!("cache count limit exceeded: an account may have {n_max} caches"),
                 None,
             ),
-            TenantError::Share(_) => Self::limit(
-                "memory limit exceeded: no share is left for the cache",
-                None,
-            ),
+            TenantError::Share(error) => {
+                Self::limit(format!("memory limit exceeded: {error}"), None)
+            }
             _ => Self::INTERNAL,
         }
     }

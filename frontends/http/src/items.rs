@@ -190,17 +190,15 @@ impl Asked {
         if let Some(longest) = ttls.iter().max() {
             self.bound(*longest)?;
         }
+        let (app, caller, cache) = (self.app.clone(), self.caller.clone(), self.cache.clone());
         self.run(form.items.len() as u64, false, move |view| {
-            let put = |(item, ttl): (&forms::Item, &Duration)| match view.put(
-                item.key.0.as_slice(),
-                item.value.0.as_slice(),
-                *ttl,
-            ) {
-                Ok(_) => json!({ "result": "Stored" }),
-                Err(error) => {
-                    let error = ApiError::from(error);
-                    json!({ "result": "Error", "code": error.code, "message": error.message })
-                }
+            let put = |(item, ttl): (&forms::Item, &Duration)| {
+                let (key, value) = (item.key.0.as_slice(), item.value.0.as_slice());
+                let Err(error) = view.put(key, value, *ttl) else {
+                    return json!({ "result": "Stored" });
+                };
+                let error = app.explained(error.into(), &caller, &cache);
+                json!({ "result": "Error", "code": error.code, "message": error.message })
             };
             let done: Vec<Value> = form.items.iter().zip(&ttls).map(put).collect();
             Ok(json!({ "result": done }))

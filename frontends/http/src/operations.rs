@@ -48,5 +48,5 @@ fn publish(app: &App, accounts: &[String], is_public: bool) {
     if let Some(tier) = &app.engine().tier {
         tier.publish();
     }
-    app.counts().publish("larder_http_requests_total");
+    app.inner.counts.publish("larder_http_requests_total");
 }

@@ -40,12 +40,11 @@ impl Asked {
             write_error(&mut response, &error, self.is_plain);
         }
         let (operation, status) = (self.operation as usize, response.status());
-        app.counts().add(operation, status);
+        app.inner.counts.add(operation, status);
         let (operation, status) = (OPERATIONS[operation], status.as_u16());
-        if status >= 500 {
-            info!(operation, status, "answered");
-        } else {
-            debug!(operation, status, "answered");
+        match status >= 500 {
+            true => info!(operation, status, "answered"),
+            false => debug!(operation, status, "answered"),
         }
         response
     }
@@ -54,16 +53,16 @@ impl Asked {
 fn write_error(response: &mut Response, error: &ApiError, is_plain: bool) {
     // A router says how long the body was that it had from the handler: none.
     response.headers_mut().remove(header::CONTENT_LENGTH);
-    if is_plain {
-        let text = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, text);
-        *response.body_mut() = Body::from(error.message.to_string());
-        return;
-    }
-    let body = serde_json::json!({ "code": error.code, "message": error.message });
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    *response.body_mut() = Body::from(body.to_string());
+    let (kind, body) = match is_plain {
+        true => ("text/plain; charset=utf-8", error.message.to_string()),
+        false => {
+            let body = serde_json::json!({ "code": error.code, "message": error.message });
+            ("application/json", body.to_string())
+        }
+    };
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    *response.body_mut() = Body::from(body);
 }
 
 /// Whether the first range of `Accept` that decides between the two forms is for text.

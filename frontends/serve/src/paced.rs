@@ -249,7 +249,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Paced<S, H> {
     /// The end of a head's time. The client is told, if it takes that at once.
     fn late<T>(&mut self, cx: &mut Context<'_>) -> io::Result<T> {
         if self.phase.load() & PHASES == HEAD && self.is_before_any_answer() {
-            let bytes = refusal::bytes(StatusCode::REQUEST_TIMEOUT, &self.handler);
+            let bytes = refusal::bytes(
+                StatusCode::REQUEST_TIMEOUT,
+                &self.connections,
+                &self.handler,
+            );
             let stream = Pin::new(&mut self.stream);
             if stream.poll_write(cx, &bytes).is_ready() {
                 let _ = Pin::new(&mut self.stream).poll_flush(cx);
@@ -262,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Paced<S, H> {
     fn refuses(&mut self, begin: &[u8], n_instead: usize) -> bool {
         if self.refusal.is_none() && self.is_before_any_answer() {
             self.refusal = refusal::status_of(begin).map(|status| Refusal {
-                bytes: refusal::bytes(status, &self.handler),
+                bytes: refusal::bytes(status, &self.connections, &self.handler),
                 n_written: 0,
                 n_instead,
             });

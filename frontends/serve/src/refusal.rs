@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use httpdate::fmt_http_date;
 
-use crate::Handler;
+use crate::{Connections, Handler};
 
 /// The status that an answer of hyper's own begins with, if it is a refusal.
 pub(crate) fn status_of(answer: &[u8]) -> Option<StatusCode> {
@@ -20,28 +20,46 @@ pub(crate) fn status_of(answer: &[u8]) -> Option<StatusCode> {
     status.is_client_error().then_some(status)
 }
 
-fn json(status: StatusCode) -> String {
+/// hyper's own limit on addresses.
+const ADDRESS_BYTES_MAX: usize = 65_534;
+
+fn json(status: StatusCode, connections: &Connections) -> String {
     let message = match status {
-        StatusCode::REQUEST_TIMEOUT => "the request took too long",
-        StatusCode::URI_TOO_LONG => "the address is too long",
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too many or too long",
-        _ => "the request is malformed",
+        StatusCode::REQUEST_TIMEOUT => {
+            let ms = connections.header.as_millis();
+            format!("the request took too long: its head may take {ms} ms")
+        }
+        StatusCode::URI_TOO_LONG => {
+            format!("the address is too long: it may have {ADDRESS_BYTES_MAX} bytes")
+        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            let (n, bytes) = (connections.headers_max, connections.head_bytes_max);
+            format!(
+                "the headers are too many or too long: there may be {n}, and {bytes} bytes of the whole head"
+            )
+        }
+        _ => "the request is malformed".into(),
     };
     format!(r#"{{"code":"InvalidArgument","message":"{message}"}}"#)
 }
 
 /// A refusal, after which the connection ends.
-pub(crate) fn answer(status: StatusCode) -> Response {
+pub(crate) fn answer(status: StatusCode, connections: &Connections) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CONNECTION, "close"),
     ];
-    (status, headers, json(status)).into_response()
+    (status, headers, json(status, connections)).into_response()
 }
 
 /// The same as bytes, completed as other answers are.
-pub(crate) fn bytes(status: StatusCode, handler: &impl Handler) -> Vec<u8> {
-    let (mut head, body) = (answer(status).into_parts().0, json(status));
+pub(crate) fn bytes(
+    status: StatusCode,
+    connections: &Connections,
+    handler: &impl Handler,
+) -> Vec<u8> {
+    let body = json(status, connections);
+    let (mut head, _) = answer(status, connections).into_parts();
     handler.complete(&mut head.headers);
     let (code, reason) = (status.as_str(), status.canonical_reason().unwrap_or(""));
     let (n, date) = (body.len(), fmt_http_date(SystemTime::now()));

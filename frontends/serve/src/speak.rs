@@ -87,7 +87,7 @@ pub(crate) async fn speak_until<S>(
                 false => Body::empty(),
             };
             let mut answer = match contradicts {
-                true => refusal::answer(StatusCode::BAD_REQUEST),
+                true => refusal::answer(StatusCode::BAD_REQUEST, &connections),
                 // In a place of its own: an idle connection keeps no room for the largest of requests.
                 false => Box::pin(handler.handle(peer, request.map(body))).await,
             };

@@ -16,7 +16,7 @@ use larder_serve::body::{BodyError, Held};
 use super::App;
 use crate::admission::Of;
 use crate::auth::{Caller, RefusedToken, credential};
-use crate::error::ApiError;
+use crate::error::{ApiError, NO_ROOM};
 use crate::levels::anywhere;
 use crate::query::Query;
 
@@ -27,23 +27,15 @@ impl App {
         let query = Query::parse(head.uri.query().unwrap_or(""));
         let token = credential(&query, &head.headers, live.settings.basic_auth)?;
         let token = token.ok_or(ApiError::unauthenticated("a token is needed"))?;
-        let caller = live
-            .keyring
-            .authenticate(&token, self.now(), live.settings.region.as_deref())
-            .and_then(
-                |caller| match live.accounts.contains_key(&*caller.account) {
-                    true => Ok(caller),
-                    false => Err(RefusedToken::Invalid),
-                },
-            );
-        let caller = caller.map_err(|refused| {
-            ApiError::unauthenticated(match refused {
-                RefusedToken::Invalid => "the token is invalid",
-                RefusedToken::Expired => "the token has expired",
-                RefusedToken::Region => "the token is for another region",
-            })
-        });
-        Ok((caller?, query))
+        let (now, region) = (self.now(), live.settings.region.as_deref());
+        let has_account = |caller: &Caller| live.accounts.contains_key(&*caller.account);
+        let refused = match live.keyring.authenticate(&token, now, region) {
+            Ok(caller) if has_account(&caller) => return Ok((caller, query)),
+            Ok(_) | Err(RefusedToken::Invalid) => "the token is invalid",
+            Err(RefusedToken::Expired) => "the token has expired",
+            Err(RefusedToken::Region) => "the token is for another region",
+        };
+        Err(ApiError::unauthenticated(refused))
     }
 
     /// A caller's account.
@@ -64,7 +56,8 @@ impl App {
         };
         let cache = tenant.default_cache()?;
         let of = Of(tenant, &cache, [&*caller.account, name]);
-        self.refusals().admit(of, Cost::calls(1), || Err(missing))
+        let refusals = &self.inner.refusals;
+        refusals.admit(of, Cost::calls(1), || Err(missing))
     }
 
     /// The limits of a cache whose rates would admit an operation, and which allows an item to live so long.
@@ -79,11 +72,26 @@ impl App {
         let cache = self.cache_of(&tenant, caller, name)?;
         let limits = cache.limits()?;
         let of = Of(&tenant, &cache, [&*caller.account, name]);
-        drop(self.refusals().reserve(of, cost(&limits))?);
+        drop(self.inner.refusals.reserve(of, cost(&limits))?);
         match limits.ttl_max {
             Some(ttl_max) if ttl > ttl_max => Err(ApiError::ttl_too_long(ttl_max)),
             _ => Ok(limits),
         }
+    }
+
+    /// Says to whom finds no room how much there is in all.
+    pub(crate) fn explained(&self, error: ApiError, caller: &Caller, name: &str) -> ApiError {
+        match error.message == NO_ROOM {
+            true => self.no_room(caller, name).unwrap_or(error),
+            false => error,
+        }
+    }
+
+    fn no_room(&self, caller: &Caller, name: &str) -> Result<ApiError, ApiError> {
+        let tenant = self.tenant(caller)?;
+        let of = [tenant.limits()?, tenant.cache(name)?.limits()?].map(|limits| limits.max_bytes);
+        let server = self.engine().cache.capacity().max_bytes;
+        Ok(ApiError::storage(server, of))
     }
 
     /// How a cache uses its levels.
@@ -137,18 +145,13 @@ impl App {
         );
         let bound = bound.filter(|(bytes_max, _)| *bytes_max <= own.0);
         let (bytes_max, too_large) = bound.unwrap_or(own);
-        let together_max = live.settings.bodies_bytes_max;
+        let (together_max, connections) =
+            (live.settings.bodies_bytes_max, &live.settings.connections);
         let bodies = &self.inner.bodies;
-        let read = bodies.collect(
-            body,
-            bytes_max,
-            together_max,
-            &live.settings.connections,
-            |_| (),
-        );
+        let read = bodies.collect(body, bytes_max, together_max, connections, |_| ());
         read.await.map_err(|error| match error {
             BodyError::TooLarge => too_large,
-            BodyError::TooSlow => ApiError::invalid("the body took too long"),
+            BodyError::TooSlow => ApiError::body_time(connections),
             BodyError::Broken => ApiError::invalid("the body ended early or is not well-formed"),
             BodyError::NoRoom => ApiError::no_room(together_max),
         })
@@ -181,16 +184,16 @@ impl App {
             let tenant = app.tenant(&caller)?;
             let cache = app.cache_of(&tenant, &caller, &name)?;
             let of = Of(&tenant, &cache, [&*caller.account, &name]);
-            app.refusals().admit(of, cost, || {
+            let refusals = &app.inner.refusals;
+            let done = refusals.admit(of, cost, || {
                 let operation = || operation(&cache, &app.view(&cache, options));
                 match options.timeout.is_zero() {
                     // It can't ask any more: each server keeps to the rates alone then.
                     true => operation(),
-                    false => app
-                        .refusals()
-                        .admit_by_all(app.engine(), of, cost, operation),
+                    false => refusals.admit_by_all(app.engine(), of, cost, operation),
                 }
-            })
+            });
+            done.map_err(|error| app.explained(error, &caller, &name))
         };
         anywhere(self.pool(), asks, options, work).await
     }

@@ -10,6 +10,7 @@ mod cors;
 mod data;
 mod errors;
 mod faults;
+mod figures;
 mod items;
 mod keys;
 mod levels;
