@@ -154,6 +154,12 @@ impl Live {
             let reason = format!("keys: there is no account {}", key.account);
             return Err(SettingsError(reason));
         }
+        let operates = |name: &&String| !settings.accounts.contains_key(*name);
+        if let Some(name) = settings.operator.as_ref().filter(operates) {
+            return Err(SettingsError(format!(
+                "operator: there is no account {name}"
+            )));
+        }
         let cors = settings.cors.as_ref().map(|origin| origin.parse());
         let no_origin = |_| SettingsError("cors: not an origin".into());
         let cors = cors.transpose().map_err(no_origin)?;

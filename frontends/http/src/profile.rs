@@ -25,7 +25,7 @@ pub enum Profile {
 
 /// A limit that is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a limit is a whole number, or \"unlimited\"")]
 pub enum Bound {
     /// So much.
     At(u64),

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 
 use crate::Log;
@@ -22,6 +24,13 @@ impl Log {
         }
         .map_err(|error| error.to_string())
     }
+}
+
+/// Reads a filter, and takes none that logging wouldn't start with.
+pub(crate) fn filter<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let filter = String::deserialize(from)?;
+    let read = EnvFilter::try_new(&filter).map_err(D::Error::custom);
+    read.map(|_| filter)
 }
 
 /// Prints a line that somebody waits for.

@@ -49,7 +49,8 @@ impl<H: Handler> Run<'_, H> {
             .build()?;
         let drained = runtime.block_on(async {
             let tls = self.tls.map(Tls::acceptor).transpose()?;
-            let listener = TcpListener::bind(self.listen).await?;
+            let bound = TcpListener::bind(self.listen).await;
+            let listener = bound.map_err(|error| format!("{}: {error}", self.listen))?;
             let [terminate, interrupt, mut hang_up] = signals()?;
             let reloads = tokio::spawn(async move {
                 while hang_up.recv().await.is_some() {

@@ -3,25 +3,30 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+
+/// hyper reads a head into no less.
+pub(crate) const HEAD_BYTES_MIN: usize = 8192;
 
 /// Connections, and what their clients may take. Times are written in milliseconds, as `header_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Connections {
     /// How many there may be at a time; more wait to be accepted.
+    #[serde(deserialize_with = "at_least::<1, _>")]
     pub max: usize,
     /// From a request's first byte to the end of its head; also for a TLS handshake.
-    #[serde(rename = "header_ms", deserialize_with = "ms")]
+    #[serde(rename = "header_ms", deserialize_with = "some_ms")]
     pub header: Duration,
     /// For a request's body, beside what its bytes take at `bytes_per_second`.
-    #[serde(rename = "body_ms", deserialize_with = "ms")]
+    #[serde(rename = "body_ms", deserialize_with = "some_ms")]
     pub body: Duration,
     /// Between two requests.
-    #[serde(rename = "idle_ms", deserialize_with = "ms")]
+    #[serde(rename = "idle_ms", deserialize_with = "some_ms")]
     pub idle: Duration,
     /// For taking an answer, beside what its bytes take at `bytes_per_second`.
-    #[serde(rename = "write_ms", deserialize_with = "ms")]
+    #[serde(rename = "write_ms", deserialize_with = "some_ms")]
     pub write: Duration,
     /// The slowest pace of bodies and answers.
     pub bytes_per_second: u32,
@@ -29,6 +34,7 @@ pub struct Connections {
     #[serde(rename = "drain_ms", deserialize_with = "ms")]
     pub drain: Duration,
     /// How many bytes a request's line and headers may have together.
+    #[serde(deserialize_with = "at_least::<HEAD_BYTES_MIN, _>")]
     pub head_bytes_max: usize,
     /// How many headers a request may have.
     pub headers_max: usize,
@@ -62,6 +68,19 @@ pub(crate) fn ms<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Erro
     u64::deserialize(from).map(Duration::from_millis)
 }
 
+/// The same of what passes for everybody at once if it is zero.
+fn some_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    at_least::<1, D>(from).map(|ms| Duration::from_millis(ms as u64))
+}
+
+fn at_least<'de, const MIN: usize, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let number = usize::deserialize(from)?;
+    match number >= MIN {
+        true => Ok(number),
+        false => Err(D::Error::custom(format!("{number} is below {MIN}"))),
+    }
+}
+
 /// The files of TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +98,7 @@ pub struct Log {
     /// Whether each line is a JSON object.
     pub json: bool,
     /// A level, or levels by target: `info,larder=debug`.
+    #[cfg_attr(feature = "program", serde(deserialize_with = "crate::logs::filter"))]
     pub filter: String,
 }
 

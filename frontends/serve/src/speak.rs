@@ -26,6 +26,7 @@ use crate::Connections;
 use crate::paced::Paced;
 use crate::phase::{Phase, Tracked};
 use crate::refusal;
+use crate::settings::HEAD_BYTES_MIN;
 
 /// hyper's own limit on headers.
 const HEADERS_AT_HAND: usize = 100;
@@ -107,7 +108,7 @@ pub(crate) async fn speak_until<S>(
         .timer(TokioTimer::new())
         // The stream knows better: it tells waiting for a request from waiting for the rest of one.
         .header_read_timeout(None)
-        .max_buf_size(connections.head_bytes_max)
+        .max_buf_size(connections.head_bytes_max.max(HEAD_BYTES_MIN))
         .serve_connection(io, service);
     if let Err(error) = watcher.watch(connection).await {
         debug!(%error, "a connection ended early");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -16,7 +16,7 @@ use crate::Tls;
 pub enum TlsError {
     /// A file can't be read, or isn't PEM of the kind that is needed.
     #[error("{0}: {1}")]
-    File(PathBuf, rustls::pki_types::pem::Error),
+    File(PathBuf, pem::Error),
     /// Certificate and key don't go together, or aren't supported.
     #[error(transparent)]
     Config(#[from] rustls::Error),
@@ -35,6 +35,9 @@ impl Tls {
         let chain = CertificateDer::pem_file_iter(&self.certificates)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(of(&self.certificates))?;
+        if chain.is_empty() {
+            return Err(of(&self.certificates)(pem::Error::NoItemsFound));
+        }
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(of(&self.key))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)

@@ -97,20 +97,54 @@ async fn m_065_settings_are_checked_and_the_example_holds() {
         ..Default::default()
     };
     assert_eq!(level, known);
-    for broken in [
-        "unknown = 1",
-        "profile = \"closed\"",
-        "[[keys]]\naccount = \"nobody\"\nsha256 = \"00\"",
-        "max_bytes = -1",
-        "[accounts.a.caches.\" \"]",
-        "[[signing_keys]]\nid = \"k\"\nalgorithm = \"none\"",
-        "[[signing_keys]]\nid = \"k\"\nalgorithm = \"HS256\"\nsecret = \"c2hvcnQ\"",
-        "[tls]\ncertificates = \"/nowhere\"\nkey = \"/nowhere\"",
+    for (broken, said) in [
+        ("unknown = 1", "unknown field `unknown`"),
+        ("profile = \"closed\"", "closed for key `profile`"),
+        (
+            "[[keys]]\naccount = \"nobody\"\nsha256 = \"00\"",
+            "there is no account nobody",
+        ),
+        (
+            "operator = \"nobody\"",
+            "operator: there is no account nobody",
+        ),
+        ("max_bytes = -1", "for key `max_bytes`"),
+        (
+            "[accounts.a]\noperations_per_second = \"lots\"",
+            "a limit is a whole number, or \"unlimited\" for key `accounts.a.operations_per_second`",
+        ),
+        ("[accounts.a.caches.\" \"]", "account a: "),
+        (
+            "[[signing_keys]]\nid = \"k\"\nalgorithm = \"none\"",
+            "the key of k: ",
+        ),
+        (
+            "[[signing_keys]]\nid = \"k\"\nalgorithm = \"HS256\"\nsecret = \"c2hvcnQ\"",
+            "the key of k: ",
+        ),
+        (
+            "[tls]\ncertificates = \"/nowhere\"\nkey = \"/nowhere\"",
+            "/nowhere: ",
+        ),
+        ("[log]\nfilter = \"==\"", "for key `log.filter`"),
+        (
+            "[connections]\nmax = 0",
+            "0 is below 1 for key `connections.max`",
+        ),
+        (
+            "[connections]\nheader_ms = 0",
+            "0 is below 1 for key `connections.header_ms`",
+        ),
+        (
+            "[connections]\nhead_bytes_max = 8191",
+            "8191 is below 8192 for key `connections.head_bytes_max`",
+        ),
     ] {
         let path = file("broken.toml", broken);
         let output = run(&["check-config", "--config", path.to_str().unwrap()]).await;
         assert_eq!(output.status.code(), Some(2), "{broken}");
-        assert!(!output.stderr.is_empty());
+        let told = text(&output.stderr);
+        assert!(told.contains(said), "{broken}: {told}");
     }
 }
 

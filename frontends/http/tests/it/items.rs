@@ -272,6 +272,11 @@ async fn m_154_batches_answer_item_by_item() {
             .await;
         answer.is(400, "InvalidArgument");
     }
+    // One of all, or one of each: never both.
+    let items = json!([{ "key": "YQ", "value": "MQ", "ttl_seconds": 5 }]);
+    let both = json!({ "items": items, "ttl_seconds": 5 });
+    let refused = server.call("set-batch", "RW", both).await;
+    refused.is(400, "InvalidArgument");
     assert_eq!(
         result(
             &server,

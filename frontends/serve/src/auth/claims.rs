@@ -17,10 +17,13 @@ pub struct Claims {
     /// The second from which on it is no longer good, since 1970.
     pub exp: u64,
     /// The second before which it is not yet good.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
     /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
     /// The region that it is for; `None`: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Whether it allows everything in its account.
     #[serde(default)]
@@ -63,7 +66,7 @@ pub enum MintError {
     #[error("id may have {ID_CHARS_MAX} characters")]
     Id,
     /// There is no key to sign with.
-    #[error("no key is configured that tokens could be signed with")]
+    #[error("no key is configured that tokens could be signed with: see signing_keys")]
     NoKey,
 }
 

@@ -98,10 +98,15 @@ impl Permission {
 #[serde(deny_unknown_fields)]
 struct Written {
     role: Role,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key_prefix_base64: Option<String>,
 }
 
