@@ -231,6 +231,10 @@ async fn m_153_keys_exist_in_the_order_of_the_request() {
         of(json!(["YQ", "bWlzc2luZw", "Yg=="])).await,
         json!([true, false, true])
     );
+    assert_eq!(
+        of(json!(["Yw", "YQ", "YQ"])).await,
+        json!([false, true, true])
+    );
     let one = async |key: &str| result(&server, "exists", json!({ "key": key })).await;
     assert_eq!(
         (one("YQ").await, one("Yw").await),
