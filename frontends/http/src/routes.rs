@@ -38,6 +38,7 @@ pub fn router(app: App) -> Routes {
         let serve = move |app, request| items::serve(app, op, request);
         router = router.route(&format!("/caches/{{name}}/items/{name}"), of(POST, serve));
     }
+    let no_store = SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, FOR_NOBODY);
     let others = router
         .route("/caches", of(GET, control::caches))
         .route("/caches/{name}", of("PUT, DELETE, OPTIONS", control::cache))
@@ -45,10 +46,7 @@ pub fn router(app: App) -> Routes {
         .route("/tokens", of(POST, control::tokens))
         .route("/metrics", of(GET, operations::metrics))
         .route("/console/data", of(GET, console::data))
-        .route_layer(SetResponseHeaderLayer::overriding(
-            header::CACHE_CONTROL,
-            FOR_NOBODY,
-        ))
+        .route_layer(no_store)
         .route("/console", of(GET, console::page))
         .route("/openapi.json", of(GET, openapi::document))
         .merge(app.health().routes().with_state(()))

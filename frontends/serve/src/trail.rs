@@ -1,7 +1,8 @@
 //! One request in the log: a span around all that it does, and a line at its end.
 //!
 //! # Idea         an id that whoever stands before this server has sent goes on to whomever it asks and back to the client; without one, one
-//!   is made. Names of routes are written down, never addresses, in which tokens may stand
+//!   is made. Names of routes are written down, never addresses, in which tokens may stand.
+//!   Layers of `tower-http` take any id that was sent, and what they write knows no route and no hits; so none is used here
 //! # Costs        a span where the log's filter lets it pass; an id of 16 digits
 //! # Invariants   TR1 an id that was sent is short and plain, or isn't taken
 //! # Not here     who asks whom

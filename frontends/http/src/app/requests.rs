@@ -33,6 +33,7 @@ impl App {
             Ok(caller) if has_account(&caller) => return Ok((caller, query)),
             Ok(_) | Err(RefusedToken::Invalid) => "the token is invalid",
             Err(RefusedToken::Expired) => "the token has expired",
+            Err(RefusedToken::Early) => "the token is not good yet",
             Err(RefusedToken::Region) => "the token is for another region",
         };
         Err(ApiError::unauthenticated(refused))

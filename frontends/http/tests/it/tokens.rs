@@ -264,7 +264,8 @@ async fn f45_what_looks_like_a_token_is_refused() {
         nbf: Some(EPOCH + 1),
         ..claims("acct")
     };
-    candidates.push(sign(secret("k1", "a"), &early));
+    let early = sign(secret("k1", "a"), &early);
+    candidates.push(early.clone());
     let fine = sign(secret("k1", "a"), &claims("acct"));
     let target = format!("{CACHE}?key=a&token={fine}");
     server.get(&target).await.is(404, "KeyNotFound");
@@ -276,4 +277,14 @@ async fn f45_what_looks_like_a_token_is_refused() {
         assert!(!answer.message().contains(&token));
     }
     assert_eq!(server.app.engine().cache.tenants().len(), n_tenants);
+    let target = format!("{CACHE}?key=a&token={early}");
+    let answer = server.get(&target).await;
+    assert_eq!(answer.message(), "the token is not good yet");
+    server.tick(Duration::from_secs(1));
+    server.get(&target).await.is(404, "KeyNotFound");
+    // A token says nothing of what it doesn't limit.
+    let said = larder_serve::from_base64(fine.split('.').nth(1).unwrap().as_bytes());
+    let said: Value = serde_json::from_slice(&said.unwrap()).unwrap();
+    let names: Vec<_> = said.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["account", "exp", "permissions", "super_user"]);
 }

@@ -120,8 +120,10 @@ pub struct KeyError {
 pub enum RefusedToken {
     /// It is unknown, malformed, or wrongly signed.
     Invalid,
-    /// Its time is over, or not yet there.
+    /// Its time is over.
     Expired,
+    /// Its time is not yet there.
+    Early,
     /// It is for another region.
     Region,
 }
@@ -211,8 +213,11 @@ impl Keyring {
             .filter(may_be)
             .find_map(|key| key.claims(token));
         let claims = claims.ok_or(RefusedToken::Invalid)?;
-        if now >= claims.exp || claims.nbf.is_some_and(|begin| now < begin) {
+        if now >= claims.exp {
             return Err(RefusedToken::Expired);
+        }
+        if claims.nbf.is_some_and(|begin| now < begin) {
+            return Err(RefusedToken::Early);
         }
         if let (Some(here), Some(there)) = (region, &claims.region)
             && here != there
