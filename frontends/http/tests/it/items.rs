@@ -195,32 +195,6 @@ async fn m_147_m_148_m_149_m_150_times_to_live_are_set_raised_and_lowered() {
 }
 
 #[tokio::test]
-async fn m_151_m_152_what_is_left_is_told_and_what_is_negative_refused() {
-    let server = Server::start().await;
-    let left = async || server.call("ttl", "RO", json!({ "key": K })).await.json();
-    assert_eq!(left().await, json!({ "result": "Miss" }));
-    server.store("k", "x").await;
-    server.tick(Duration::from_millis(1500));
-    assert_eq!(left().await, json!({ "result": "Hit", "ttl_ms": 58_500 }));
-    for mode in ["update", "increase", "decrease"] {
-        for ttl in [json!(-1), json!(0), json!(0.5), Value::Null] {
-            let body = json!({ "key": K, "mode": mode, "ttl_seconds": ttl });
-            server
-                .call("ttl", "RW", body)
-                .await
-                .is(400, "InvalidArgument");
-        }
-    }
-    let body = json!({ "key": K, "ttl_seconds": 5 });
-    server
-        .call("ttl", "RW", body)
-        .await
-        .is(400, "InvalidArgument");
-    server.tick(Duration::from_millis(58_500));
-    assert_eq!(left().await, json!({ "result": "Miss" }));
-}
-
-#[tokio::test]
 async fn m_153_keys_exist_in_the_order_of_the_request() {
     let server = Server::start().await;
     server.store("a", "").await;

@@ -33,6 +33,7 @@ mod redis_server;
 mod routing;
 mod support;
 mod tier;
+mod times;
 mod tls;
 mod tokens;
 mod vectors;

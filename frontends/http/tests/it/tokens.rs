@@ -153,6 +153,11 @@ async fn m_065_keys_rotate() {
     settings.signing_keys = vec![secret("k2", "b")];
     server.app.reload(&settings).unwrap();
     assert_eq!((status(&old).await, status(&new).await), (401, 404));
+    // Two keys may have one name, as when only the secret was changed.
+    settings.signing_keys = vec![secret("k2", "c"), secret("k2", "b")];
+    server.app.reload(&settings).unwrap();
+    let newest = minted(&server, "readonly").await;
+    assert_eq!((status(&new).await, status(&newest).await), (404, 404));
 }
 
 /// The files of a key pair, as the settings name it.
