@@ -44,6 +44,7 @@ pub use atomic::{Change, Computed};
 pub(crate) use changes::changes;
 pub use condition::{Condition, PutIf};
 pub use counter::{Append, Counter};
+pub(crate) use how::keyed;
 pub use iter::Iter;
 pub(crate) use lifetime::Jitter;
 pub use loading::{LoadOptions, Loaded, Lookup, MissReason};

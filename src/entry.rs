@@ -54,7 +54,7 @@ pub(crate) use husk::{Husk, Husks};
 pub(crate) use probe::Probe;
 use probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT, same_bytes};
 pub(crate) use refresh::{Refresh, RefreshAt, Won};
-pub(crate) use value::Stored;
+pub(crate) use value::{OneOf, Stored};
 pub use value::{Source, Value};
 
 /// Every block is aligned to this, so that four low bits of its address are free.

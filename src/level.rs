@@ -2,8 +2,8 @@
 //!
 //! # Idea
 //! [`Level`] is what a server behind several processes has to offer: reading, storing and deleting a record by a key of bytes, and
-//! ending a scope by raising one counter. [`Levels`] brings one together with caches of bytes, and a [`LevelView`] is
-//! one scope seen through both.
+//! ending a scope by raising one counter. [`Levels`] brings one together with caches of values that have a [`Codec`](crate::Codec), and a
+//! [`LevelView`] is one scope seen through both.
 //!
 //! ```text
 //! LevelView::lookup: cache --miss--> one flight per key --> Level::get --> copy in the cache, for a short while
@@ -21,10 +21,11 @@
 //! - N2 A record of the level that is known to be older than a write through these [`Levels`] is never answered (`debts`): the
 //!   key, or the scope, is deleted in the level before it is read again.
 //! - N3 Two writes of one key through these [`Levels`] come to both levels in one order (`turns`).
-//! - N4 No lock is held while a level is called.
+//! - N4 No lock is held while a level or a codec is called.
 //! - N5 What a level answers after its time is dropped.
 //! - N6 What was loaded is stored in the level only in the place of what the load had seen there ([`Level::replace`]): a put, a
 //!   removal or a purge of any process that came meanwhile stands.
+//! - N7 A record is decoded by the codec of the name that encoded it, or it is a miss.
 //!
 //! # What may be stale, and for how long
 //! - What another process wrote, removed or purged: a copy here lives on for [`LevelOptions::l1_lifetime`] at most. With a level that
@@ -49,6 +50,7 @@ mod load;
 mod memory;
 mod misses;
 mod options;
+mod put;
 mod turns;
 mod view;
 mod write;
@@ -60,6 +62,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cache::MissReason;
+use crate::codec::Encoding;
 use crate::sync::Arc;
 use crate::terms::Tag;
 
@@ -69,8 +72,8 @@ pub use self::key::{LevelKey, LevelScope};
 pub use self::lease::LevelLease;
 pub use self::memory::{Hold, LevelCall, MemoryLevel};
 pub use self::options::{LevelMode, LevelOptions, OnLevelError};
+pub use self::put::{LevelPut, LevelPutError, LevelRefusal};
 pub use self::view::{LevelView, Levels, NotAcrossLevels};
-pub use self::write::{LevelPut, LevelPutError, LevelRefusal};
 
 /// A further level: a store of records that several processes share.
 ///
@@ -238,6 +241,8 @@ pub struct Stamp(pub u64);
 pub struct LevelRecord<B> {
     /// The bytes.
     pub value: B,
+    /// In which encoding they are.
+    pub encoding: Encoding,
     /// What kind of value they are.
     pub tag: Tag,
     /// How long it is to live, or has left; `None`: for ever.
@@ -253,11 +258,33 @@ impl<B> LevelRecord<B> {
     pub fn with_value<C>(self, value: C) -> LevelRecord<C> {
         LevelRecord {
             value,
+            encoding: self.encoding,
             tag: self.tag,
             ttl: self.ttl,
             fresh: self.fresh,
             stamp: self.stamp,
         }
+    }
+
+    /// The value, and the record without it.
+    fn apart(self) -> (B, LevelRecord<()>) {
+        let Self {
+            value,
+            encoding,
+            tag,
+            ttl,
+            fresh,
+            stamp,
+        } = self;
+        let rest = LevelRecord {
+            value: (),
+            encoding,
+            tag,
+            ttl,
+            fresh,
+            stamp,
+        };
+        (value, rest)
     }
 
     fn is_stale(&self) -> bool {
@@ -291,11 +318,20 @@ pub enum LevelError {
     Unavailable,
     /// What is stored under the key is no record of this key, or is damaged.
     Corrupt,
+    /// The value's codec refuses it.
+    Unencodable,
     /// The value is longer than the level takes.
     TooLarge {
         /// The longest that it takes.
         value_bytes_max: u64,
     },
+}
+
+impl LevelError {
+    /// Whether it is the value that the level doesn't take, and everything works.
+    fn is_of_value(self) -> bool {
+        matches!(self, Self::Unencodable | Self::TooLarge { .. })
+    }
 }
 
 impl fmt::Display for LevelError {
@@ -306,6 +342,7 @@ impl fmt::Display for LevelError {
             Self::Corrupt => {
                 f.write_str("the further level holds something that is no record of this key")
             }
+            Self::Unencodable => f.write_str("the value can't be written as bytes"),
             Self::TooLarge { value_bytes_max } => write!(
                 f,
                 "the further level takes values of at most {value_bytes_max} bytes"
@@ -321,7 +358,9 @@ impl From<LevelError> for MissReason {
         match error {
             LevelError::Timeout => Self::Timeout,
             LevelError::Corrupt => Self::Corrupt,
-            LevelError::Unavailable | LevelError::TooLarge { .. } => Self::Unavailable,
+            LevelError::Unavailable | LevelError::Unencodable | LevelError::TooLarge { .. } => {
+                Self::Unavailable
+            }
         }
     }
 }

@@ -112,7 +112,7 @@ pub use clock::{Clock, ManualClock, Nanos, SystemClock};
 #[cfg(all(feature = "serde", not(engine_loom)))]
 pub use codec::Serde;
 #[cfg(not(engine_loom))]
-pub use codec::{Codec, CodecError};
+pub use codec::{Codec, CodecError, Encoding};
 #[cfg(not(engine_loom))]
 pub use common::Budget;
 #[cfg(not(engine_loom))]

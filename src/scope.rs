@@ -159,6 +159,12 @@ macro_rules! scoped {
             pub(crate) fn view(&self) -> View<'_, V> {
                 View::new(&self.inner, Some(&self.local))
             }
+
+            /// Where its cache lies: the same for all scopes of that cache, and for none of another one that is there.
+            pub(crate) fn address(&self) -> *const () {
+                let inner: &Inner<V> = &self.inner;
+                std::ptr::from_ref(inner).cast()
+            }
         }
 
         impl<$($life,)? V: Value + ?Sized> fmt::Debug for $view {
@@ -205,11 +211,6 @@ impl<'c, V: Value + ?Sized> Scope<'c, V> {
             local,
             is_counted,
         }
-    }
-
-    /// Whether the other one is of the same cache; of which scope is the caller's knowledge.
-    pub(crate) fn is_same(&self, other: &OwnedScope<V>) -> bool {
-        Arc::ptr_eq(self.inner, &other.inner)
     }
 
     /// Gives the same view without the borrow: it keeps the cache alive.

@@ -56,12 +56,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// The terms of a write that would come now, or why it would be refused.
-    pub(crate) fn terms(
+    pub(crate) fn terms<S: Source<V>>(
         self,
         key: KeyRef<'_>,
-        value_bytes: usize,
+        value: &S,
         options: WriteOptions,
     ) -> Result<Terms<'a>, Refusal> {
+        let value_bytes = V::size_bytes(value.n_elements()).unwrap_or(usize::MAX);
         let how = self.how(options)?;
         if how.write.home.map(|home| home.word) == Some(PlaceWord::NOWHERE) {
             return Err(Refusal::Closed);

@@ -72,7 +72,7 @@ impl How<'_> {
 
 /// Encodes a key, and hands it on with the value, once.
 #[inline(always)]
-pub(super) fn keyed<K, S, R>(
+pub(crate) fn keyed<K, S, R>(
     key: &K,
     value: S,
     f: impl FnOnce(KeyRef<'_>, S) -> Result<R, InsertError<S>>,

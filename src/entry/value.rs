@@ -1,6 +1,7 @@
 //! What a cache can hold, and what it can be made from.
 
 use std::alloc::Layout;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 /// A type that a cache can hold: any sized `T`, or `[u8]` or `str` stored inside the entry.
@@ -132,6 +133,9 @@ pub unsafe trait Source<V: ?Sized>: Sized {
     /// The number of elements; 1 for a sized value.
     fn n_elements(&self) -> usize;
 
+    /// The value that it holds.
+    fn as_value(&self) -> &V;
+
     /// # Safety
     /// `at` is aligned and has room for a value of `len` elements; `len` is what `n_elements()` answered.
     unsafe fn write_to(self, at: *mut u8, len: usize) -> Self::Kept;
@@ -148,6 +152,10 @@ unsafe impl<T: Send + Sync + 'static> Source<T> for T {
     #[inline]
     fn n_elements(&self) -> usize {
         1
+    }
+
+    fn as_value(&self) -> &T {
+        self
     }
 
     #[inline]
@@ -188,6 +196,10 @@ unsafe impl<S: AsRef<[u8]>> Source<[u8]> for S {
         self.as_ref().len()
     }
 
+    fn as_value(&self) -> &[u8] {
+        self.as_ref()
+    }
+
     #[inline]
     unsafe fn write_to(self, at: *mut u8, len: usize) -> S {
         // SAFETY: the caller's promise.
@@ -209,6 +221,10 @@ unsafe impl<S: AsRef<str>> Source<str> for S {
         self.as_ref().len()
     }
 
+    fn as_value(&self) -> &str {
+        self.as_ref()
+    }
+
     #[inline]
     unsafe fn write_to(self, at: *mut u8, len: usize) -> S {
         let text = self.as_ref();
@@ -220,5 +236,60 @@ unsafe impl<S: AsRef<str>> Source<str> for S {
 
     unsafe fn restore(kept: S, _at: *mut u8) -> S {
         kept
+    }
+}
+
+/// One of two things that a value can be made from.
+pub(crate) enum OneOf<V: ?Sized, A, B> {
+    First(A),
+    /// The type says for which values it is a source: without that it could be one of itself.
+    Second(B, PhantomData<fn() -> Box<V>>),
+}
+
+impl<V: ?Sized, A, B> OneOf<V, A, B> {
+    pub(crate) fn second(second: B) -> Self {
+        Self::Second(second, PhantomData)
+    }
+}
+
+// SAFETY: whichever it is writes all of the value, and is restored from what it wrote.
+unsafe impl<V, A, B> Source<V> for OneOf<V, A, B>
+where
+    V: Value + ?Sized,
+    A: Source<V>,
+    B: Source<V>,
+{
+    type Kept = OneOf<V, A::Kept, B::Kept>;
+
+    fn n_elements(&self) -> usize {
+        match self {
+            Self::First(first) => first.n_elements(),
+            Self::Second(second, _) => second.n_elements(),
+        }
+    }
+
+    fn as_value(&self) -> &V {
+        match self {
+            Self::First(first) => first.as_value(),
+            Self::Second(second, _) => second.as_value(),
+        }
+    }
+
+    unsafe fn write_to(self, at: *mut u8, len: usize) -> Self::Kept {
+        match self {
+            // SAFETY: the caller's promise.
+            Self::First(first) => OneOf::First(unsafe { first.write_to(at, len) }),
+            // SAFETY: as above.
+            Self::Second(second, _) => OneOf::second(unsafe { second.write_to(at, len) }),
+        }
+    }
+
+    unsafe fn restore(kept: Self::Kept, at: *mut u8) -> Self {
+        match kept {
+            // SAFETY: the caller's promise; the same one of the two wrote what is there.
+            OneOf::First(kept) => Self::First(unsafe { A::restore(kept, at) }),
+            // SAFETY: as above.
+            OneOf::Second(kept, _) => Self::second(unsafe { B::restore(kept, at) }),
+        }
     }
 }

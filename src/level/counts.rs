@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::LevelError;
 use crate::cache::MissReason;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,6 +41,8 @@ counts! {
     misses_unavailable,
     /// Look-ups that it answered with what is no record of the key.
     misses_corrupt,
+    /// Of these, records that are whole, and that another codec wrote or this one refused.
+    undecodable,
     /// Records that were of a scope that has ended, and count as absent.
     ended,
     /// Answers that came after their time, and were dropped.
@@ -50,6 +53,8 @@ counts! {
     overtaken,
     /// Values that were too large for it.
     too_large,
+    /// Values that their codec refused to write.
+    unencodable,
     /// Deletions done for removals.
     deletes,
     /// Scopes ended.
@@ -85,6 +90,15 @@ impl Counts {
         };
         count.add();
     }
+
+    /// Counts a value that the level doesn't take.
+    pub(super) fn not_taken(&self, error: LevelError) {
+        let count = match error {
+            LevelError::Unencodable => &self.unencodable,
+            _ => &self.too_large,
+        };
+        count.add();
+    }
 }
 
 #[cfg(feature = "metrics")]
@@ -99,9 +113,10 @@ impl LevelStats {
     /// | `larder_level_writes_total` with `kind` = `put`, `delete` or `purge` | counter | writes done |
     /// | `larder_level_overtaken_total` | counter | values that were loaded, and not stored since the key was written meanwhile |
     /// | `larder_level_write_errors_total`, `larder_level_repaired_total` | counter | writes that failed; those made up for |
-    /// | `larder_level_too_large_total` | counter | values that were too large for it |
+    /// | `larder_level_too_large_total`, `larder_level_unencodable_total` | counter | values that it doesn't take, or that have no bytes |
+    /// | `larder_level_undecodable_total` | counter | records that are whole, and no value; among the misses as `corrupt` |
     ///
-    /// Cost: some 15 calls of the recorder.
+    /// Cost: some 20 calls of the recorder.
     pub fn publish(&self, labels: &[(&'static str, &str)]) {
         use metrics::counter;
 
@@ -118,6 +133,8 @@ impl LevelStats {
             ("larder_level_write_errors_total", self.write_errors),
             ("larder_level_repaired_total", self.repaired),
             ("larder_level_too_large_total", self.too_large),
+            ("larder_level_unencodable_total", self.unencodable),
+            ("larder_level_undecodable_total", self.undecodable),
         ] {
             counter!(name, &with(None)).absolute(count);
         }

@@ -9,26 +9,36 @@ use super::view::LevelView;
 use super::{LevelError, LevelRecord, Seen, Stamp};
 use crate::cache::MissReason;
 use crate::clock::Nanos;
-use crate::entry::Entry;
-use crate::error::Refusal;
+use crate::codec::{Codec, Encoding};
+use crate::entry::{Entry, Source};
+use crate::error::InsertError;
 use crate::key::KeyRef;
 use crate::terms::{Ttl, WriteOptions};
 
-/// What the level has of a key.
-pub(super) struct Fetched {
+/// What the level has of a key, its value as what can be put into a cache.
+pub(super) struct Fetched<D> {
     /// The stamp of its path, if the level answered.
     pub(super) stamp: Option<Stamp>,
     /// What is stored, if it answered.
     pub(super) seen: Option<Seen>,
-    pub(super) found: Result<LevelRecord<Bytes>, MissReason>,
+    pub(super) found: Result<LevelRecord<D>, MissReason>,
 }
 
 /// What a record says besides its value.
 pub(super) type Meta = LevelRecord<()>;
 
-impl LevelView<'_> {
+/// Where the bytes of a record lie while its value is made of them.
+pub(super) type Room = Option<Bytes>;
+
+impl<V: Codec + ?Sized> LevelView<'_, V> {
     /// Asks the level, after paying what is owed to it, and judges its answer.
-    pub(super) fn fetch(&self, key: &LevelKey<'_>, hash: u64, until: Nanos) -> Fetched {
+    pub(super) fn fetch<'b>(
+        &self,
+        key: &LevelKey<'_>,
+        hash: u64,
+        until: Nanos,
+        room: &'b mut Room,
+    ) -> Fetched<V::Decoded<'b>> {
         let counts = &self.inner().counts;
         let paid = self.pay(key, hash, until);
         let answer = paid.and_then(|()| self.call(until, |level, within| level.get(key, within)));
@@ -55,7 +65,7 @@ impl LevelView<'_> {
                     Some(record) if record.ttl.is_some_and(|ttl| ttl.is_zero()) => {
                         Err(MissReason::Expired)
                     }
-                    Some(record) => Ok(record),
+                    Some(record) => self.decode(record, room),
                 };
                 (Some(answer.stamp), Some(answer.seen), found)
             }
@@ -65,6 +75,24 @@ impl LevelView<'_> {
             Err(reason) => counts.miss(*reason),
         }
         Fetched { stamp, seen, found }
+    }
+
+    /// N7
+    fn decode<'b>(
+        &self,
+        record: LevelRecord<Bytes>,
+        room: &'b mut Room,
+    ) -> Result<LevelRecord<V::Decoded<'b>>, MissReason> {
+        let (bytes, meta) = record.apart();
+        let decoded = match meta.encoding == Encoding::of::<V>() {
+            true => V::decode(room.insert(bytes)).ok(),
+            false => None,
+        };
+        let Some(value) = decoded else {
+            self.inner().counts.undecodable.add();
+            return Err(MissReason::Corrupt);
+        };
+        Ok(meta.with_value(value))
     }
 
     /// How a copy of a record is written into the cache, where it may stay so long at most.
@@ -86,15 +114,14 @@ impl LevelView<'_> {
     }
 
     /// An entry that no cache holds.
-    pub(super) fn apart(
+    pub(super) fn apart<S: Source<V>>(
         &self,
         key: KeyRef<'_>,
-        value: impl AsRef<[u8]>,
+        value: S,
         meta: Meta,
-    ) -> Result<Entry<[u8]>, Refusal> {
+    ) -> Result<Entry<V>, InsertError<S>> {
         let view = self.here();
-        let entry = view.entry_apart(key, value, meta.tag, meta.ttl, meta.is_stale());
-        entry.map_err(|error| error.refusal)
+        view.entry_apart(key, value, meta.tag, meta.ttl, meta.is_stale())
     }
 }
 

@@ -23,10 +23,11 @@ use std::fmt;
 
 use super::key::{Path, Told, told, told_prefixes};
 use super::view::Inner;
+use crate::entry::Value;
 use crate::key::{KeyRef, Shape};
 use crate::scope::{OwnedScope, Scope};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, Weak};
+use crate::sync::{Arc, Mutex, Weak};
 
 /// What a level that hears of others' changes tells them to; see [`Level::follow`](super::Level::follow).
 ///
@@ -46,7 +47,31 @@ pub(super) struct Followed {
 }
 
 /// One scope, in each cache that has it.
-type OfCaches = Vec<OwnedScope<[u8]>>;
+type OfCaches = Vec<Arc<dyn Copies>>;
+
+/// A scope of a cache, whatever its values are.
+trait Copies: Send + Sync {
+    fn remove(&self, key: KeyRef<'_>);
+
+    fn end(&self);
+
+    /// Where its cache lies, which tells it from all others that are there.
+    fn cache(&self) -> *const ();
+}
+
+impl<V: Value + ?Sized> Copies for OwnedScope<V> {
+    fn remove(&self, key: KeyRef<'_>) {
+        drop(self.view().remove_encoded(key));
+    }
+
+    fn end(&self) {
+        self.invalidate();
+    }
+
+    fn cache(&self) -> *const () {
+        self.address()
+    }
+}
 
 /// Scopes beyond that have the usual lifetime of copies.
 const SCOPES_MAX: usize = 65_536;
@@ -80,7 +105,7 @@ impl LevelChanges {
                 let scopes = inner.followed.scopes.lock().get(path).cloned();
                 for scope in scopes.into_iter().flatten() {
                     let key = KeyRef::from_stored(Shape::from_bits(shape), key);
-                    drop(scope.view().remove_encoded(key));
+                    scope.remove(key);
                 }
             }
             Some(Told::Scope { path }) => inner.followed.end(|noted| noted.starts_with(path)),
@@ -111,7 +136,7 @@ impl LevelChanges {
 
 impl Followed {
     /// Notes that records are about to be read and copied into a scope; whether the copies may live as long as those (FO1).
-    pub(super) fn note(&self, path: &Path, scope: &Scope<'_, [u8]>) -> bool {
+    pub(super) fn note<V: Value + ?Sized>(&self, path: &Path, scope: &Scope<'_, V>) -> bool {
         // Acquire: pairs with the release in `begin`.
         if !self.is_live.load(Ordering::Acquire) {
             return false;
@@ -124,14 +149,15 @@ impl Followed {
         let n_scopes = scopes.len();
         match scopes.entry(path.as_bytes().into()) {
             Entry::Occupied(mut noted) => {
-                if !noted.get().iter().any(|other| scope.is_same(other)) {
-                    noted.get_mut().push(scope.clone().into_owned());
+                let is_there = |other: &Arc<dyn Copies>| other.cache() == scope.address();
+                if !noted.get().iter().any(is_there) {
+                    noted.get_mut().push(Arc::new(scope.clone().into_owned()));
                 }
                 true
             }
             Entry::Vacant(_) if n_scopes >= SCOPES_MAX => false,
             Entry::Vacant(place) => {
-                place.insert(vec![scope.clone().into_owned()]);
+                place.insert(vec![Arc::new(scope.clone().into_owned())]);
                 true
             }
         }
@@ -153,7 +179,7 @@ impl Followed {
             !is_meant
         });
         for scope in ended {
-            scope.invalidate();
+            scope.end();
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::key::LevelKey;
 use super::view::LevelView;
+use crate::codec::Codec;
 use crate::key::{Key, with_key};
 
 /// A lease that was granted by [`Level::lease`](super::Level::lease).
@@ -21,13 +22,13 @@ pub struct LevelLease {
 }
 
 /// A lease, given back when it is dropped.
-pub(super) struct Leased<'a> {
-    view: &'a LevelView<'a>,
+pub(super) struct Leased<'a, V: Codec + ?Sized> {
+    view: &'a LevelView<'a, V>,
     key: &'a LevelKey<'a>,
     lease: LevelLease,
 }
 
-impl LevelView<'_> {
+impl<V: Codec + ?Sized> LevelView<'_, V> {
     /// Takes the lease of a key, for who loads by other means than [`get_or_load`](Self::get_or_load): between a look-up that misses and
     /// the load, with another look-up if somebody else [had it first](LevelLease::has_waited). Waits for that one as long as a lease
     /// lasts. `None`: without [`LevelOptions::lease`](super::LevelOptions::lease), or if it isn't granted; who asked loads nevertheless.
@@ -49,7 +50,7 @@ impl LevelView<'_> {
     }
 
     /// Takes the lease of a key, if that is asked for and granted.
-    pub(super) fn leased<'a>(&'a self, key: &'a LevelKey<'a>) -> Option<Leased<'a>> {
+    pub(super) fn leased<'a>(&'a self, key: &'a LevelKey<'a>) -> Option<Leased<'a, V>> {
         let lease = self.take_lease(key)?;
         Some(Leased {
             view: self,
@@ -76,13 +77,13 @@ impl LevelView<'_> {
     }
 }
 
-impl Leased<'_> {
+impl<V: Codec + ?Sized> Leased<'_, V> {
     pub(super) fn has_waited(&self) -> bool {
         self.lease.has_waited
     }
 }
 
-impl Drop for Leased<'_> {
+impl<V: Codec + ?Sized> Drop for Leased<'_, V> {
     fn drop(&mut self) {
         self.view.give_lease_back(self.key, self.lease);
     }

@@ -2,47 +2,34 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::fetch::{Fetched, Meta};
+use super::fetch::{Fetched, Meta, Room};
 use super::lease::Leased;
 use super::view::LevelView;
 use super::{LevelMode, LevelRecord};
-use crate::cache::{LoadOptions, Loaded, Lookup, MissReason};
+use crate::cache::{LoadOptions, Loaded, Lookup, MissReason, keyed};
 use crate::clock::Nanos;
-use crate::entry::Entry;
+use crate::codec::{Codec, Encoding};
+use crate::entry::{Entry, OneOf, Source};
 use crate::error::{InsertError, LoadError, Refusal};
 use crate::key::{Key, KeyRef, with_key};
 use crate::terms::WriteOptions;
 
-/// A value from the level, or from the caller's loader.
-enum Held<S> {
-    Fetched(Bytes),
-    Loaded(S),
-}
-
-impl<S: AsRef<[u8]>> AsRef<[u8]> for Held<S> {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Fetched(value) => value,
-            Self::Loaded(value) => value.as_ref(),
-        }
-    }
-}
+/// A value from the level, first, or from the caller's loader.
+type Held<'b, V, S> = OneOf<V, <V as Codec>::Decoded<'b>, S>;
 
 /// Why a load leaves nothing in the cache.
-enum Stop<S, E> {
+enum Stop<V: Codec + ?Sized, S, E> {
     Loader(E),
     Refused(InsertError<S>),
     /// The cache isn't used: the answer itself.
-    Done(Option<Entry<[u8]>>),
+    Done(Option<Entry<V>>),
 }
 
-impl LevelView<'_> {
+impl<V: Codec + ?Sized> LevelView<'_, V> {
     /// Gives the value of a key, fresh or stale, from the cache or else from the further level, within the time that the options give.
     ///
     /// Cost: a hit in the cache, that of [`Scope::get`](crate::Scope::get) and a branch.
-    pub fn get<K: Key>(&self, key: K) -> Option<Entry<[u8]>> {
+    pub fn get<K: Key>(&self, key: K) -> Option<Entry<V>> {
         if self.options.mode.has_l1()
             && let Some(entry) = self.here().get(&key, true)
         {
@@ -56,7 +43,7 @@ impl LevelView<'_> {
     ///
     /// With both levels, of callers who miss the same key at once, one asks the level, and the others find what it brought. What comes
     /// too late is dropped.
-    pub fn lookup<K: Key>(&self, key: K, within: Duration) -> Lookup<[u8]> {
+    pub fn lookup<K: Key>(&self, key: K, within: Duration) -> Lookup<V> {
         if self.options.mode.has_l1() {
             match self.here().lookup(&key) {
                 Lookup::Miss(_) if self.options.mode != LevelMode::L1 => {}
@@ -83,14 +70,16 @@ impl LevelView<'_> {
         let until = self.until(self.options.timeout);
         let fetched = with_key(&key, |key| {
             let key = path.key(key);
-            self.fetch(&key, self.hash(&key), until).found
+            let mut room = None;
+            let fetched = self.fetch(&key, self.hash(&key), until, &mut room);
+            fetched.found.map(|record| record.ttl)
         });
-        Ok(fetched.unwrap_or(Err(MissReason::Absent))?.ttl)
+        fetched.unwrap_or(Err(MissReason::Absent))
     }
 
     /// Looks up what isn't in the cache.
     #[cold]
-    fn lookup_missing<K: Key>(&self, key: &K, within: Duration) -> Lookup<[u8]> {
+    fn lookup_missing<K: Key>(&self, key: &K, within: Duration) -> Lookup<V> {
         let until = self.until(within);
         if self.here().is_closed() {
             return Lookup::Miss(MissReason::Absent);
@@ -102,9 +91,9 @@ impl LevelView<'_> {
                 let path = self.path();
                 let found = with_key(key, |key| {
                     let level_key = path.key(key);
-                    let fetched = self.fetch(&level_key, self.hash(&level_key), until);
-                    let record = fetched.found?;
-                    let (value, meta) = (record.value.clone(), record.with_value(()));
+                    let mut room = None;
+                    let fetched = self.fetch(&level_key, self.hash(&level_key), until, &mut room);
+                    let (value, meta) = fetched.found?.apart();
                     self.apart(key, value, meta)
                         .map_err(|_| MissReason::Unavailable)
                 });
@@ -115,32 +104,35 @@ impl LevelView<'_> {
     }
 
     /// Loads a copy of the level's record into the cache; one call at a time for each key.
-    fn fill<K: Key>(&self, key: &K, within: Duration, until: Nanos) -> Lookup<[u8]> {
+    fn fill<K: Key>(&self, key: &K, within: Duration, until: Nanos) -> Lookup<V> {
         let misses = &self.inner().misses;
         let call = misses.begin();
         let path = self.path();
         let mut meta = None;
+        let mut room = None;
         let options = LoadOptions::new().timeout(within);
         let mut ttl_max = None;
         let answer = self.here().get_or_load(key, options, || {
             let found = with_key(key, |key| {
                 let key = path.key(key);
                 let hash = self.hash(&key);
-                if let Some(reason) = misses.since(hash, call) {
+                // What is no record for one codec may be one for another.
+                let noted = hash ^ Encoding::of::<V>().0;
+                if let Some(reason) = misses.since(noted, call) {
                     self.inner().counts.miss(reason);
                     return Err(reason);
                 }
                 let call = misses.begin();
                 ttl_max = self.read_ttl_max(&path);
-                let found = self.fetch(&key, hash, until).found;
-                if let Err(reason) = found {
-                    misses.note(hash, call, reason);
+                let found = self.fetch(&key, hash, until, &mut room).found;
+                if let Err(reason) = &found {
+                    misses.note(noted, call, *reason);
                 }
                 found
             });
             let record = found.unwrap_or(Err(MissReason::Absent))?;
             let copied = self.copied(&record, ttl_max);
-            let (value, of_value) = (record.value.clone(), record.with_value(()));
+            let (value, of_value) = record.apart();
             meta = Some(of_value);
             Ok(Loaded::With(value, copied))
         });
@@ -189,23 +181,26 @@ impl LevelView<'_> {
         key: K,
         options: impl Into<LoadOptions>,
         load: impl FnOnce() -> Result<Loaded<S>, E>,
-    ) -> Result<Option<Entry<[u8]>>, LoadError<S, E>>
+    ) -> Result<Option<Entry<V>>, LoadError<S, E>>
     where
         K: Key,
-        S: AsRef<[u8]>,
+        S: Source<V>,
     {
         let options = options.into();
         if self.options.mode == LevelMode::L1 {
             return self.here().get_or_load(&key, options, load);
         }
         let mut meta = None;
+        let mut rooms = [None, None];
         // Also what says that there is no value.
         let copied = LoadOptions {
             write: options.write.copy(),
             ..options
         };
         let answer = self.here().get_or_load(&key, copied, || {
-            let loaded = with_key(&key, |key| self.load(key, options, &mut meta, load));
+            let loaded = with_key(&key, |key| {
+                self.load(key, options, &mut rooms, &mut meta, load)
+            });
             loaded.unwrap_or_else(|_| Err(Stop::Done(None)))
         });
         match answer {
@@ -214,20 +209,16 @@ impl LevelView<'_> {
             Err(LoadError::Loader(Stop::Loader(error))) => Err(LoadError::Loader(error)),
             Err(LoadError::Loader(Stop::Refused(error))) => Err(LoadError::Refused(error)),
             Err(LoadError::Refused(InsertError { refusal, value })) => {
+                let refused = |value| match value {
+                    Held::First(_) => LoadError::Invalid(refusal),
+                    Held::Second(value, _) => LoadError::Refused(InsertError { refusal, value }),
+                };
+                let Some(meta) = meta.filter(|_| refusal != Refusal::Closed) else {
+                    return Err(refused(value));
+                };
                 // What the cache has no room for is in the level, and the caller's.
-                let entry = with_key(&key, |key| match meta {
-                    Some(meta) if refusal != Refusal::Closed => {
-                        self.apart(key, value.as_ref(), meta).ok()
-                    }
-                    _ => None,
-                });
-                match (entry.ok().flatten(), value) {
-                    (Some(entry), _) => Ok(Some(entry)),
-                    (None, Held::Loaded(value)) => {
-                        Err(LoadError::Refused(InsertError { refusal, value }))
-                    }
-                    (None, Held::Fetched(_)) => Err(LoadError::Invalid(refusal)),
-                }
+                let apart = keyed(&key, value, |key, value| self.apart(key, value, meta));
+                apart.map(Some).map_err(|error| refused(error.value))
             }
             Err(LoadError::Invalid(refusal)) => Err(LoadError::Invalid(refusal)),
             Err(LoadError::Reentrant) => Err(LoadError::Reentrant),
@@ -238,35 +229,39 @@ impl LevelView<'_> {
     }
 
     /// Loads from the level, or by the loader and then into the level.
-    fn load<S, E>(
+    fn load<'b, S, E>(
         &self,
         key: KeyRef<'_>,
         options: LoadOptions,
+        rooms: &'b mut [Room; 2],
         meta: &mut Option<Meta>,
         load: impl FnOnce() -> Result<Loaded<S>, E>,
-    ) -> Result<Loaded<Held<S>>, Stop<S, E>>
+    ) -> Result<Loaded<Held<'b, V, S>>, Stop<V, S, E>>
     where
-        S: AsRef<[u8]>,
+        S: Source<V>,
     {
+        let [room, second_room] = rooms;
         let path = self.path();
         let level_key = path.key(key);
         let hash = self.hash(&level_key);
         // Watched from before the look, so that a write that comes after it is seen.
         let watch = self.inner().turns.watch(hash);
         let ttl_max = self.read_ttl_max(&path);
-        let mut fetched = self.fetch(&level_key, hash, self.until(self.options.timeout));
+        let until = self.until(self.options.timeout);
+        let mut fetched = self.fetch(&level_key, hash, until, room);
         let is_fresh =
-            |fetched: &Fetched| matches!(&fetched.found, Ok(record) if !record.is_stale());
+            |fetched: &Fetched<_>| matches!(&fetched.found, Ok(record) if !record.is_stale());
         // Given back at the end, when what was loaded is there for others.
         let leased = (!is_fresh(&fetched)).then(|| self.leased(&level_key));
         if leased.iter().flatten().any(Leased::has_waited) {
-            fetched = self.fetch(&level_key, hash, self.until(self.options.timeout));
+            let until = self.until(self.options.timeout);
+            fetched = self.fetch(&level_key, hash, until, second_room);
         }
-        let mut hand = |record: LevelRecord<Bytes>| {
+        let mut hand = |record: LevelRecord<V::Decoded<'b>>| {
             let copied = self.copied(&record, ttl_max);
-            let (value, of_value) = (record.value.clone(), record.with_value(()));
+            let (value, of_value) = record.apart();
             *meta = Some(of_value);
-            self.kept_or_done(key, Held::Fetched(value), of_value, copied)
+            self.kept_or_done(key, Held::First(value), of_value, copied)
         };
         let stale = match fetched.found {
             Ok(record) if !record.is_stale() => return hand(record),
@@ -291,39 +286,35 @@ impl LevelView<'_> {
             (Err(_), Some(record)) => return hand(record),
             (Err(error), None) => return Err(Stop::Loader(error)),
         };
-        let terms = match self.here().terms(key, value.as_ref().len(), write) {
+        let terms = match self.here().terms(key, &value, write) {
             Ok(terms) => terms,
             Err(refusal) => return Err(Stop::Refused(InsertError { refusal, value })),
         };
-        let record = LevelRecord {
-            value: (),
-            tag: terms.tag(),
-            ttl: terms.ttl(),
-            fresh: terms.fresh(),
-            stamp: fetched.stamp,
-        };
-        let bytes = record.with_value(value.as_ref());
-        let is_overtaken = self.publish(&level_key, hash, watch, fetched.seen, bytes);
+        let record = self.record(&terms, fetched.stamp);
+        let mut room = Vec::new();
+        let bytes = self.encoded(value.as_value(), &mut room);
+        let of_bytes = record.with_value(bytes);
+        let is_overtaken = self.publish(&level_key, hash, watch, fetched.seen, of_bytes);
         *meta = Some(record);
         if is_overtaken {
             // N6: it is the caller's alone.
-            return self.done(key, Held::Loaded(value), record);
+            return self.done(key, Held::second(value), record);
         }
         // A change that came since it was stored may have been told already.
         let copied = self.copied(&record, self.options.copy_ttl_max());
-        self.kept_or_done(key, Held::Loaded(value), record, copied)
+        self.kept_or_done(key, Held::second(value), record, copied)
     }
 
     /// A loaded value for the cache, or, where that isn't used, for the caller alone.
-    fn kept_or_done<S, E>(
+    fn kept_or_done<'b, S, E>(
         &self,
         key: KeyRef<'_>,
-        value: Held<S>,
+        value: Held<'b, V, S>,
         meta: Meta,
         copied: WriteOptions,
-    ) -> Result<Loaded<Held<S>>, Stop<S, E>>
+    ) -> Result<Loaded<Held<'b, V, S>>, Stop<V, S, E>>
     where
-        S: AsRef<[u8]>,
+        S: Source<V>,
     {
         match self.options.mode.has_l1() {
             true => Ok(Loaded::With(value, copied)),
@@ -332,25 +323,26 @@ impl LevelView<'_> {
     }
 
     /// A value for the caller alone.
-    fn done<S, E>(
+    fn done<'b, S, E>(
         &self,
         key: KeyRef<'_>,
-        value: Held<S>,
+        value: Held<'b, V, S>,
         meta: Meta,
-    ) -> Result<Loaded<Held<S>>, Stop<S, E>>
+    ) -> Result<Loaded<Held<'b, V, S>>, Stop<V, S, E>>
     where
-        S: AsRef<[u8]>,
+        S: Source<V>,
     {
-        let made = self.apart(key, value.as_ref(), meta);
-        Err(match (made, value) {
-            (Ok(entry), _) => Stop::Done(Some(entry)),
-            (Err(refusal), Held::Loaded(value)) => Stop::Refused(InsertError { refusal, value }),
-            (Err(_), Held::Fetched(_)) => Stop::Done(None),
+        Err(match self.apart(key, value, meta) {
+            Ok(entry) => Stop::Done(Some(entry)),
+            Err(InsertError { refusal, value }) => match value {
+                Held::First(_) => Stop::Done(None),
+                Held::Second(value, _) => Stop::Refused(InsertError { refusal, value }),
+            },
         })
     }
 }
 
-fn hit(entry: Entry<[u8]>) -> Lookup<[u8]> {
+fn hit<V: Codec + ?Sized>(entry: Entry<V>) -> Lookup<V> {
     if entry.is_stale() {
         Lookup::Stale(entry)
     } else {

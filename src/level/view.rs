@@ -12,6 +12,7 @@ use super::turns::Turns;
 use super::{Level, LevelError, LevelMode, LevelOptions, LevelStats};
 use crate::cache::View;
 use crate::clock::Nanos;
+use crate::codec::Codec;
 use crate::hash::Hasher64;
 use crate::scope::Scope;
 use crate::sync::Arc;
@@ -35,6 +36,32 @@ use crate::sync::Arc;
 /// here.put("apple", b"1.20", Duration::from_secs(60))?;
 /// assert_eq!(there.get("apple").as_deref(), Some(&b"1.20"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+/// Caches of values that have a [`Codec`] share it as well, each with scopes of its own:
+/// ```
+/// # #[cfg(feature = "serde")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use larder::{Cache, LevelMode, Levels, MemoryLevel, Serde};
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// let levels = Levels::new(MemoryLevel::new(), b"shop");
+/// let users: Cache<Serde<User>> = Cache::builder().max_entries(1000).build()?;
+/// let pages: Cache<[u8]> = Cache::builder().max_bytes(1 << 20).build()?;
+///
+/// let users = levels.view(users.scope("users")?, LevelMode::L1L2);
+/// let pages = levels.view(pages.scope("pages")?, LevelMode::L1L2);
+/// users.put(42u64, Serde(User { name: "Ada".to_owned() }), Duration::from_secs(60))?;
+/// pages.put("/", b"<p>Hello", Duration::from_secs(60))?;
+/// assert_eq!(users.get(42u64).unwrap().name, "Ada");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "serde"))]
+/// # fn main() {}
 /// ```
 #[derive(Clone)]
 pub struct Levels {
@@ -88,21 +115,18 @@ impl Levels {
 
     /// A scope through its levels. A named cache is the scope that [`NamedCache::scope`](crate::NamedCache::scope) gives.
     ///
-    /// Of one scope, all views of a process should be of the same `Levels`. A level has bytes, and so has the cache; what has none can't be
-    /// in either:
-    /// ```compile_fail,E0308
-    /// struct Handle(u32);
+    /// Of one scope, all views of a process should be of the same `Levels`.
     ///
-    /// let cache: larder::Cache<Handle> = larder::Cache::builder().max_entries(100).build().unwrap();
-    /// larder::Levels::none().view(cache.scope("handles").unwrap(), larder::LevelMode::L1L2);
-    /// ```
+    /// Values go to the level as bytes, by their [`Codec`]; a record that another codec wrote, or that this one refuses, is a
+    /// [miss](crate::MissReason::Corrupt), which the next put replaces. Codecs are told apart by their [names](Codec::NAME), and all types in
+    /// `Serde` have one: keep these in scopes of different names.
     ///
     /// Cost: nothing; nothing is written that other threads write.
-    pub fn view<'c>(
+    pub fn view<'c, V: Codec + ?Sized>(
         &'c self,
-        scope: Scope<'c, [u8]>,
+        scope: Scope<'c, V>,
         options: impl Into<LevelOptions>,
-    ) -> LevelView<'c> {
+    ) -> LevelView<'c, V> {
         LevelView {
             levels: self,
             scope,
@@ -133,14 +157,27 @@ impl fmt::Debug for Levels {
 /// # Concurrency
 /// Within a process, a view's operations on one key are as those of a cache: who reads after a write has returned gets that or a
 /// later one, or nothing. Between processes, a copy here may be as old as [`LevelOptions::l1_lifetime`] says.
-#[derive(Clone)]
-pub struct LevelView<'c> {
+///
+/// # Panics
+/// Each operation that goes to the further level panics if the [`Codec`] does: a put with nothing done, a look-up as if its caller had not
+/// come.
+pub struct LevelView<'c, V: Codec + ?Sized = [u8]> {
     pub(super) levels: &'c Levels,
-    pub(super) scope: Scope<'c, [u8]>,
+    pub(super) scope: Scope<'c, V>,
     pub(super) options: LevelOptions,
 }
 
-impl<'c> LevelView<'c> {
+impl<V: Codec + ?Sized> Clone for LevelView<'_, V> {
+    fn clone(&self) -> Self {
+        Self {
+            levels: self.levels,
+            scope: self.scope.clone(),
+            options: self.options,
+        }
+    }
+}
+
+impl<'c, V: Codec + ?Sized> LevelView<'c, V> {
     /// How it uses its levels.
     pub fn options(&self) -> LevelOptions {
         self.options
@@ -150,14 +187,14 @@ impl<'c> LevelView<'c> {
     ///
     /// # Errors
     /// [`NotAcrossLevels`] in every mode but [`LevelMode::L1`].
-    pub fn atomic(&self) -> Result<&Scope<'c, [u8]>, NotAcrossLevels> {
+    pub fn atomic(&self) -> Result<&Scope<'c, V>, NotAcrossLevels> {
         match self.options.mode {
             LevelMode::L1 => Ok(&self.scope),
             mode => Err(NotAcrossLevels { mode }),
         }
     }
 
-    pub(super) fn here(&self) -> View<'_, [u8]> {
+    pub(super) fn here(&self) -> View<'_, V> {
         self.scope.view()
     }
 
@@ -256,7 +293,7 @@ impl<'c> LevelView<'c> {
     }
 }
 
-impl fmt::Debug for LevelView<'_> {
+impl<V: Codec + ?Sized> fmt::Debug for LevelView<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LevelView")
             .field("scope", &self.scope)

@@ -1,105 +1,22 @@
-//! Writing to both levels: the further one first, then the cache.
+//! Writing to the further level, and taking out of both.
 
-use std::fmt;
-
+use super::fetch::Meta;
 use super::key::{LevelKey, LevelScope};
 use super::turns::{Turn, Watch};
 use super::view::{Inner, LevelView};
-use super::{LevelError, LevelMode, LevelRecord, OnLevelError, Seen};
+use super::{LevelError, LevelMode, LevelRecord, OnLevelError, Seen, Stamp};
 use crate::cache::Terms;
 use crate::clock::Nanos;
-use crate::error::{InsertError, Refusal};
-use crate::key::{Key, KeyRef, with_key};
-use crate::terms::{Span, WriteOptions};
-
-/// Where a value was put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LevelPut {
-    /// In the cache.
-    pub in_l1: bool,
-    /// In the further level.
-    pub in_l2: bool,
-    /// Why not in the further level, where it was to be.
-    pub error: Option<LevelError>,
-}
-
-/// Why a value was not put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LevelRefusal {
-    /// The cache refuses it.
-    Refused(Refusal),
-    /// The further level failed, and [`OnLevelError::Fail`] is asked for. It may have been put there.
-    Level(LevelError),
-    /// [`Ttl::KEEP`](crate::Ttl::KEEP) is asked for, which can't be had across levels.
-    KeepsTtl,
-}
-
-/// A refused put, with the value that was given.
-#[derive(Clone, PartialEq, Eq)]
-pub struct LevelPutError<S> {
-    /// Why it was refused.
-    pub refusal: LevelRefusal,
-    /// The value, as it was given.
-    pub value: S,
-}
-
-impl<S> fmt::Debug for LevelPutError<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LevelPutError")
-            .field("refusal", &self.refusal)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<S> fmt::Display for LevelPutError<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.refusal {
-            LevelRefusal::Refused(refusal) => refusal.fmt(f),
-            LevelRefusal::Level(error) => error.fmt(f),
-            LevelRefusal::KeepsTtl => {
-                f.write_str("the time to live of an older value can't be kept across levels")
-            }
-        }
-    }
-}
-
-impl<S> std::error::Error for LevelPutError<S> {}
+use crate::codec::{Codec, Encoding, encoded};
+use crate::key::{Key, with_key};
 
 /// What came of a write to the further level.
-type Written = Result<(), LevelError>;
+pub(super) type Written = Result<(), LevelError>;
 
-impl LevelView<'_> {
-    /// Stores a value under a key: in the further level for its time to live, and then in the cache for that or
-    /// [`LevelOptions::l1_lifetime`](super::LevelOptions::l1_lifetime), whichever is shorter.
-    ///
-    /// A value that is too large for the further level is put into the cache alone, and an older record is deleted first. One
-    /// that is too large for the cache is put into the further level alone.
-    ///
-    /// # Errors
-    /// What the cache refuses, before the level is asked; and, with [`OnLevelError::Fail`], what the level failed with. The value
-    /// comes back in the error.
-    pub fn put<K, S>(
-        &self,
-        key: K,
-        value: S,
-        options: impl Into<WriteOptions>,
-    ) -> Result<LevelPut, LevelPutError<S>>
-    where
-        K: Key,
-        S: AsRef<[u8]>,
-    {
-        let options = options.into();
-        let bytes = value.as_ref();
-        let put = match self.options.mode {
-            LevelMode::L1 => self.put_here(&key, bytes, options),
-            _ => with_key(&key, |key| self.put_through(key, bytes, options))
-                .unwrap_or_else(|error| Err(LevelRefusal::Refused(Refusal::Key(error)))),
-        };
-        put.map_err(|refusal| LevelPutError { refusal, value })
-    }
+/// A value's bytes, or why it has none that the level takes.
+pub(super) type Encoded<'a> = Result<&'a [u8], LevelError>;
 
+impl<V: Codec + ?Sized> LevelView<'_, V> {
     /// Takes the value of a key out of both levels; whether there was one, as far as they tell.
     ///
     /// # Errors
@@ -162,94 +79,27 @@ impl LevelView<'_> {
         ended
     }
 
-    fn put_here<K: Key>(
-        &self,
-        key: &K,
-        value: &[u8],
-        options: WriteOptions,
-    ) -> Result<LevelPut, LevelRefusal> {
-        match self.here().insert(key, value, Some(&options)) {
-            Ok(_) => Ok(LevelPut {
-                in_l1: true,
-                in_l2: false,
-                error: None,
-            }),
-            Err(error) => Err(LevelRefusal::Refused(error.refusal)),
-        }
-    }
-
-    fn put_through(
-        &self,
-        key: KeyRef<'_>,
-        value: &[u8],
-        options: WriteOptions,
-    ) -> Result<LevelPut, LevelRefusal> {
-        if options.ttl.span == Span::Keep {
-            return Err(LevelRefusal::KeepsTtl);
-        }
-        // Before the level is asked: a purge from here on takes the copy with it.
-        let terms = self.here().terms(key, value.len(), options);
-        let terms = terms.map_err(LevelRefusal::Refused)?;
-        let path = self.path();
-        let level_key = path.key(key);
-        let hash = self.hash(&level_key);
-        let until = self.until(self.options.timeout);
-        let turn = self.turn(self.inner().turns.watch(hash), until);
-        let record = LevelRecord {
-            value,
+    /// What a record says of a value that is written on these terms.
+    pub(super) fn record(&self, terms: &Terms<'_>, stamp: Option<Stamp>) -> Meta {
+        LevelRecord {
+            value: (),
+            encoding: Encoding::of::<V>(),
             tag: terms.tag(),
             ttl: terms.ttl(),
             fresh: terms.fresh(),
-            stamp: None,
-        };
-        let written = match &turn {
-            Ok(_) => self.set(&level_key, hash, None, record, until).map(drop),
-            Err(error) => Err(*error),
-        };
-        if self.here().is_closed() {
-            // A new cache of the name may be there already, and must not find it.
-            if self.delete(&level_key, hash, until).is_err() {
-                self.owe(&level_key, hash);
-            }
-            return Err(LevelRefusal::Refused(Refusal::Closed));
+            stamp,
         }
-        let error = match written {
-            Ok(()) => None,
-            Err(error @ LevelError::TooLarge { .. }) => Some(error),
-            Err(error) => {
-                let owe = || self.owe(&level_key, hash);
-                self.failed(error, owe).map_err(LevelRefusal::Level)?;
-                Some(error)
-            }
-        };
-        let in_l2 = error.is_none();
-        let mut in_l1 = false;
-        if self.options.mode.has_l1() {
-            // Who didn't get a turn doesn't know which write is the later one, and leaves none.
-            let wrote = match &turn {
-                Ok(_) => self.put_copy(key, value, &terms),
-                Err(_) => Ok(false),
-            };
-            in_l1 = wrote == Ok(true);
-            if !in_l1 {
-                self.here().remove(&key.parts());
-            }
-            match wrote {
-                Err(refusal) if !in_l2 => return Err(LevelRefusal::Refused(refusal)),
-                _ => {}
-            }
-        }
-        Ok(LevelPut {
-            in_l1,
-            in_l2,
-            error,
-        })
     }
 
-    fn put_copy(&self, key: KeyRef<'_>, value: &[u8], terms: &Terms<'_>) -> Result<bool, Refusal> {
-        let ttl_max = self.options.copy_ttl_max();
-        let wrote = self.here().write_on_terms(key, value, *terms, ttl_max);
-        wrote.map_err(|InsertError { refusal, .. }| refusal)
+    /// The bytes of a value, or why it has none that the level takes.
+    pub(super) fn encoded<'a>(&self, value: &'a V, room: &'a mut Vec<u8>) -> Encoded<'a> {
+        let bytes = encoded(value, room).map_err(|_| LevelError::Unencodable)?;
+        match self.value_bytes_max() {
+            Some(value_bytes_max) if bytes.len() as u64 > value_bytes_max => {
+                Err(LevelError::TooLarge { value_bytes_max })
+            }
+            _ => Ok(bytes),
+        }
     }
 
     /// Stores what was loaded, unless somebody wrote the key since it was watched, here, or since it was seen, anywhere. Whether the
@@ -260,7 +110,7 @@ impl LevelView<'_> {
         hash: u64,
         watch: Watch<'_>,
         seen: Option<Seen>,
-        record: LevelRecord<&[u8]>,
+        record: LevelRecord<Encoded<'_>>,
     ) -> bool {
         let until = self.until(self.options.timeout);
         let written = match (self.turn(watch, until), seen) {
@@ -297,11 +147,12 @@ impl LevelView<'_> {
     fn published(&self, key: &LevelKey<'_>, hash: u64, done: Result<bool, LevelError>) -> bool {
         let counts = &self.inner().counts;
         match done {
-            Ok(true) | Err(LevelError::TooLarge { .. }) => false,
+            Ok(true) => false,
             Ok(false) => {
                 counts.overtaken.add();
                 true
             }
+            Err(error) if error.is_of_value() => false,
             Err(_) => {
                 counts.write_errors.add();
                 self.owe(key, hash);
@@ -310,36 +161,34 @@ impl LevelView<'_> {
         }
     }
 
-    /// Stores a record, where something was seen only in the place of that; if it is too large, deletes the older one. Whether
+    /// Stores a record, where something was seen only in the place of that; if the level doesn't take it, deletes the older one. Whether
     /// it was still there.
-    fn set(
+    pub(super) fn set(
         &self,
         key: &LevelKey<'_>,
         hash: u64,
         seen: Option<Seen>,
-        record: LevelRecord<&[u8]>,
+        record: LevelRecord<Encoded<'_>>,
         until: Nanos,
     ) -> Result<bool, LevelError> {
         let Inner { debts, counts, .. } = self.inner();
         self.pay_for_scopes(key.scopes(), until)?;
         let debt = debts.of_key(hash);
-        let value_bytes = record.value.len() as u64;
-        let stored = match self.value_bytes_max() {
-            Some(value_bytes_max) if value_bytes > value_bytes_max => {
-                Err(LevelError::TooLarge { value_bytes_max })
-            }
-            _ => self.call(until, |level, within| match seen {
+        let (bytes, meta) = record.apart();
+        let stored = bytes.and_then(|bytes| {
+            let record = meta.with_value(bytes);
+            self.call(until, |level, within| match seen {
                 Some(seen) => level.replace(key, seen, Some(record), within),
                 None => level.set(key, record, within).map(|()| true),
-            }),
-        };
+            })
+        });
         match stored {
             Ok(true) => {
                 debts.pay_key(hash, debt);
                 counts.puts.add();
             }
-            Err(LevelError::TooLarge { .. }) => {
-                counts.too_large.add();
+            Err(error) if error.is_of_value() => {
+                counts.not_taken(error);
                 self.call(until, |level, within| match seen {
                     Some(seen) => level.replace(key, seen, None, within),
                     None => level.delete(key, within),
@@ -351,7 +200,12 @@ impl LevelView<'_> {
         stored
     }
 
-    fn delete(&self, key: &LevelKey<'_>, hash: u64, until: Nanos) -> Result<bool, LevelError> {
+    pub(super) fn delete(
+        &self,
+        key: &LevelKey<'_>,
+        hash: u64,
+        until: Nanos,
+    ) -> Result<bool, LevelError> {
         let Inner { debts, counts, .. } = self.inner();
         let debt = debts.of_key(hash);
         let was_there = self.call(until, |level, within| level.delete(key, within))?;
@@ -370,14 +224,14 @@ impl LevelView<'_> {
         Ok(())
     }
 
-    fn turn<'a>(&self, watch: Watch<'a>, until: Nanos) -> Result<Turn<'a>, LevelError> {
+    pub(super) fn turn<'a>(&self, watch: Watch<'a>, until: Nanos) -> Result<Turn<'a>, LevelError> {
         // Who has no time left counts as one who came, so that no load takes itself for the first.
         let left = self.left(until).unwrap_or_default();
         watch.turn(left).ok_or(LevelError::Timeout)
     }
 
     /// What is to become of a write that the level failed: it is owed, or it fails too.
-    fn failed(&self, error: LevelError, owe: impl FnOnce()) -> Written {
+    pub(super) fn failed(&self, error: LevelError, owe: impl FnOnce()) -> Written {
         self.inner().counts.write_errors.add();
         match self.options.on_error {
             OnLevelError::Ignore => {

@@ -8,7 +8,7 @@ use super::record::{self, Record, WallNs};
 use super::{Snapshot, SnapshotError, wall_ns};
 use crate::cache::Cache;
 use crate::clock::Nanos;
-use crate::codec::Codec;
+use crate::codec::{Codec, encoded};
 use crate::entry::{BlockRef, Value};
 use crate::key::{KeyRef, Shape};
 use crate::lineage::Generation;
@@ -144,15 +144,15 @@ impl EntryFrame {
         };
         // The length stands before the value, and is known after it.
         self.value.clear();
-        if value.encode(&mut self.value).is_err() {
-            return false;
-        }
-        let Ok(n_value_bytes) = u32::try_from(self.value.len()) else {
+        let Ok(bytes) = encoded(value, &mut self.value) else {
             return false;
         };
-        record.value = Some(&self.value);
+        let Ok(n_value_bytes) = u32::try_from(bytes.len()) else {
+            return false;
+        };
+        record.value = Some(bytes);
         record.put_head(n_value_bytes, &mut self.content);
-        self.content.extend_from_slice(&self.value);
+        self.content.extend_from_slice(bytes);
         true
     }
 

@@ -1,6 +1,7 @@
 //! Two levels: a cache and a slower one that several processes share. Below: what comes late or at the same time (`races`),
-//! failures (`outages`), changes that are told (`follow`), leases (`lease`), loaders behind both (`loads`, `overtaken`), and scopes in the level (`scopes`).
+//! failures (`outages`), changes that are told (`follow`), values that are no bytes (`codecs`), leases (`lease`), loaders behind both (`loads`, `overtaken`), and scopes in the level (`scopes`).
 
+mod codecs;
 mod follow;
 mod lease;
 mod loads;

@@ -6,11 +6,12 @@
 //!
 //! ```text
 //! 0 magic "LRDR" | 4 version | 5 flags | 6 tag | 7 zero | 8 hash of the key | 16 deadline | 24 fresh until | 32 stamp
-//! | 40 length of the value | 48 checksum | 56 payload          all numbers u64, least byte first; moments in us since 1970
+//! | 40 length of the value | 48 checksum | 56 encoding, if a flag says so | payload
+//! all numbers u64, least byte first; moments in us since 1970
 //! ```
 //!
 //! # Costs
-//! 56 bytes a record; one pass over the payload, and a copy of it.
+//! 56 bytes a record, 8 more if the values are no bytes; one pass over the payload, and a copy of it.
 //!
 //! # Invariants
 //! - EN1 What [`open`] accepts was made by [`seal`] for the same key, but for one chance in 2^64.
@@ -26,7 +27,7 @@ mod packing;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder::{LevelRecord, Stamp, Tag};
+use larder::{Encoding, LevelRecord, Stamp, Tag};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What is wrong with the bytes of a record.
@@ -48,7 +49,10 @@ pub enum Flaw {
 const MAGIC: [u8; 4] = *b"LRDR";
 const VERSION: u8 = 1;
 const COMPRESSED: u8 = 1;
+/// The encoding stands before the payload; without it, that is of bytes.
+const ENCODED: u8 = 2;
 const HEADER_BYTES: usize = 56;
+const ENCODING_BYTES: usize = 8;
 const CHECKSUM_AT: usize = 48;
 /// The first and the last byte of the checksum in a record.
 pub(crate) const CHECKSUM: [usize; 2] = [CHECKSUM_AT, CHECKSUM_AT + 7];
@@ -67,9 +71,16 @@ pub fn seal(
     let packed = compress_from
         .filter(|&from| record.value.len() >= from)
         .and_then(|_| compress(record.value));
-    let (flags, payload) = match &packed {
+    let (packing, payload) = match &packed {
         Some(packed) => (COMPRESSED, &packed[..]),
         None => (0, record.value),
+    };
+    let encoding = (record.encoding != Encoding::BYTES).then(|| record.encoding.0.to_le_bytes());
+    let encoding = encoding.as_slice().as_flattened();
+    let flags = if encoding.is_empty() {
+        packing
+    } else {
+        packing | ENCODED
     };
     let moment = |span: Option<Duration>| {
         span.map_or(NEVER, |span| {
@@ -77,7 +88,7 @@ pub fn seal(
             now_us.saturating_add(span)
         })
     };
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + encoding.len() + payload.len());
     bytes.extend(MAGIC);
     bytes.extend([VERSION, flags, record.tag as u8, 0]);
     let numbers = [
@@ -90,8 +101,9 @@ pub fn seal(
     for number in numbers {
         bytes.extend(number.to_le_bytes());
     }
-    let sum = checksum(key, &bytes, payload);
+    let sum = checksum(key, &bytes, [encoding, payload]);
     bytes.extend(sum.to_le_bytes());
+    bytes.extend(encoding);
     bytes.extend(payload);
     bytes
 }
@@ -125,15 +137,23 @@ pub fn open(
     if number(8) != xxh3_64(key) {
         return Err(Flaw::OtherKey);
     }
-    let sum = checksum(key, &bytes[..CHECKSUM_AT], &bytes[HEADER_BYTES..]);
+    let sum = checksum(key, &bytes[..CHECKSUM_AT], [&bytes[HEADER_BYTES..], &[]]);
     if number(CHECKSUM_AT) != sum {
         return Err(Flaw::Damaged);
     }
     // What is whole and still unknown is of a later version that didn't say so.
     let tag = tag_of(tag).ok_or(Flaw::Version)?;
-    if flags & !COMPRESSED != 0 || bytes[7] != 0 {
+    if flags & !(COMPRESSED | ENCODED) != 0 || bytes[7] != 0 {
         return Err(Flaw::Version);
     }
+    let (encoding, payload_at) = match flags & ENCODED {
+        0 => (Encoding::BYTES, HEADER_BYTES),
+        _ if bytes.len() < HEADER_BYTES + ENCODING_BYTES => return Err(Flaw::Damaged),
+        _ => (
+            Encoding(number(HEADER_BYTES)),
+            HEADER_BYTES + ENCODING_BYTES,
+        ),
+    };
     let left = |at: usize| match number(at) {
         NEVER => None,
         moment => Some(Duration::from_micros(moment.saturating_sub(now_us))),
@@ -144,15 +164,16 @@ pub fn open(
         return Err(Flaw::TooLong);
     }
     let value = if flags & COMPRESSED == 0 {
-        Bytes::from(bytes).slice(HEADER_BYTES..)
+        Bytes::from(bytes).slice(payload_at..)
     } else {
-        decompress(&bytes[HEADER_BYTES..], value_bytes as usize)?.into()
+        decompress(&bytes[payload_at..], value_bytes as usize)?.into()
     };
     if value.len() as u64 != value_bytes {
         return Err(Flaw::Damaged);
     }
     Ok(LevelRecord {
         value,
+        encoding,
         tag,
         ttl,
         fresh,
@@ -166,12 +187,15 @@ pub(crate) fn checksum_of(record: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(sum))
 }
 
-fn checksum(key: &[u8], header: &[u8], payload: &[u8]) -> u64 {
+/// What follows the checksum is given in two parts.
+fn checksum(key: &[u8], header: &[u8], rest: [&[u8]; 2]) -> u64 {
     let mut sum = Xxh3::new();
     sum.update(header);
     sum.update(&(key.len() as u64).to_le_bytes());
     sum.update(key);
-    sum.update(payload);
+    for part in rest {
+        sum.update(part);
+    }
     sum.digest()
 }
 

@@ -10,6 +10,7 @@ const ANY: u64 = 1 << 20;
 fn record(value: &[u8]) -> LevelRecord<&[u8]> {
     LevelRecord {
         value,
+        encoding: Encoding::BYTES,
         tag: Tag::Text,
         ttl: Some(Duration::from_secs(60)),
         fresh: None,
@@ -23,7 +24,7 @@ fn sealed(value: &[u8]) -> Vec<u8> {
 
 /// The bytes with their checksum made good.
 fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(b"key", &bytes[..CHECKSUM_AT], &bytes[HEADER_BYTES..]);
+    let sum = checksum(b"key", &bytes[..CHECKSUM_AT], [&[], &bytes[HEADER_BYTES..]]);
     bytes[CHECKSUM_AT..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
     bytes
 }
@@ -47,11 +48,20 @@ proptest! {
         ttl in prop::option::of(0..1_u64 << 50),
         fresh in prop::option::of(0..1_u64 << 50),
         stamp in any::<u64>(),
+        encoding in prop_oneof![Just(0_u64), any::<u64>()],
         later in 0..1_u64 << 51,
     ) {
         let tag = tag_of(tag).unwrap();
-        let spans = [ttl, fresh].map(|us| us.map(Duration::from_micros));
-        let record = LevelRecord { value: &value[..], tag, ttl: spans[0], fresh: spans[1], stamp: None };
+        let encoding = Encoding(encoding);
+        let [ttl_span, fresh_span] = [ttl, fresh].map(|us| us.map(Duration::from_micros));
+        let record = LevelRecord {
+            value: &value[..],
+            encoding,
+            tag,
+            ttl: ttl_span,
+            fresh: fresh_span,
+            stamp: None,
+        };
         let bytes = seal(&key, record, Stamp(stamp), NOW, Some(100));
         if key != other {
             prop_assert_eq!(open(&other, bytes.clone(), NOW, ANY), Err(Flaw::OtherKey));
@@ -60,6 +70,7 @@ proptest! {
         let left = |us: Option<u64>| us.map(|us| Duration::from_micros(us.saturating_sub(later)));
         prop_assert_eq!(&found.value[..], &value[..]);
         prop_assert_eq!((found.tag, found.stamp), (tag, Some(Stamp(stamp))));
+        prop_assert_eq!(found.encoding, encoding);
         prop_assert_eq!((found.ttl, found.fresh), (left(ttl), left(fresh)));
     }
 
@@ -73,8 +84,14 @@ proptest! {
 
 #[test]
 fn f50_damage_at_each_bit_is_a_flaw() {
-    for value in [&b"value"[..], &[b'v'; 500]] {
-        let whole = sealed(value);
+    let of_bytes = [&b"value"[..], &[b'v'; 500]].map(sealed);
+    let encoding = Encoding(0x0123_4567_89AB_CDEF);
+    let other = LevelRecord {
+        encoding,
+        ..record(b"value")
+    };
+    let other = seal(b"key", other, Stamp(7), NOW, None);
+    for whole in of_bytes.into_iter().chain([other]) {
         for at in 0..whole.len() {
             for bit in 0..8 {
                 let mut damaged = whole.clone();
@@ -106,7 +123,9 @@ fn f50_what_another_version_wrote_is_a_flaw() {
     let whole = sealed(b"value");
     for (at, byte, expected) in [
         (4, VERSION + 1, Flaw::Version),
-        (5, 2, Flaw::Version),
+        (5, 4, Flaw::Version),
+        // It says that its encoding is told, and ends before.
+        (5, ENCODED, Flaw::Damaged),
         (6, 6, Flaw::Version),
         (7, 1, Flaw::Version),
         // It says that it is compressed, and isn't.

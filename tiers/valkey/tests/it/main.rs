@@ -22,4 +22,5 @@ mod records;
 mod replaces;
 mod server;
 mod tracking;
+mod typed;
 mod world;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use larder::{LevelRecord, Stamp, Tag};
+use larder::{Encoding, LevelRecord, Stamp, Tag};
 use larder_valkey::{open, seal};
 
 const NOW_US: u64 = 1_700_000_000_000_000;
@@ -30,6 +30,7 @@ pub(crate) fn run(mut input: &[u8]) {
     let _ = open(key, input.to_vec(), NOW_US, VALUE_BYTES_MAX);
     let record = LevelRecord {
         value,
+        encoding: Encoding(key.len() as u64 % 2),
         tag: Tag::Json,
         ttl: Some(Duration::from_secs(1)),
         fresh: None,
@@ -46,8 +47,11 @@ pub(crate) fn run(mut input: &[u8]) {
     if let Ok(found) = found {
         assert_eq!(&found.value[..], value);
         assert_eq!(
-            (found.tag, found.ttl),
-            (Tag::Json, Some(Duration::from_secs(1)))
+            found.with_value(value),
+            LevelRecord {
+                stamp: Some(Stamp(1)),
+                ..record
+            }
         );
     }
     // The record of another key is none of this one.
