@@ -1,8 +1,8 @@
 //! One load among all processes: who misses in the level takes a lease of the key before loading.
 //!
-//! # Idea         the lease is the level's; who had to wait for it looks again, since another process has loaded meanwhile. A process that
-//!   ends with a lease blocks others for its span at most, and a level that fails blocks nobody
-//! # Costs        two calls of the level beside each load, none beside a hit
+//! # Idea         the lease is the level's; who gets it looks again, since another process may have loaded between the look that missed and
+//!   that moment. A process that ends with a lease blocks others for its span at most, and a level that fails blocks nobody
+//! # Costs        three calls of the level beside each load, none beside a hit
 //! # Not here     loads within a process, of which the engine's flights let one go at a time
 
 use std::time::Duration;
@@ -17,8 +17,6 @@ use crate::key::{Key, with_key};
 pub struct LevelLease {
     /// Tells it from others' leases of the same key.
     pub token: u64,
-    /// Somebody else had it first.
-    pub has_waited: bool,
 }
 
 /// A lease, given back when it is dropped.
@@ -30,8 +28,8 @@ pub(super) struct Leased<'a, V: Codec + ?Sized> {
 
 impl<V: Codec + ?Sized> LevelView<'_, V> {
     /// Takes the lease of a key, for who loads by other means than [`get_or_load`](Self::get_or_load): between a look-up that misses and
-    /// the load, with another look-up if somebody else [had it first](LevelLease::has_waited). Waits for that one as long as a lease
-    /// lasts. `None`: without [`LevelOptions::lease`](super::LevelOptions::lease), or if it isn't granted; who asked loads nevertheless.
+    /// the load, with another look-up once it is granted, since somebody else may have loaded meanwhile. Waits for that one as long as a
+    /// lease lasts. `None`: without [`LevelOptions::lease`](super::LevelOptions::lease), or if it isn't granted; who asked loads nevertheless.
     ///
     /// Cost: a call of the level, and those of waiting.
     pub fn lease<K: Key>(&self, key: K) -> Option<LevelLease> {
@@ -74,12 +72,6 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
             level.release(key, lease, within);
             Ok(())
         });
-    }
-}
-
-impl<V: Codec + ?Sized> Leased<'_, V> {
-    pub(super) fn has_waited(&self) -> bool {
-        self.lease.has_waited
     }
 }
 

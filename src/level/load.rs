@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::fetch::{Fetched, Meta, Room};
-use super::lease::Leased;
 use super::view::LevelView;
 use super::{LevelMode, LevelRecord};
 use crate::cache::{LoadOptions, Loaded, Lookup, MissReason, keyed};
@@ -253,7 +252,7 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
             |fetched: &Fetched<_>| matches!(&fetched.found, Ok(record) if !record.is_stale());
         // Given back at the end, when what was loaded is there for others.
         let leased = (!is_fresh(&fetched)).then(|| self.leased(&level_key));
-        if leased.iter().flatten().any(Leased::has_waited) {
+        if leased.iter().flatten().next().is_some() {
             let until = self.until(self.options.timeout);
             fetched = self.fetch(&level_key, hash, until, second_room);
         }

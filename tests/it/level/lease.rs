@@ -14,7 +14,7 @@ type Meanwhile = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 struct Leasing {
     level: MemoryLevel,
-    /// What is done while a lease is waited for.
+    /// What is done while a lease is asked for.
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     granted: Arc<Mutex<Result<LevelLease, LevelError>>>,
     events: Arc<Mutex<Vec<String>>>,
@@ -84,10 +84,7 @@ impl Leasing {
     }
 }
 
-fn lease(has_waited: bool) -> LevelLease {
-    let token = 7;
-    LevelLease { token, has_waited }
-}
+const LEASE: LevelLease = LevelLease { token: 7 };
 
 /// A node whose leases are granted.
 fn leasing(world: &World) -> (Node, Leasing) {
@@ -95,7 +92,7 @@ fn leasing(world: &World) -> (Node, Leasing) {
     let level = Leasing {
         level: world.level.clone(),
         meanwhile: Arc::default(),
-        granted: Arc::new(Mutex::new(Ok(lease(false)))),
+        granted: Arc::new(Mutex::new(Ok(LEASE))),
         events: Arc::default(),
     };
     node.levels = Levels::new(level.clone(), b"test");
@@ -135,11 +132,10 @@ fn e44_who_loads_has_the_lease_until_others_can_find_what_was_loaded() {
 }
 
 #[test]
-fn e44_who_had_to_wait_looks_again_and_loads_only_what_is_still_absent() {
+fn e44_who_gets_the_lease_looks_again_and_loads_only_what_is_still_absent() {
     let world = World::new();
     let [other] = world.nodes();
     let (node, level) = leasing(&world);
-    level.grant(Ok(lease(true)));
     *level.meanwhile.lock().unwrap() = Some(Box::new(move || {
         other.view(L1L2).put("k", b"of another", MINUTE).unwrap();
     }));

@@ -38,7 +38,6 @@ pub(crate) fn take(
         .with_jitter()
         .without_max_times()
         .build();
-    let mut has_waited = false;
     for pause in pauses {
         let mut set = command("SET");
         set.arg(&key)
@@ -47,8 +46,8 @@ pub(crate) fn take(
             .arg("PX")
             .arg(whole_ms(span));
         match servers.run_one(&key, set, until)? {
-            Value::Okay => return Ok(LevelLease { token, has_waited }),
-            Value::Nil => has_waited = true,
+            Value::Okay => return Ok(LevelLease { token }),
+            Value::Nil => {}
             _ => return Err(LevelError::Unavailable),
         }
         let left = until.left().ok_or(LevelError::Timeout)?;

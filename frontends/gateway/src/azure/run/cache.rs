@@ -61,9 +61,9 @@ impl<'t> Leased<'t> {
         }
     }
 
-    /// Whether another gateway has computed the value meanwhile.
-    pub(super) fn has_waited(&self) -> bool {
-        self.lease.is_some_and(|lease| lease.has_waited)
+    /// Whether another gateway may have computed the value before it was granted.
+    pub(super) fn is_granted(&self) -> bool {
+        self.lease.is_some()
     }
 }
 

@@ -206,7 +206,7 @@ impl Run<'_> {
             if !matches!(there, There::Fresh(_)) {
                 leased = Some(Leased::take(target, key));
             }
-            if leased.as_ref().is_some_and(Leased::has_waited) {
+            if leased.as_ref().is_some_and(Leased::is_granted) {
                 there = There::of(target.lookup(key));
             }
             let stale = match there {
