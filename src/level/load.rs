@@ -28,6 +28,7 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
     /// Gives the value of a key, fresh or stale, from the cache or else from the further level, within the time that the options give.
     ///
     /// Cost: a hit in the cache, that of [`Scope::get`](crate::Scope::get) and a branch.
+    #[inline]
     pub fn get<K: Key>(&self, key: K) -> Option<Entry<V>> {
         if self.options.mode.has_l1()
             && let Some(entry) = self.here().get(&key, true)
