@@ -24,11 +24,14 @@
 #[cfg(feature = "zstd")]
 mod packing;
 
+use std::hash::Hasher;
 use std::time::Duration;
 
 use bytes::Bytes;
 use larder::{Encoding, LevelRecord, Stamp, Tag};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use twox_hash::XxHash3_64;
+
+use crate::room;
 
 /// What is wrong with the bytes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,7 +95,7 @@ pub fn seal(
     bytes.extend(MAGIC);
     bytes.extend([VERSION, flags, record.tag as u8, 0]);
     let numbers = [
-        xxh3_64(key),
+        XxHash3_64::oneshot(key),
         moment(record.ttl),
         moment(record.fresh),
         stamp.0,
@@ -134,7 +137,7 @@ pub fn open(
         u64::from_le_bytes(number)
     };
     // Before the checksum, which is the key's as well, so that it can be told apart.
-    if number(8) != xxh3_64(key) {
+    if number(8) != XxHash3_64::oneshot(key) {
         return Err(Flaw::OtherKey);
     }
     let sum = checksum(key, &bytes[..CHECKSUM_AT], [&bytes[HEADER_BYTES..], &[]]);
@@ -164,9 +167,11 @@ pub fn open(
         return Err(Flaw::TooLong);
     }
     let value = if flags & COMPRESSED == 0 {
-        Bytes::from(bytes).slice(payload_at..)
+        room::lend(bytes).slice(payload_at..)
     } else {
-        decompress(&bytes[payload_at..], value_bytes as usize)?.into()
+        let value = decompress(&bytes[payload_at..], value_bytes as usize)?;
+        room::give_back(bytes);
+        room::lend(value)
     };
     if value.len() as u64 != value_bytes {
         return Err(Flaw::Damaged);
@@ -189,14 +194,14 @@ pub(crate) fn checksum_of(record: &[u8]) -> Option<u64> {
 
 /// What follows the checksum is given in two parts.
 fn checksum(key: &[u8], header: &[u8], rest: [&[u8]; 2]) -> u64 {
-    let mut sum = Xxh3::new();
-    sum.update(header);
-    sum.update(&(key.len() as u64).to_le_bytes());
-    sum.update(key);
+    let mut sum = XxHash3_64::new();
+    sum.write(header);
+    sum.write(&(key.len() as u64).to_le_bytes());
+    sum.write(key);
     for part in rest {
-        sum.update(part);
+        sum.write(part);
     }
-    sum.digest()
+    sum.finish()
 }
 
 fn tag_of(bits: u8) -> Option<Tag> {

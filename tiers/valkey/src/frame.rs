@@ -9,6 +9,8 @@
 
 use redis::Value;
 
+use crate::room;
+
 /// How far one reply has been walked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Walk {
@@ -116,7 +118,7 @@ fn read_first(bytes: &[u8]) -> Result<(Value, usize), Garbled> {
     if let Some(n) = counted(b'$')? {
         let end = header_bytes + n as usize;
         let text = bytes.get(header_bytes..end).ok_or(Garbled)?;
-        return Ok((Value::BulkString(text.to_vec()), end + 2));
+        return Ok((Value::BulkString(room::copy(text)), end + 2));
     }
     if let Some(n) = counted(b'*')? {
         let mut parts = Vec::new();

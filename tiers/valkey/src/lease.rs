@@ -14,7 +14,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use larder::{LevelError, LevelKey, LevelLease};
 use redis::Value;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::conn::command;
 use crate::servers::Servers;
@@ -81,5 +81,5 @@ fn token() -> u64 {
     static N_TOKENS: AtomicU64 = AtomicU64::new(0);
     let number = N_TOKENS.fetch_add(1, Ordering::Relaxed);
     let sources = format!("{number} {} {} {:?}", wall_us(), std::process::id(), now());
-    xxh3_64(sources.as_bytes())
+    XxHash3_64::oneshot(sources.as_bytes())
 }

@@ -22,6 +22,7 @@ mod frame;
 mod lease;
 mod node;
 mod rate;
+mod room;
 mod servers;
 mod stream;
 mod time;

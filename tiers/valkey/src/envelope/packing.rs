@@ -10,6 +10,8 @@ use std::io;
 use parking_lot::Mutex;
 use zstd::bulk::{Compressor, Decompressor};
 
+use crate::room;
+
 /// The quickest that is no trade for size: a cache compresses about as often as it decompresses.
 const LEVEL: i32 = 1;
 /// More values at a time are worked on in what is made for them.
@@ -45,6 +47,8 @@ pub(super) fn compress(value: &[u8]) -> io::Result<Vec<u8>> {
 /// Bytes that come to no more than so many.
 pub(super) fn decompress(payload: &[u8], bytes_max: usize) -> io::Result<Vec<u8>> {
     DECOMPRESSORS.with(Decompressor::new, |tool| {
-        tool.decompress(payload, bytes_max)
+        let mut value = room::of(bytes_max);
+        tool.decompress_to_buffer(payload, &mut value)?;
+        Ok(value)
     })
 }

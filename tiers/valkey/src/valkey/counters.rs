@@ -10,7 +10,7 @@ use std::fmt;
 use larder::{LevelError, LevelKey, Stamp};
 use parking_lot::Mutex;
 use redis::{Cmd, ServerErrorKind, Value};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::Valkey;
 use crate::conn::command;
@@ -49,7 +49,7 @@ impl Stamps {
 
     /// The innermost scope tells the path.
     fn slot(&self, scopes: &[Vec<u8>]) -> Option<(u64, &Slot)> {
-        let hash = xxh3_64(scopes.last()?);
+        let hash = XxHash3_64::oneshot(scopes.last()?);
         Some((hash, self.slots.get(hash as usize % N_SLOTS)?))
     }
 }
