@@ -7,6 +7,9 @@ use larder_gateway::finding::Finding;
 
 use crate::world::Around;
 
+#[path = "../../../../tests/it/inputs/kept.rs"]
+mod kept;
+
 /// The findings of a document of the corpus, and whether it loads.
 fn findings(name: &str, text: &str) -> (Vec<Finding>, bool) {
     match name.starts_with("azure") {
@@ -110,26 +113,11 @@ fn what_the_grammar_spells_can_mostly_be_read() {
     assert!(n_read > 200, "{n_read}");
 }
 
-/// Runs every input that the fuzzer has kept of a target; what it found on this machine alone is named by its hash, and left out.
-fn each(target: &str, run: fn(&[u8])) {
-    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    let mut n = 0;
-    for file in fs::read_dir(corpora.join(target)).unwrap() {
-        let file = file.unwrap();
-        let name = file.file_name().into_string().unwrap();
-        if name.len() < 40 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            run(&fs::read(file.path()).unwrap());
-            n += 1;
-        }
-    }
-    assert!(n >= 5, "the corpus of {target} has {n} inputs");
-}
-
 #[test]
 fn what_the_fuzzer_has_kept_is_refused_or_run_and_never_panics() {
-    each("gateway_documents", crate::inputs::document);
-    each("gateway_expressions", crate::inputs::expression);
-    each("gateway_evaluation", |input| {
+    kept::each("gateway_documents", crate::inputs::document);
+    kept::each("gateway_expressions", crate::inputs::expression);
+    kept::each("gateway_evaluation", |input| {
         crate::inputs::evaluation(input);
     });
 }
