@@ -135,7 +135,7 @@ impl Meter {
     }
 
     /// What `try_take` would say at `now`, for a settled meter; nothing is changed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refusal(&self, now: u64, cost: [u64; 2]) -> Option<(usize, Wait)> {
         let now = now.max(self.settled_at);
         let elapsed = now - self.settled_at;

@@ -58,7 +58,7 @@ pub(crate) fn ends<R: Send + 'static>(what: &str, f: impl FnOnce() -> R + Send +
         let _ = sender.send(());
         answer
     });
-    match receiver.recv_timeout(Duration::from_secs(30)) {
+    match receiver.recv_timeout(Duration::from_secs(120)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what} hangs"),
         // It has ended, or panicked and says so here.
         _ => thread
