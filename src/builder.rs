@@ -130,8 +130,8 @@ impl<V: Value + ?Sized> Builder<V> {
     /// Is told of each value that left the cache, once, and why; per key in the order in which the values lived.
     ///
     /// It runs without a lock, in a thread that happens to use the cache, perhaps after the call that caused it has
-    /// returned; one thread at a time for each stripe. It may call the cache; what leaves then is told later. A panic in
-    /// it is contained and counted in [`Stats::panics`](crate::Stats::panics). What waits to be told is charged, and
+    /// returned; one thread at a time for each stripe. It may call the cache, by a [`WeakCache`](crate::WeakCache), since a handle that
+    /// it kept would keep the cache; what leaves then is told later. A panic in it is contained and counted in [`Stats::panics`](crate::Stats::panics). What waits to be told is charged, and
     /// writers of a full cache wait for it.
     #[must_use]
     pub fn listener(

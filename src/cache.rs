@@ -22,6 +22,7 @@ mod operations;
 mod put;
 mod view;
 mod watch;
+mod weak;
 mod write;
 
 use std::fmt;
@@ -34,7 +35,7 @@ use crate::error::BuildError;
 use crate::key::{KeyParts, KeyRef, Shape};
 use crate::stats::Stats;
 use crate::store::TypedStore;
-use crate::sync::{Arc, Weak};
+use crate::sync::Arc;
 
 pub use crate::store::Maintained;
 pub use crate::stripe::TtlChange;
@@ -51,6 +52,7 @@ pub use loading::{LoadOptions, Loaded, Lookup, MissReason};
 pub(crate) use operations::operations;
 pub(crate) use view::View;
 pub(crate) use watch::{Watch, size_of};
+pub use weak::WeakCache;
 
 /// Says how many bytes a value owns outside of itself.
 pub(crate) type Weigher<V> = Box<dyn Fn(KeyParts<'_>, &V) -> u64 + Send + Sync>;
@@ -159,14 +161,6 @@ impl<V: Value + ?Sized> Cache<V> {
 
     pub(crate) fn inner(&self) -> &Arc<Inner<V>> {
         &self.inner
-    }
-
-    pub(crate) fn downgrade(&self) -> Weak<Inner<V>> {
-        Arc::downgrade(&self.inner)
-    }
-
-    pub(crate) fn upgrade(weak: &Weak<Inner<V>>) -> Option<Self> {
-        weak.upgrade().map(|inner| Self { inner })
     }
 
     /// The bytes that are charged at this moment: entries with their overhead, garbage, and the engine's structure.

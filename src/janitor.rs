@@ -51,14 +51,14 @@ impl Janitor {
             .spawn(move || {
                 while !heard.rings_within(interval) {
                     // The cache is held during a call only, so that it can end.
-                    while let Some(cache) = Cache::upgrade(&cache) {
+                    while let Some(cache) = cache.upgrade() {
                         let done = cache.maintain(STEPS);
                         // Without a step, what is left waits for a reader, not for us.
                         if !done.more || done.steps == 0 || heard.is_stopped() {
                             break;
                         }
                     }
-                    if cache.strong_count() == 0 {
+                    if cache.has_ended() {
                         return;
                     }
                 }

@@ -103,7 +103,7 @@ pub use builder::Builder;
 #[cfg(not(engine_loom))]
 pub use cache::{
     Append, Cache, Capacity, Change, Computed, Condition, Counter, Iter, LoadOptions, Loaded,
-    Lookup, Maintained, MissReason, PutIf, TtlChange,
+    Lookup, Maintained, MissReason, PutIf, TtlChange, WeakCache,
 };
 #[cfg(not(engine_loom))]
 pub use charter::{AdmitError, Limits, LongTtl, TenantError, Whose};

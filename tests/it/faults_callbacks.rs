@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread::{scope, spawn};
 use std::time::Duration;
 
-use larder::{Cache, Entry, Key, KeyWriter, RemovalCause};
+use larder::{Cache, Entry, Key, KeyWriter, RemovalCause, WeakCache};
 
 use crate::tools::{Census, Counted, ends, maintain_fully};
 
 /// A cache that its own callbacks know.
-type Known<V> = Arc<OnceLock<Cache<V>>>;
+type Known<V> = Arc<OnceLock<WeakCache<V>>>;
 
 /// A key whose encoding calls the cache.
 struct Nosy<'a>(&'a Cache<u64>);
@@ -87,7 +87,8 @@ fn f31_a_weigher_may_call_the_cache() {
             .max_bytes(1 << 16)
             .stripes(1)
             .weigher(move |_, number| {
-                if let Some(cache) = inside.get().filter(|_| *number < 1_000) {
+                let cache = inside.get().and_then(WeakCache::upgrade);
+                if let Some(cache) = cache.filter(|_| *number < 1_000) {
                     cache.insert("from the weigher", 1_000 + number).unwrap();
                     cache.maintain(10);
                 }
@@ -95,7 +96,7 @@ fn f31_a_weigher_may_call_the_cache() {
             })
             .build()
             .unwrap();
-        assert!(known.set(cache.clone()).is_ok());
+        assert!(known.set(cache.downgrade()).is_ok());
         for i in 0..500 {
             cache.insert("k", i).unwrap();
             assert_eq!(cache.get("from the weigher").as_deref(), Some(&(1_000 + i)));
@@ -113,7 +114,9 @@ fn f32_a_listener_may_call_the_cache_and_what_it_causes_is_told_too() {
             .stripes(1)
             .listener(move |key, value, _| {
                 count.fetch_add(1, Ordering::Relaxed);
-                let cache = inside.get().unwrap();
+                let Some(cache) = inside.get().and_then(WeakCache::upgrade) else {
+                    return;
+                };
                 let _ = cache.get(key);
                 // What leaves by this is told as well, but doesn't cause more.
                 if *value < 1_000_000 {
@@ -124,7 +127,7 @@ fn f32_a_listener_may_call_the_cache_and_what_it_causes_is_told_too() {
             })
             .build()
             .unwrap();
-        assert!(known.set(cache.clone()).is_ok());
+        assert!(known.set(cache.downgrade()).is_ok());
         for i in 0..2_000 {
             cache.insert(i % 50, i).unwrap();
         }

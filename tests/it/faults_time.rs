@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use larder::{
     BuildError, Cache, Janitor, ManualClock, Nanos, Refusal, RemovalCause, TtlChange, TtlError,
+    WeakCache,
 };
 
 use crate::tools::{SetAtEnd, maintain_fully};
@@ -220,7 +221,7 @@ fn f14_deadlines_on_every_edge_of_the_wheel_are_kept_and_their_memory_comes_back
 fn f14_an_expiry_that_files_the_same_key_again_is_told_each_time() {
     let clock = ManualClock::new();
     let (sender, receiver) = mpsc::channel();
-    let again: std::sync::Arc<std::sync::OnceLock<Cache<u64>>> = std::sync::Arc::default();
+    let again: std::sync::Arc<std::sync::OnceLock<WeakCache<u64>>> = std::sync::Arc::default();
     let handle = again.clone();
     let sender = std::sync::Mutex::new(sender);
     let cache: Cache<u64> = Cache::builder()
@@ -229,13 +230,13 @@ fn f14_an_expiry_that_files_the_same_key_again_is_told_each_time() {
         .listener(move |_, value, cause| {
             if cause == RemovalCause::Expired {
                 sender.lock().unwrap().send(*value).unwrap();
-                let cache = handle.get().unwrap();
+                let cache = handle.get().and_then(WeakCache::upgrade).unwrap();
                 cache.insert_with_ttl("k", *value + 1, TICK).unwrap();
             }
         })
         .build()
         .unwrap();
-    assert!(again.set(cache.clone()).is_ok());
+    assert!(again.set(cache.downgrade()).is_ok());
     cache.insert_with_ttl("k", 0, TICK).unwrap();
     for round in 0..200u64 {
         assert_eq!(cache.get("k").as_deref(), Some(&round));

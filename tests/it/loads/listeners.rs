@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread::{scope, yield_now};
 
-use larder::{Cache, Change, Condition, LoadError, LoadOptions, Loaded, Refusal, Ttl};
+use larder::{Cache, Change, Condition, LoadError, LoadOptions, Loaded, Refusal, Ttl, WeakCache};
 
 use super::{Brought, ManualClock, SECOND};
 use crate::tools::ends;
 
-type Listening = Arc<OnceLock<Cache<[u8]>>>;
+type Listening = Arc<OnceLock<WeakCache<[u8]>>>;
 type Act = Box<dyn FnOnce(&Cache<[u8]>) + Send>;
 
 /// A full cache whose listener does something once, when it is armed.
@@ -22,21 +22,20 @@ struct Armed {
 impl Armed {
     fn new() -> Self {
         let (known, act) = (Listening::default(), Arc::<Mutex<Option<Act>>>::default());
-        let (inside, acts) = (Arc::downgrade(&known), Arc::clone(&act));
+        let (inside, acts) = (Arc::clone(&known), Arc::clone(&act));
         let cache = Cache::builder()
             .max_bytes(1 << 20)
             .stripes(1)
             .listener(move |_, _, _| {
                 let act = acts.lock().unwrap().take();
-                if let (Some(act), Some(known)) = (act, inside.upgrade()) {
-                    act(known.get().unwrap());
+                let cache = inside.get().and_then(WeakCache::upgrade);
+                if let (Some(act), Some(cache)) = (act, cache) {
+                    act(&cache);
                 }
             })
             .build()
             .unwrap();
-        known.set(cache.clone()).ok().unwrap();
-        // The cell lives as long as the process: a cycle of handles, in a test.
-        std::mem::forget(known);
+        known.set(cache.downgrade()).ok().unwrap();
         for n in 0..2000_u32 {
             cache.insert(n, vec![0; 1000]).unwrap();
         }
