@@ -241,7 +241,7 @@ pub struct Stamp(pub u64);
 pub struct LevelRecord<B> {
     /// The bytes.
     pub value: B,
-    /// In which encoding they are.
+    /// In which encoding they are: kept with them by a level, which reads nothing from it.
     pub encoding: Encoding,
     /// What kind of value they are.
     pub tag: Tag,

@@ -18,6 +18,8 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::Zipf;
 
 const VALUE: [u8; 64] = [7; 64];
+/// A pause that a snapshot makes is in each of them; what is in some is the machine's.
+const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let n_entries: u64 = match std::env::args().nth(1) {
@@ -29,22 +31,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     play(&old, 1, 4 * n_entries);
     let path = std::env::temp_dir().join(format!("larder-warm-{}", std::process::id()));
 
-    let (quiet, ()) = beside(&old, || std::thread::sleep(Duration::from_secs(2)));
-    let (during, snapshot) = beside(&old, || {
-        let begun = now();
-        old.snapshot(&path)
-            .map(|snapshot| (snapshot, begun.elapsed()))
-    });
-    let (snapshot, took) = snapshot?;
-    println!(
-        "snapshot: {} entries, {:.0} MB, {:.2} s",
-        snapshot.entries,
-        snapshot.bytes as f64 / 1e6,
-        took.as_secs_f64()
-    );
-    println!(
-        "a call of another thread, 99.99 % and longest: alone {quiet}; during the snapshot {during}"
-    );
+    let (mut alone, mut during) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        let (slowest, snapshot) = beside(&old, || {
+            let begun = now();
+            old.snapshot(&path)
+                .map(|snapshot| (snapshot, begun.elapsed()))
+        });
+        let (snapshot, took) = snapshot?;
+        during.push(slowest);
+        alone.push(beside(&old, || std::thread::sleep(took)).0);
+        if round == ROUNDS {
+            println!(
+                "snapshot: {} entries, {:.0} MB, {:.2} s",
+                snapshot.entries,
+                snapshot.bytes as f64 / 1e6,
+                took.as_secs_f64()
+            );
+        }
+    }
+    println!("the longest call of another thread, least, median and most of {ROUNDS} rounds:");
+    println!("alone {}; during a snapshot {}", told(alone), told(during));
 
     let new = cache(n_entries)?;
     let begun = now();
@@ -118,26 +125,31 @@ impl Requests {
     }
 }
 
-/// The slowest calls that a thread makes while something runs.
-fn beside<R: Send>(cache: &Cache<[u8]>, run: impl FnOnce() -> R + Send) -> (String, R) {
+/// The slowest call that a thread makes while something runs.
+fn beside<R: Send>(cache: &Cache<[u8]>, run: impl FnOnce() -> R + Send) -> (Duration, R) {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|threads| {
         let calls = threads.spawn(|| {
             let mut requests = Requests::new(99);
-            let mut times = Vec::with_capacity(1 << 24);
-            while !is_over.load(Ordering::Relaxed) && times.len() < times.capacity() {
+            let mut slowest = Duration::ZERO;
+            while !is_over.load(Ordering::Relaxed) {
                 let begun = now();
                 requests.serve(cache);
-                times.push(begun.elapsed());
+                slowest = slowest.max(begun.elapsed());
             }
-            times.sort_unstable();
-            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_micros();
-            format!("{} us, {} us", at(0.9999), at(1.0))
+            slowest
         });
         let answer = run();
         is_over.store(true, Ordering::Relaxed);
         (calls.join().expect("it only calls the cache"), answer)
     })
+}
+
+fn told(mut times: Vec<Duration>) -> String {
+    times.sort_unstable();
+    let at = [0, times.len() / 2, times.len() - 1];
+    at.map(|at| format!("{} us", times[at].as_micros()))
+        .join(", ")
 }
 
 #[expect(
