@@ -85,6 +85,27 @@ fn e_44_a_lease_ends_with_its_span_whatever_became_of_who_had_it() {
 }
 
 #[test]
+fn e_44_who_gives_a_lease_back_late_leaves_the_next_ones_alone() {
+    let server = server!();
+    let [one, two] = [(); 2].map(|()| Node::new(Config::one(server.address())));
+    let options = |span| LevelOptions::new(L1L2).lease(Some(span));
+    let n_leases = || {
+        let mut keys = redis::cmd("KEYS");
+        let keys: Vec<Vec<u8>> = keys.arg("l*").query(&mut server.client()).unwrap();
+        keys.len()
+    };
+    let short = Duration::from_millis(30);
+    let (here, there) = (one.view(options(short)), two.view(options(PATIENT)));
+    let late = here.lease("k").unwrap();
+    // It waits for the end of that one's span.
+    let next = there.lease("k").unwrap();
+    here.release("k", late);
+    assert_eq!(n_leases(), 1);
+    there.release("k", next);
+    assert_eq!(n_leases(), 0);
+}
+
+#[test]
 fn e_44_f48_a_server_that_fails_keeps_nobody_from_loading() {
     let server = Faulty::start();
     let node = Node::new(Config::one(server.address()));
