@@ -158,24 +158,31 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let task = Task::Reload {
             version: present.version(),
         };
-        let answer = with_key(key, |key| match self.begin::<S, E>(key, &how, task)? {
-            (Begun::Leads(work), at) => {
-                let lead = Lead::new(self, at.hash, work, false);
-                turn.begin();
-                self.run(key, lead, how, load)
+        let answer = with_key(key, |key| {
+            let (begun, at) = self.begin::<S, E>(key, &how, task)?;
+            let begun = match begun {
+                // Somebody loads it already.
+                Begun::Waits(ticket) => {
+                    turn.meet();
+                    self.give_up(ticket, at);
+                    return Err(LoadError::TimedOut);
+                }
+                Begun::Busy => {
+                    turn.meet();
+                    return Err(LoadError::OutOfMemory);
+                }
+                Begun::Absent => return Err(LoadError::OutOfMemory),
+                begun => begun,
+            };
+            match self.meet(begun, at, &how)? {
+                Met::Answer(answer) => Ok(answer),
+                Met::Leads(lead) => {
+                    turn.begin();
+                    self.run(key, lead, how, load)
+                }
+                // The life that it was found in has ended: nobody wants it anew.
+                Met::Again => Err(LoadError::TimedOut),
             }
-            (Begun::Present(block), _) => Ok(Some(self.last(block))),
-            // Somebody loads it already.
-            (Begun::Waits(ticket), at) => {
-                turn.meet();
-                self.give_up(ticket, at);
-                Err(LoadError::TimedOut)
-            }
-            (Begun::Busy, _) => {
-                turn.meet();
-                Err(LoadError::OutOfMemory)
-            }
-            (Begun::Absent | Begun::OutOfMemory, _) => Err(LoadError::OutOfMemory),
         });
         match answer {
             Ok(Ok(answer)) => Ok(answer),

@@ -16,6 +16,7 @@ mod flights;
 mod inside;
 mod known;
 mod listeners;
+mod lives;
 mod overtaken;
 mod refresh;
 mod stale;

@@ -32,7 +32,9 @@ const STEPS: [(&str, StepFn); 10] = [
     ("faults", || coverage::faults(&["--check".to_owned()])),
     ("spec", || coverage::spec(&["--check".to_owned()])),
     ("test", || commands::test(&[])),
-    ("histories", || commands::histories(&[])),
+    ("histories", || {
+        commands::histories(&["--histories".to_owned(), "20000".to_owned()])
+    }),
     ("doc", commands::doc),
     ("loom", || commands::loom(&[])),
     ("bench --smoke", || commands::bench(&["--smoke".to_owned()])),
