@@ -28,6 +28,8 @@
 //! - L5 A name takes room while its life is named: by a view, a child, an entry, a thread's table; not longer.
 //! - L6 Locks: a stripe's at most, then a view's, then one table of names or the gate of closings. No other lock is
 //!   taken under them, and no life is dropped under a table's lock.
+//! - L7 An ending is in force with its count. Marked and not counted, it comes after whoever asks: a word that was read since the last
+//!   count is written to, and nothing of the life is swept.
 //!
 //! # Not here
 //! Entries and how they are swept; who may make a tenant or a named cache; how keys become bytes.

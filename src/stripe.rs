@@ -308,8 +308,11 @@ impl Stripe {
         let Some(loc) = self.table.writer(env.shared).find_block(hash, block) else {
             return false;
         };
-        self.note_write(hash);
         let alive = self.claim_or_leaves(env, loc, hash);
+        if alive {
+            // One that was over was taken by nobody: to loads of the key that is no write.
+            self.note_write(hash);
+        }
         self.take(env, loc, hash, alive.then_some(cause));
         alive
     }

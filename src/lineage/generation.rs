@@ -193,6 +193,11 @@ impl Generation {
         self.line().find_map(|life| life.owner.as_ref())
     }
 
+    /// Of this life and those above it, those that have ended by themselves.
+    pub(super) fn marked(&self) -> impl Iterator<Item = &Generation> {
+        self.line().filter(|life| life.has_ended())
+    }
+
     /// This life and those above it.
     fn line(&self) -> impl Iterator<Item = &Generation> {
         iter::successors(Some(self), |life| life.parent.as_deref())

@@ -106,9 +106,12 @@ impl Local {
     }
 
     /// The life of `word`, if that is the scope's present one. May be asked under a stripe's lock.
-    pub(crate) fn generation_of(&self, word: PlaceWord) -> Option<Arc<Generation>> {
+    ///
+    /// `stands` says that no ending was counted since the word was read: one that is marked already comes after whoever asks.
+    pub(crate) fn generation_of(&self, word: PlaceWord, stands: bool) -> Option<Arc<Generation>> {
         let current = self.current.lock();
-        (current.word() == word && current.is_live()).then(|| Arc::clone(&current))
+        let is_it = current.word() == word && (stands || current.is_live());
+        is_it.then(|| Arc::clone(&current))
     }
 
     /// Brings word and epoch up to date, under the view's lock.

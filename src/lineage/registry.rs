@@ -234,6 +234,19 @@ impl Registry {
         is_first
     }
 
+    /// Whether a life or one above it has ended, and that is counted: until then its entries are there, since who began before the count
+    /// reads and writes them. Waits for a count that is under way. May be asked under a stripe's lock.
+    pub(crate) fn is_over(&self, life: &Generation) -> bool {
+        let is_over = !life.is_live();
+        if is_over {
+            // Whoever marks holds one of these until the count.
+            life.marked()
+                .for_each(|ended| drop(self.roll.names(ended.hash())));
+            self.pass_gate();
+        }
+        is_over
+    }
+
     /// Waits until a closing that was seen has been counted: a view that answers "nowhere" must not be followed by one
     /// that still finds something.
     pub(super) fn pass_gate(&self) {

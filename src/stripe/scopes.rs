@@ -46,10 +46,7 @@ impl Stripe {
                 return Ok(generation);
             }
             // The last others of the scope have made room for this one.
-            home.local
-                .generation_of(home.word)
-                .map(Some)
-                .ok_or(ScopeEnded)
+            generation_now(env, home)
         });
         let Ok(generation) = generation else {
             let writer = self.table.writer(env.shared);
@@ -82,8 +79,7 @@ impl Stripe {
             self.version = env.registry.next_versions();
         }
         if self.members.scope(home.word).n_entries == 0 {
-            let generation = home.local.generation_of(home.word);
-            return generation.map(Some).ok_or(ScopeEnded);
+            return generation_now(env, home);
         }
         if env.registry.epoch() == home.epoch || home.local.holds(home.word) {
             Ok(None)
@@ -149,7 +145,7 @@ impl Stripe {
         let epoch = env.registry.epoch();
         let sought = self
             .members
-            .seek_dead(epoch.bits(), budget, |life| life.is_live());
+            .seek_dead(epoch.bits(), budget, |life| !env.registry.is_over(life));
         let mut steps = 0;
         let mut emptier = None;
         while steps < budget {
@@ -227,6 +223,13 @@ impl Stripe {
 
 /// The generation of a scope that a write is for, if it has no record here yet.
 pub(super) type Admitted = Result<Option<Arc<Generation>>, ScopeEnded>;
+
+/// The life where a write is to land, if that is there still.
+fn generation_now(env: &Env<'_>, home: Home<'_>) -> Admitted {
+    let stands = env.registry.epoch() == home.epoch;
+    let generation = home.local.generation_of(home.word, stands);
+    generation.map(Some).ok_or(ScopeEnded)
+}
 
 /// The scope of a write has ended since the call began.
 #[derive(Debug)]

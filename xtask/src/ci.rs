@@ -32,9 +32,7 @@ const STEPS: [(&str, StepFn); 10] = [
     ("faults", || coverage::faults(&["--check".to_owned()])),
     ("spec", || coverage::spec(&["--check".to_owned()])),
     ("test", || commands::test(&[])),
-    ("histories", || {
-        commands::histories(&["--histories".to_owned(), "20000".to_owned()])
-    }),
+    ("histories", || commands::histories(&[])),
     ("doc", commands::doc),
     ("loom", || commands::loom(&[])),
     ("bench --smoke", || commands::bench(&["--smoke".to_owned()])),

@@ -1,5 +1,8 @@
 //! Lives: what an ending does, what a closing does, and what is kept for how long.
 
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::lineage::generation::Wanted;
 
@@ -44,13 +47,13 @@ fn an_ending_is_in_force_for_views_children_and_held_lives() {
     assert!(registry.invalidate(&life));
     assert!(registry.epoch() > before);
     assert!(!life.is_live() && !below.is_live());
-    assert!(!a.holds(words[0]) && !b.holds(words[1]) && b.generation_of(words[1]).is_none());
+    assert!(!a.holds(words[0]) && !b.holds(words[1]) && b.generation_of(words[1], false).is_none());
 
     let after = [&a, &b, &other].map(|view| view.word(&registry));
     assert!(after[0] > words[0] && after[1] > words[1]);
     assert_eq!(after[2], words[2]);
     assert!(b.holds(after[1]) && !b.holds(words[1]));
-    assert_eq!(b.generation_of(after[1]).unwrap().word(), after[1]);
+    assert_eq!(b.generation_of(after[1], false).unwrap().word(), after[1]);
     assert_eq!(b.generation(&registry).unwrap().path(), below.path());
 
     // The first ending counts, a second one of the same life changes nothing.
@@ -245,4 +248,34 @@ fn a_life_outlives_its_registry() {
         assert_eq!(registry.n_names(), 1);
         assert!(view.holds(view.word(&registry)));
     }
+}
+
+#[test]
+fn e44_an_ending_that_is_marked_and_not_counted_comes_after_writes_and_keeps_what_is_there() {
+    let registry = Registry::new();
+    let view = registry.local(None, scope(b"a"), None).unwrap();
+    let below = registry.local(Some(&view), scope(b"b"), None).unwrap();
+    let life = view.generation(&registry).unwrap();
+    let word = below.word(&registry);
+    let names = registry.names(life.hash());
+    assert!(life.die());
+    // Who has read the word since the last count writes into that life.
+    assert_eq!(below.word(&registry), word);
+    assert!(below.generation_of(word, true).is_some());
+    assert!(below.generation_of(word, false).is_none());
+    let end = below.last_life();
+    let (is_counted, asks) = (AtomicBool::new(false), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            asks.wait();
+            assert!(registry.is_over(&end));
+            assert!(is_counted.load(Ordering::Relaxed), "it didn't wait");
+        });
+        asks.wait();
+        for _ in 0..100 {
+            std::thread::yield_now();
+        }
+        is_counted.store(true, Ordering::Relaxed);
+        drop(names);
+    });
 }

@@ -1,4 +1,4 @@
-//! Loads of a scope whose life ends while they begin.
+//! Loads beside ends: of the scope's life while they begin, of the entry that is loaded anew.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,4 +45,23 @@ fn e43_a_stale_entry_whose_life_ends_is_not_loaded_anew_for_that_life() {
         assert_eq!(*loaded.unwrap(), 1 + u64::from(is_called), "{ends_at}");
         assert_eq!(there == Some(2), is_called, "{ends_at}");
     }
+}
+
+#[test]
+fn e46_a_removal_that_comes_too_late_for_its_entry_overtakes_no_load() {
+    let (cache, clock) = by_hand::<u64>();
+    let ttl = Ttl::after(10 * SECOND).stale(20 * SECOND);
+    cache.insert_with("k", 1, ttl).unwrap();
+    clock.advance(10 * SECOND);
+    let loaded = cache.get_or_insert_with("k", ttl, || {
+        // Its entry is over when it has decided.
+        let removed = cache.remove_if("k", |_| {
+            clock.advance(20 * SECOND);
+            true
+        });
+        assert!(removed.is_none());
+        2
+    });
+    assert_eq!(*loaded.unwrap(), 2);
+    assert_eq!(cache.get("k").as_deref(), Some(&2));
 }
