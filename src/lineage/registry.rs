@@ -242,7 +242,9 @@ impl Registry {
             // Whoever marks holds one of these until the count.
             life.marked()
                 .for_each(|ended| drop(self.roll.names(ended.hash())));
-            self.pass_gate();
+            if life.is_closed() {
+                self.pass_gate();
+            }
         }
         is_over
     }

@@ -179,7 +179,7 @@ impl Stripe {
     #[inline]
     pub(super) fn fit_policy(&mut self) {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
-        // Nothing is above twice a capacity of zero but nothing.
+        // At a capacity of zero, before the first eviction, whatever the number.
         if len >= 2 * capacity || 4 * len.max(MEANT_FOR_MIN) < capacity {
             self.fit_policy_to(len.max(1));
         }

@@ -56,11 +56,15 @@ pub(crate) fn give_back(mut room: Vec<u8>) {
     let mut kept = KEPT.lock();
     if kept.len() < KEPT_MAX {
         kept.push(room);
-    } else if let Some(least) = kept.iter_mut().min_by_key(|room| room.capacity())
+        return;
+    }
+    if let Some(least) = kept.iter_mut().min_by_key(|room| room.capacity())
         && least.capacity() < room.capacity()
     {
-        *least = room;
+        std::mem::swap(least, &mut room);
     }
+    // What is given up goes back to the allocator without the lock, which may take it long.
+    drop(kept);
 }
 
 impl AsRef<[u8]> for Lent {
