@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cache::{Cache, Capacity, Inner, Jitter, Watch, Weigher};
-use crate::charter::Directory;
+use crate::charter::Tenants;
 use crate::clock::{Clock, TimeSource};
 use crate::common::{Budget, Common, Lender};
 use crate::entry::{Entry, Stored, Value};
@@ -252,7 +252,7 @@ impl<V: Value + ?Sized> Builder<V> {
             store,
             weigher: self.weigher,
             has_tti: self.tti.is_some(),
-            directory: Directory::default(),
+            tenants: Tenants::default(),
             jitter,
             watch,
         });

@@ -28,7 +28,7 @@ mod write;
 use std::fmt;
 
 use crate::budget::Budget as Account;
-use crate::charter::Directory;
+use crate::charter::Tenants;
 use crate::common::{BYTES_MAX, Lender};
 use crate::entry::{BlockRef, Value};
 use crate::error::BuildError;
@@ -81,7 +81,7 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) store: TypedStore<V>,
     pub(crate) weigher: Option<Weigher<V>>,
     pub(crate) has_tti: bool,
-    pub(crate) directory: Directory,
+    pub(crate) tenants: Tenants,
     pub(crate) jitter: Jitter,
     pub(crate) watch: Watch,
 }

@@ -39,13 +39,17 @@ mod generation;
 mod local;
 mod names;
 mod registry;
+mod roll;
 #[cfg(not(engine_loom))]
 mod threads;
 
 pub use self::error::ScopeError;
 pub(crate) use self::generation::{Generation, Owner};
 pub(crate) use self::local::Local;
-pub(crate) use self::registry::{Epoch, Registry, VERSIONS_LOG2, floor_of};
+#[cfg(not(engine_loom))]
+pub(crate) use self::names::Names;
+pub(crate) use self::registry::{Epoch, Registry};
+pub(crate) use self::roll::{VERSIONS_LOG2, floor_of};
 use crate::error::MAX_KEY_BYTES;
 
 /// The deepest nesting of views, tenant and named cache included.

@@ -63,7 +63,8 @@ impl<V: Value + ?Sized> Cache<V> {
     /// # Errors
     /// [`ScopeError`]: the name is empty or too long, or no ids are left.
     ///
-    /// Cost: the first time in a thread, a lock and some 250 bytes; then a probe of the thread's table of 64 scopes.
+    /// Cost: the first time in a thread, a lock and some 250 bytes; then a probe of the thread's table of 64 scopes, where what is asked for
+    /// again soon displaces what isn't.
     pub fn scope<K: Key>(&self, name: K) -> Result<Scope<'_, V>, ScopeError> {
         resolve(self.inner(), None, &name, Kind::Scope)
     }

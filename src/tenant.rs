@@ -2,8 +2,8 @@
 //!
 //! # Idea         a tenant is a scope with a pool of memory and a charter; a named cache is one more below it. Deleting closes the owner, so
 //!   that every view of it is nowhere for good, and what it held is swept like any scope that has ended
-//! # Costs        asking for a tenant or a named cache: the probe of the thread's table, after the first time. What changes them takes
-//!   the lock of the directory. A tenant without entries takes less than a kilobyte
+//! # Costs        asking for a tenant or a named cache that the thread asks for often: the probe of its table; for another one: a lock that
+//!   others' requests share, for the time of a look-up. What changes tenants takes the same lock. A tenant takes about a kilobyte
 //! # Invariants   T1 a name is in the directory from its making to its deletion; T2 an owner's pool lives as long as the owner, and its
 //!   number is given again when its bytes are gone
 //! # Not here     how memory shares and rates work: modules `shares`, `limits`
@@ -17,13 +17,13 @@ use std::fmt;
 
 pub use self::named::NamedCache;
 pub(crate) use self::names::step_below;
-use self::names::{DEFAULT_CACHE, cache_name, check_name, known, tenant_name, view_of};
+use self::names::{cache_name, check_name, default_view, named, tenant_name, view_of_tenant};
 pub use self::reserved::Reserved;
 use crate::cache::{Cache, Inner};
-use crate::charter::{AdmitError, Charter, Limits, TenantError};
+use crate::charter::{AdmitError, Charter, Limits, Named, TenantError};
 use crate::entry::Value;
 use crate::limiter::Cost;
-use crate::lineage::{Local, Name, Owner};
+use crate::lineage::{Local, Owner};
 use crate::scope::Scope;
 use crate::shares::PoolId;
 use crate::stats::{Counts, Stats};
@@ -32,8 +32,8 @@ use crate::tally::Tally;
 
 /// One of those who share a cache: with named caches of its own, a share of the memory, and rates.
 ///
-/// Made by [`Cache::create_tenant`], found by [`Cache::tenant`]. Asking for it with each request writes nothing that other
-/// threads write.
+/// Made by [`Cache::create_tenant`], found by [`Cache::tenant`], which is meant to be asked with each request: a tenant that a thread
+/// asks for often is in a table of its own, and nothing is written then that other threads write.
 ///
 /// # Examples
 /// ```
@@ -57,6 +57,7 @@ use crate::tally::Tally;
 /// ```
 pub struct Tenant<'c, V: Value + ?Sized> {
     inner: &'c Arc<Inner<V>>,
+    /// Of the default cache, which most requests are for; the tenant's scope is the one above.
     local: Arc<Local>,
 }
 
@@ -72,8 +73,11 @@ impl<V: Value + ?Sized> Cache<V> {
         let inner = self.inner();
         check_name(name)?;
         limits.check()?;
-        let make = || inner.make(None, tenant_name(name), limits);
-        let local = inner.directory.create(name, None, make)?;
+        let named = named(inner, name);
+        let local = inner.tenants.of(named).create(named, None, || {
+            let view = |owner: &Arc<Owner>| default_view(inner, tenant_name(name), owner);
+            inner.make(None, limits, view)
+        })?;
         Ok(Tenant { inner, local })
     }
 
@@ -81,17 +85,12 @@ impl<V: Value + ?Sized> Cache<V> {
     ///
     /// # Errors
     /// [`TenantError::NoSuchTenant`].
+    ///
+    /// Cost: a probe of the thread's table of 64 views. For a tenant that isn't there, a lock for the time of a look-up, one of 64 by
+    /// the tenant's name, and a reference count.
     pub fn tenant(&self, name: &str) -> Result<Tenant<'_, V>, TenantError> {
         let inner = self.inner();
-        let local = known(inner, None, tenant_name(name));
-        let local = local.map_or_else(
-            || {
-                let owner = inner.directory.find(name);
-                let owner = owner.ok_or(TenantError::NoSuchTenant)?;
-                view_of(inner, None, tenant_name(name), &owner)
-            },
-            Ok,
-        )?;
+        let local = view_of_tenant(inner, name)?;
         Ok(Tenant { inner, local })
     }
 
@@ -99,7 +98,8 @@ impl<V: Value + ?Sized> Cache<V> {
     /// refuse what is written. False if there is none of that name.
     pub fn delete_tenant(&self, name: &str) -> bool {
         let inner = self.inner();
-        inner.directory.take(name, |owner| {
+        let named = named(inner, name);
+        inner.tenants.of(named).take(named, |owner| {
             // Who makes a cache below looks at this under the lock that is taken next: it's refused, or met here.
             inner.store.registry().close(owner);
             if let Some(charter) = Charter::of(owner) {
@@ -111,7 +111,7 @@ impl<V: Value + ?Sized> Cache<V> {
 
     /// The tenants and their limits, sorted by name.
     pub fn tenants(&self) -> Vec<(String, Limits)> {
-        self.inner().directory.list()
+        self.inner().tenants.list()
     }
 }
 
@@ -123,8 +123,9 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     /// # Errors
     /// [`AdmitError`]: which limit, and when the same would pass.
     pub fn admit(&self, cost: impl Into<Cost>) -> Result<Scope<'c, V>, AdmitError> {
-        let cache = self.default_cache().map_err(|_| AdmitError::Closed)?;
-        cache.admit(cost)
+        let charter = self.made().map_err(|_| AdmitError::Closed)?;
+        admit(self.inner, charter, cost)?;
+        Ok(Scope::new(self.inner, Arc::clone(&self.local)))
     }
 
     /// Counts bytes that were read. Where the rate has no room for them they are debt: nothing is admitted before it is gone.
@@ -141,9 +142,7 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     /// [`TenantError::NoSuchTenant`] if the tenant was deleted meanwhile.
     pub fn default_cache(&self) -> Result<NamedCache<'c, V>, TenantError> {
         self.made()?;
-        let registry = self.inner.store.registry();
-        let local = registry.local(Some(&self.local), DEFAULT_CACHE, None)?;
-        let inner = self.inner;
+        let (inner, local) = (self.inner, Arc::clone(&self.local));
         Ok(NamedCache { inner, local })
     }
 
@@ -161,10 +160,11 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
         limits.check()?;
         let (inner, charter) = (self.inner, self.made()?);
         let n_max = charter.limits().caches_max;
-        let local = charter.caches().create(name, n_max, || {
+        let local = charter.caches().create(named(inner, name), n_max, || {
             // Asked again under the lock that a deletion of the tenant takes after closing it.
             self.made()?;
-            inner.make(Some(&self.local), cache_name(name), limits)
+            let tenant = self.local.owner();
+            inner.make(tenant, limits, |owner| self.view_of_cache(name, owner))
         })?;
         Ok(NamedCache { inner, local })
     }
@@ -173,14 +173,16 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     ///
     /// # Errors
     /// [`TenantError::NoSuchCache`], [`TenantError::NoSuchTenant`]. Nothing is made.
+    ///
+    /// Cost: as [`Cache::tenant`]; the lock is the tenant's.
     pub fn cache(&self, name: &str) -> Result<NamedCache<'c, V>, TenantError> {
         let inner = self.inner;
-        if let Some(local) = known(inner, Some(&self.local), cache_name(name)) {
-            return Ok(NamedCache { inner, local });
-        }
-        let owner = self.made()?.caches().find(name);
-        let owner = owner.ok_or(TenantError::NoSuchCache)?;
-        let local = view_of(inner, Some(&self.local), cache_name(name), &owner)?;
+        let registry = inner.store.registry();
+        let local = registry.known(Some(&self.local), cache_name(name), |hash| {
+            let make = |owner: &Arc<Owner>| self.view_of_cache(name, owner);
+            let view = self.made()?.caches().view(Named { hash, name }, make)?;
+            view.ok_or(TenantError::NoSuchCache)
+        })?;
         Ok(NamedCache { inner, local })
     }
 
@@ -188,7 +190,7 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     pub fn delete_cache(&self, name: &str) -> bool {
         let end = |owner: &Owner| self.inner.end(owner);
         self.made()
-            .is_ok_and(|charter| charter.caches().take(name, end))
+            .is_ok_and(|charter| charter.caches().take(named(self.inner, name), end))
     }
 
     /// The named caches and their limits, sorted by name.
@@ -199,7 +201,10 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
 
     /// Ends all entries of the tenant, in all its caches, in O(1). Caches and limits stay.
     pub fn flush(&self) {
-        self.inner.store.invalidate(&self.local);
+        // A tenant that was deleted has nothing that could end.
+        if let Ok(tenant) = self.inner.store.registry().above(&self.local) {
+            self.inner.store.invalidate(&tenant);
+        }
     }
 
     /// The limits.
@@ -231,6 +236,13 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
     /// Cost: the counters of all threads of the process.
     pub fn stats(&self) -> Stats {
         self.inner.stats_of(&self.local)
+    }
+
+    /// A new view of a named cache of the tenant's.
+    fn view_of_cache(&self, name: &str, owner: &Arc<Owner>) -> Result<Arc<Local>, TenantError> {
+        let registry = self.inner.store.registry();
+        let tenant = registry.above(&self.local)?;
+        Ok(registry.local_anew(Some(&tenant), cache_name(name), Some(owner))?)
     }
 
     fn made(&self) -> Result<&Charter, TenantError> {
@@ -286,21 +298,20 @@ impl<V: Value + ?Sized> Inner<V> {
         Ok(())
     }
 
-    /// Makes an owner with a pool, below a tenant or not, and a view of it.
+    /// Makes an owner with a pool, of a tenant's cache or of a tenant, and a view of it.
     fn make(
         &self,
-        above: Option<&Local>,
-        name: Name<'_>,
+        tenant: Option<&Arc<Owner>>,
         limits: Limits,
+        view: impl FnOnce(&Arc<Owner>) -> Result<Arc<Local>, TenantError>,
     ) -> Result<(Arc<Owner>, Arc<Local>), TenantError> {
         let shares = self.store.shares();
-        let tenant = above.and_then(Local::owner);
         let parent = tenant.map(|owner| PoolId::from_bits(owner.pool()));
         let pool = shares.add(parent, limits.guaranteed_bytes, limits.max_bytes())?;
         let charter = Charter::new(pool, shares, tenant.cloned(), limits);
-        let tally = above.map_or(self.store.registry().tally(), Local::tally);
-        let owner = Owner::with_charter(pool.bits(), Tally::new(Some(tally)), charter);
-        match view_of(self, above, name, &owner) {
+        let above = tenant.map_or(self.store.registry().tally(), |owner| owner.tally());
+        let owner = Owner::with_charter(pool.bits(), Tally::new(Some(above)), charter);
+        match view(&owner) {
             Ok(local) => Ok((owner, local)),
             Err(error) => {
                 self.end(&owner);
@@ -316,6 +327,18 @@ impl<V: Value + ?Sized> Inner<V> {
         let removed = self.store.shares().remove(PoolId::from_bits(owner.pool()));
         debug_assert!(removed.is_ok(), "T2: {removed:?}");
     }
+}
+
+/// Admits an operation by the rates of a charter.
+fn admit<V: Value + ?Sized>(
+    inner: &Inner<V>,
+    charter: &Charter,
+    cost: impl Into<Cost>,
+) -> Result<(), AdmitError> {
+    let Cost { calls, bytes } = cost.into();
+    charter
+        .admit(inner.store.time(), calls, bytes)
+        .map_err(|(whose, limit)| AdmitError::Exceeded { whose, limit })
 }
 
 fn charter_of(local: &Local) -> Option<&Charter> {

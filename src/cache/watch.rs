@@ -140,9 +140,9 @@ impl<V: Value + ?Sized> View<'_, V> {
     }
 
     fn note_key(self, hash: KeyHash, key: KeyRef<'_>) {
-        let own = self.inner.watch.hot_keys.get();
+        let own = self.inner.watch.hot_keys.get().map(|own| &**own);
         let charter = self.charter().map(Charter::tenant);
-        let tenants = charter.and_then(|tenant| tenant.hot_keys().get());
+        let tenants = charter.and_then(Charter::hot_keys);
         for hot_keys in own.into_iter().chain(tenants) {
             hot_keys.note(hash, key);
         }
@@ -153,10 +153,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         if let Some(curve) = self.inner.watch.curve.get() {
             curve.note(hash, with_structure(note), time);
         }
-        if let Some(curve) = self
-            .charter()
-            .and_then(|charter| charter.tenant().curve().get())
-        {
+        if let Some(curve) = self.charter().and_then(|charter| charter.tenant().curve()) {
             curve.note(hash, note, time);
         }
     }

@@ -3,12 +3,17 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::{Charter, Directory, Limits, LongTtl, NONE, TenantError};
+use super::{Charter, Directory, Limits, LongTtl, NONE, Named, TenantError};
 use crate::error::{Refusal, TtlError};
 use crate::lineage::Owner;
 use crate::shares::{PoolId, Shares};
 use crate::sync::Arc;
 use crate::tally::Tally;
+
+/// All of one hash, so that names alone tell them apart.
+fn named(name: &str) -> Named<'_> {
+    Named { hash: 7, name }
+}
 
 const S: Duration = Duration::from_secs(1);
 
@@ -122,19 +127,20 @@ fn a_directory_makes_a_name_once_and_nothing_for_who_is_refused() {
         n_made.set(n_made.get() + 1);
         Ok((owner(&shares, None, Limits::default()), n_made.get()))
     };
-    assert_eq!(directory.create("b", Some(2), make), Ok(1));
+    assert_eq!(directory.create(named("b"), Some(2), make), Ok(1));
     assert_eq!(
-        directory.create("b", None, make),
+        directory.create(named("b"), None, make),
         Err(TenantError::AlreadyExists)
     );
-    assert_eq!(directory.create("a", Some(2), make), Ok(2));
+    assert_eq!(directory.create(named("a"), Some(2), make), Ok(2));
     let full = Err(TenantError::TooManyCaches { n_max: 2 });
-    assert_eq!(directory.create("c", Some(2), make), full);
+    assert_eq!(directory.create(named("c"), Some(2), make), full);
     // A lowered count forbids new names, and takes none away.
-    assert!(directory.create("c", Some(0), make).is_err());
-    let failed: Result<(), _> = directory.create("c", None, || Err(TenantError::NoSuchTenant));
+    assert!(directory.create(named("c"), Some(0), make).is_err());
+    let failed: Result<(), _> =
+        directory.create(named("c"), None, || Err(TenantError::NoSuchTenant));
     assert_eq!(failed, Err(TenantError::NoSuchTenant));
-    assert!(directory.find("c").is_none());
+    assert!(directory.find(named("c")).is_none());
     assert_eq!(n_made.get(), 2);
     let names = directory.list().into_iter().map(|(name, _)| name);
     assert!(names.eq(["a", "b"]));
@@ -145,11 +151,11 @@ fn an_owner_is_ended_once_before_its_name_is_free() {
     let (shares, directory) = (shares(), Directory::default());
     for name in ["a", "b", "c"] {
         let make = || Ok((owner(&shares, None, Limits::default()), ()));
-        directory.create(name, None, make).unwrap();
+        directory.create(named(name), None, make).unwrap();
     }
     let mut ended = Vec::new();
-    assert!(directory.take("b", |owner| ended.push(owner.pool())));
-    assert!(!directory.take("b", |owner| ended.push(owner.pool())));
+    assert!(directory.take(named("b"), |owner| ended.push(owner.pool())));
+    assert!(!directory.take(named("b"), |owner| ended.push(owner.pool())));
     directory.take_all(|owner| ended.push(owner.pool()));
     directory.take_all(|owner| ended.push(owner.pool()));
     assert_eq!(ended, [2, 1, 3]);
@@ -162,8 +168,10 @@ fn a_directory_that_ends_parts_tenants_from_their_caches() {
     let caches = Charter::of(&tenant).unwrap().caches();
     let cache = owner(&shares, Some(&tenant), Limits::default());
     let weak = (Arc::downgrade(&tenant), Arc::downgrade(&cache));
-    caches.create("c", None, || Ok((cache, ()))).unwrap();
-    directory.create("t", None, || Ok((tenant, ()))).unwrap();
+    caches.create(named("c"), None, || Ok((cache, ()))).unwrap();
+    directory
+        .create(named("t"), None, || Ok((tenant, ())))
+        .unwrap();
     drop(directory);
     assert!(weak.0.upgrade().is_none() && weak.1.upgrade().is_none());
     assert_eq!(Arc::strong_count(&shares), 1);

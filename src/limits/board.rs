@@ -6,10 +6,42 @@
 //! # Invariants   LB1 writers are excluded from each other by the caller; LB2 a retired board is never read
 //! # Not here     what the words mean
 
+#[cfg(not(engine_loom))]
+use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// The count of a board that shows nothing. Even, so that showing goes on from it.
 const RETIRED: u64 = 0;
+
+/// A board that is made when there is something to show for the first time.
+#[cfg(not(engine_loom))]
+#[derive(Debug)]
+pub(super) struct LateBoard<const N: usize>(OnceLock<Box<Board<N>>>);
+
+#[cfg(not(engine_loom))]
+impl<const N: usize> LateBoard<N> {
+    pub(super) fn new() -> LateBoard<N> {
+        LateBoard(OnceLock::new())
+    }
+
+    /// See [`Board::show`].
+    pub(super) fn show(&self, words: &[u64; N]) {
+        self.0.get_or_init(|| Box::new(Board::new())).show(words);
+    }
+
+    /// See [`Board::retire`].
+    pub(super) fn retire(&self) {
+        if let Some(board) = self.0.get() {
+            board.retire();
+        }
+    }
+
+    /// See [`Board::read`].
+    #[inline]
+    pub(super) fn read(&self) -> Option<[u64; N]> {
+        self.0.get()?.read()
+    }
+}
 
 /// `N` words, shown or retired.
 #[derive(Debug)]

@@ -8,7 +8,7 @@
 //!   board shows the meter
 //! # Not here     the lock, clocks
 
-use super::board::Board;
+use super::board::LateBoard;
 use super::cells::{Cell, Cells, HALF_MAX};
 use crate::gcra::{Hold, METER_WORDS, Meter, Pace, Wait};
 use crate::sync::atomic::{AtomicU8, Ordering};
@@ -80,7 +80,7 @@ impl DeskHold {
 pub(super) struct Surroundings<'a> {
     pub(super) home: &'a Cell,
     pub(super) cells: Option<&'a Cells>,
-    pub(super) board: &'a Board<METER_WORDS>,
+    pub(super) board: &'a LateBoard<METER_WORDS>,
     pub(super) lag_ns: u64,
     /// The visitor's cell; [`HOME`] before there are cells.
     pub(super) idx: usize,

@@ -6,7 +6,7 @@
 //!   a longer way to the same answer
 //! # Not here     arithmetic
 
-use super::board::Board;
+use super::board::LateBoard;
 use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
 use super::desk::{Desk, DeskHold, Surroundings};
 use super::rates::{LimitExceeded, Rates};
@@ -38,7 +38,7 @@ const BY_EXACT: u64 = 1;
 pub(crate) struct Limits {
     front: Front,
     desk: Mutex<Desk>,
-    board: Board<METER_WORDS>,
+    board: LateBoard<METER_WORDS>,
 }
 
 /// What an admission from a lease looks at, together.
@@ -73,7 +73,7 @@ impl Limits {
                 cells: OnceLock::new(),
             },
             desk: Mutex::new(desk),
-            board: Board::new(),
+            board: LateBoard::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::{fmt, iter};
 
-use super::registry::Roll;
+use super::roll::Roll;
 use super::{Kind, Name, PlaceWord};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +60,7 @@ impl Owner {
         self.pool
     }
 
-    pub(super) fn tally(&self) -> &Arc<Tally> {
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
         &self.tally
     }
 

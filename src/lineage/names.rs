@@ -15,13 +15,13 @@ const FILL_MIN: usize = 2;
 
 /// Items by their hashes; many may have the same.
 #[derive(Debug)]
-pub(super) struct Names<T> {
+pub(crate) struct Names<T> {
     buckets: Vec<Vec<(u64, T)>>,
     n_items: usize,
 }
 
 impl<T> Names<T> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             buckets: Vec::new(),
             n_items: 0,
@@ -29,7 +29,7 @@ impl<T> Names<T> {
     }
 
     /// The items of a hash.
-    pub(super) fn find(&self, hash: u64) -> impl Iterator<Item = &T> {
+    pub(crate) fn find(&self, hash: u64) -> impl Iterator<Item = &T> {
         self.buckets
             .get(self.place(hash))
             .into_iter()
@@ -38,17 +38,46 @@ impl<T> Names<T> {
             .map(|(_, item)| item)
     }
 
-    pub(super) fn insert(&mut self, hash: u64, item: T) {
+    /// All items, in no order.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.buckets.iter().flatten().map(|(_, item)| item)
+    }
+
+    /// The items of a hash, to be changed.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn find_mut(&mut self, hash: u64) -> impl Iterator<Item = &mut T> {
+        let at = self.place(hash);
+        self.buckets
+            .get_mut(at)
+            .into_iter()
+            .flatten()
+            .filter(move |(other, _)| *other == hash)
+            .map(|(_, item)| item)
+    }
+
+    /// How many items there are.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn len(&self) -> usize {
+        self.n_items
+    }
+
+    pub(crate) fn insert(&mut self, hash: u64, item: T) {
         if self.n_items >= self.buckets.len() * FILL_MAX {
             self.split();
         }
         let at = self.place(hash);
-        self.buckets[at].push((hash, item));
+        let bucket = &mut self.buckets[at];
+        // A bucket has a few items; room for many more would be idle.
+        if bucket.len() == bucket.capacity() {
+            bucket.reserve_exact(2);
+        }
+        bucket.push((hash, item));
         self.n_items += 1;
     }
 
     /// Takes out the item of a hash that `is_it` says yes to.
-    pub(super) fn remove(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<T> {
+    pub(crate) fn remove(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<T> {
         let at = self.place(hash);
         let bucket = self.buckets.get_mut(at)?;
         let idx = bucket

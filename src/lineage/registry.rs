@@ -1,15 +1,13 @@
 //! Who lives under which name, and how many endings there were.
 
-use std::ptr;
-
 use super::generation::Wanted;
 use super::names::Names;
+use super::roll::{Roll, floor_of, take_out};
 #[cfg(not(engine_loom))]
 use super::threads;
-use super::{DEPTH_MAX, Generation, ID_NOWHERE, Local, Name, Owner, PlaceWord, ScopeError};
-use crate::hash::Hasher64;
+use super::{DEPTH_MAX, Generation, ID_NOWHERE, Local, Name, Owner, ScopeError};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, CachePadded, Mutex, MutexGuard, Weak};
+use crate::sync::{Arc, CachePadded, Mutex, Weak};
 use crate::tally::Tally;
 
 /// How many endings there were.
@@ -28,7 +26,7 @@ impl Epoch {
 pub(crate) struct Registry {
     /// Written by endings alone; every operation through a view reads it.
     epoch: CachePadded<AtomicU64>,
-    roll: Arc<Roll>,
+    pub(super) roll: Arc<Roll>,
     /// Held from the mark to the count of a closing.
     gate: Mutex<()>,
     /// Tells this registry from all others, for the tables of threads.
@@ -79,32 +77,62 @@ impl Registry {
         name: Name<'_>,
         owner: Option<&Arc<Owner>>,
     ) -> Result<Arc<Local>, ScopeError> {
-        let above = parent.map_or(self.serial, Local::serial);
-        let hash = self.roll.hash(above, name);
-        let asked = threads::Asked {
-            above,
-            name,
-            owner,
-            hash,
-        };
-        if let Some(local) = threads::find(asked) {
+        let asked = self.asked(parent, name, owner);
+        if let Some(local) = threads::find(asked, |_| true) {
             return Ok(local);
         }
         let local = self.local_anew(parent, name, owner)?;
-        threads::keep(asked, &local);
+        if threads::is_wanted(asked) {
+            threads::keep(asked, &local);
+        }
         Ok(local)
     }
 
-    /// The view of a name, if this thread has asked for it lately.
+    /// A view that is known by a key, which needs not be its path: the thread's own, if it asks again and again and the owner is not
+    /// closed; else the one that `shared` gives, and all threads may have. That is told the hash of the name, which is the
+    /// same below all views.
     #[cfg(not(engine_loom))]
-    pub(crate) fn known(&self, parent: Option<&Local>, name: Name<'_>) -> Option<Arc<Local>> {
+    pub(crate) fn known<E>(
+        &self,
+        above: Option<&Local>,
+        name: Name<'_>,
+        shared: impl FnOnce(u64) -> Result<Arc<Local>, E>,
+    ) -> Result<Arc<Local>, E> {
+        let asked = self.asked(above, name, None);
+        let is_open = |local: &Local| local.owner().is_some_and(|owner| !owner.is_closed());
+        if let Some(local) = threads::find(asked, is_open) {
+            return Ok(local);
+        }
+        let shared = shared(self.name_hash(name))?;
+        if threads::is_wanted(asked)
+            && let Ok(own) = self.another(&shared, Arc::clone(shared.tally()))
+        {
+            threads::keep(asked, &own);
+            return Ok(own);
+        }
+        Ok(shared)
+    }
+
+    #[cfg(not(engine_loom))]
+    fn asked<'a>(
+        &self,
+        parent: Option<&Local>,
+        name: Name<'a>,
+        owner: Option<&'a Arc<Owner>>,
+    ) -> threads::Asked<'a> {
         let above = parent.map_or(self.serial, Local::serial);
-        threads::find(threads::Asked {
+        threads::Asked {
             above,
             name,
-            owner: None,
+            owner,
             hash: self.roll.hash(above, name),
-        })
+        }
+    }
+
+    /// A hash of a name, below whatever it is.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn name_hash(&self, name: Name<'_>) -> u64 {
+        self.roll.hash_of_name(name)
     }
 
     /// As `local`, without the thread's table.
@@ -131,11 +159,27 @@ impl Registry {
     /// # Errors
     /// [`ScopeError::Closed`], [`ScopeError::OutOfIds`].
     pub(crate) fn counted(&self, view: &Local) -> Result<Arc<Local>, ScopeError> {
+        self.another(view, Tally::new(Some(view.tally())))
+    }
+
+    fn another(&self, view: &Local, tally: Arc<Tally>) -> Result<Arc<Local>, ScopeError> {
         // Read before the life is found to be live (L4).
         let epoch = self.epoch();
         let life = view.generation(self)?;
-        let tally = Tally::new(Some(view.tally()));
         Ok(Arc::new(Local::new(new_serial(), epoch, life, tally)))
+    }
+
+    /// A view of the scope that a view's is nested in, which counts for the same.
+    ///
+    /// # Errors
+    /// As for `counted`, and [`ScopeError::Empty`] if it is nested in none.
+    pub(crate) fn above(&self, view: &Local) -> Result<Arc<Local>, ScopeError> {
+        // Read before the life is found to be live (L4).
+        let epoch = self.epoch();
+        let life = view.generation(self)?;
+        let above = Arc::clone(life.parent().ok_or(ScopeError::Empty)?);
+        let tally = Arc::clone(view.tally());
+        Ok(Arc::new(Local::new(new_serial(), epoch, above, tally)))
     }
 
     /// The life of a name in a life of its parent: the one that there is, or a new one.
@@ -288,75 +332,6 @@ impl Registry {
     }
 }
 
-/// The living by name, and the next id. Every life holds it, so it lasts as long as there is one to be taken out.
-#[derive(Debug)]
-pub(super) struct Roll {
-    shards: [CachePadded<Mutex<Names<Weak<Generation>>>>; N_SHARDS],
-    next_id: CachePadded<AtomicU64>,
-    hasher: Hasher64,
-}
-
-/// Versions of a block, as a power of two.
-pub(crate) const VERSIONS_LOG2: u32 = 16;
-
-/// What the versions of a life's entries are above, and those of earlier lives below.
-pub(crate) fn floor_of(id: u64) -> u64 {
-    id << VERSIONS_LOG2
-}
-
-/// Two in models: each lock there costs time.
-const N_SHARDS: usize = if cfg!(engine_loom) { 2 } else { 16 };
-
-impl Roll {
-    fn new() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| CachePadded::new(Mutex::new(Names::new()))),
-            next_id: CachePadded::new(AtomicU64::new(PlaceWord::ROOT.id() + 1)),
-            // A model must run alike each time.
-            hasher: if cfg!(engine_loom) {
-                Hasher64::with_seeds(1, 2, 3, 4)
-            } else {
-                Hasher64::new()
-            },
-        }
-    }
-
-    /// The hash of a name below whatever `above` stands for.
-    fn hash(&self, above: u64, name: Name<'_>) -> u64 {
-        // Shapes are below 16. The odd factor spreads consecutive ids, and the swap brings the spread to the low bits.
-        let own = self
-            .hasher
-            .hash(0, name.shape | (name.kind as u8) << 4, name.bytes);
-        let mixed = above.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        own.bits() ^ mixed ^ mixed.swap_bytes()
-    }
-
-    /// The names of a shard, under its lock.
-    pub(super) fn names(&self, hash: u64) -> MutexGuard<'_, Names<Weak<Generation>>> {
-        // The top bits: buckets are told apart by the low ones.
-        self.shards[(hash >> 32) as usize % N_SHARDS].lock()
-    }
-
-    fn draw_id(&self) -> Result<u64, ScopeError> {
-        self.next_id
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |id| {
-                (id < ID_NOWHERE).then_some(id + 1)
-            })
-            .map_err(|_| ScopeError::OutOfIds)
-    }
-
-    /// Takes out a life that nobody names any more.
-    pub(super) fn forget(&self, life: &Generation) {
-        take_out(&mut self.names(life.hash()), life);
-    }
-}
-
-/// Takes a life out of its names; another one of the same name stays. By address, which is good while it stands there:
-/// the weak pointer keeps the memory.
-fn take_out(names: &mut Names<Weak<Generation>>, life: &Generation) {
-    names.remove(life.hash(), |other| ptr::eq(other.as_ptr(), life));
-}
-
 /// A number for a registry or a view that no other has.
 #[cfg(not(engine_loom))]
 fn new_serial() -> u64 {
@@ -367,22 +342,4 @@ fn new_serial() -> u64 {
 #[cfg(engine_loom)]
 fn new_serial() -> u64 {
     0
-}
-
-#[cfg(test)]
-#[cfg(not(engine_loom))]
-impl Registry {
-    pub(super) fn names(&self, hash: u64) -> MutexGuard<'_, Names<Weak<Generation>>> {
-        self.roll.names(hash)
-    }
-
-    pub(super) fn set_next_id(&self, id: u64) {
-        self.roll.next_id.store(id, Ordering::Relaxed);
-    }
-
-    /// The sum of what `count` says of each shard.
-    pub(super) fn each_shard(&self, count: impl Fn(&Names<Weak<Generation>>) -> usize) -> usize {
-        let shards = self.roll.shards.iter();
-        shards.map(|names| count(&names.lock())).sum()
-    }
 }

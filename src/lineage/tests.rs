@@ -6,7 +6,8 @@ mod model;
 mod threads;
 
 use super::*;
-use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, MutexGuard, Weak};
 
 pub(super) fn scope(bytes: &[u8]) -> Name<'_> {
     Name {
@@ -199,6 +200,20 @@ fn a_path_is_as_deep_as_is_allowed_and_reads_from_the_root() {
 }
 
 impl Registry {
+    fn names(&self, hash: u64) -> MutexGuard<'_, Names<Weak<Generation>>> {
+        self.roll.names(hash)
+    }
+
+    fn set_next_id(&self, id: u64) {
+        self.roll.next_id.store(id, Ordering::Relaxed);
+    }
+
+    /// The sum of what `count` says of each shard.
+    fn each_shard(&self, count: impl Fn(&Names<Weak<Generation>>) -> usize) -> usize {
+        let shards = self.roll.shards.iter();
+        shards.map(|names| count(&names.lock())).sum()
+    }
+
     pub(super) fn n_names(&self) -> usize {
         self.each_shard(|names| names.len())
     }

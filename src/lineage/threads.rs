@@ -1,7 +1,8 @@
 //! The views that a thread has resolved lately.
 //!
 //! # Idea         a direct-mapped table in each thread. What it holds was made by this thread, so that its counts are written
-//!   by this thread alone, unless a caller hands a view to another
+//!   by this thread alone, unless a caller hands a view to another. Where a place is taken, what is asked for twice, and nothing else of
+//!   that place in between, displaces the other: so ten thousand that are asked for in turn don't displace what is asked for all the time
 //! # Costs        a hit: one hash of the name, one comparison, one count. 3 KiB a thread that resolves, and 128 bytes and a
 //!   name for each of at most 64 views, which keep their scopes' names alive until they are displaced or the thread
 //!   ends; never the cache itself
@@ -9,7 +10,7 @@
 //!   T2 nothing is dropped while the table is borrowed
 //! # Not here     what a view does
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::{Kind, Local, Name, Owner};
 use crate::sync::Arc;
@@ -17,6 +18,9 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A power of two.
 const N_SLOTS: usize = 64;
+
+/// In place of a hash; who has that one is kept a little sooner.
+const NOBODY: u64 = 0;
 
 /// What a view is asked for by.
 #[derive(Clone, Copy)]
@@ -36,6 +40,8 @@ struct Slot {
     name: Box<[u8]>,
     owner: Option<Arc<Owner>>,
     local: Arc<Local>,
+    /// The hash of what was asked for here last, if that was another's.
+    missed: Cell<u64>,
 }
 
 thread_local! {
@@ -43,14 +49,33 @@ thread_local! {
     static TABLE: RefCell<Vec<Option<Slot>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The view, if this thread has resolved it lately. None, too, while the thread ends.
-pub(super) fn find(asked: Asked<'_>) -> Option<Arc<Local>> {
+/// The view, if this thread has resolved it lately and it is still good. None, too, while the thread ends.
+pub(super) fn find(asked: Asked<'_>, is_good: impl FnOnce(&Local) -> bool) -> Option<Arc<Local>> {
     let find = |table: &RefCell<Vec<Option<Slot>>>| {
         let table = table.try_borrow().ok()?;
         let slot = table.get(asked.place())?.as_ref()?;
-        asked.is_for(slot).then(|| Arc::clone(&slot.local))
+        if !(asked.is_for(slot) && is_good(&slot.local)) {
+            return None;
+        }
+        slot.missed.set(NOBODY);
+        Some(Arc::clone(&slot.local))
     };
     TABLE.try_with(find).ok().flatten()
+}
+
+/// Whether a view that wasn't found is worth keeping: its place is free, or it was missed there before, and nothing else was asked
+/// for there since. Not while the thread ends.
+pub(super) fn is_wanted(asked: Asked<'_>) -> bool {
+    let is_wanted = |table: &RefCell<Vec<Option<Slot>>>| {
+        let Ok(table) = table.try_borrow() else {
+            return false;
+        };
+        match table.get(asked.place()) {
+            Some(Some(slot)) => slot.missed.replace(asked.hash) == asked.hash,
+            _ => true,
+        }
+    };
+    TABLE.try_with(is_wanted).unwrap_or(false)
 }
 
 /// Keeps a view that this thread has made.
@@ -62,6 +87,7 @@ pub(super) fn keep(asked: Asked<'_>, local: &Arc<Local>) {
         name: asked.name.bytes.into(),
         owner: asked.owner.cloned(),
         local: Arc::clone(local),
+        missed: Cell::new(NOBODY),
     };
     let keep = |table: &RefCell<Vec<Option<Slot>>>| {
         let mut table = table.try_borrow_mut().ok()?;

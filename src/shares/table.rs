@@ -1,4 +1,4 @@
-//! Cells by number: chunks that double in size, are made when first needed, and stay.
+//! Cells by number: chunks of growing size, each a fifth of what there is with it, or less; made when first needed, and there to stay.
 
 use std::fmt;
 
@@ -101,29 +101,36 @@ impl Shelf {
 }
 
 fn made(chunk: usize, n_stripes: usize) -> Chunk {
-    let len = FIRST_LEN << chunk.saturating_sub(1);
     let cell = |_| CachePadded::new(Cell::new(n_stripes));
-    (0..len).map(cell).collect()
+    (0..len_of(chunk)).map(cell).collect()
 }
 
-/// The first two chunks have `FIRST_LEN` numbers, each further one as many as all before it.
+/// The first chunk has `FIRST_LEN` numbers, the next `N_PARTS` as many together, and so on: as many as all before them.
 #[inline]
 fn place_of(number: u32) -> (usize, usize) {
     if number < FIRST_LEN {
         return (0, number as usize);
     }
     let top = number.ilog2();
-    (
-        (top - FIRST_LOG2) as usize + 1,
-        (number - (1 << top)) as usize,
-    )
+    let part_log2 = top - N_PARTS.ilog2();
+    let part = number >> part_log2 & (N_PARTS - 1);
+    let chunk = 1 + (top - FIRST_LOG2) * N_PARTS + part;
+    (chunk as usize, (number & ((1 << part_log2) - 1)) as usize)
+}
+
+fn len_of(chunk: usize) -> usize {
+    match chunk.checked_sub(1) {
+        None => FIRST_LEN as usize,
+        Some(part) => ((FIRST_LEN / N_PARTS) as usize) << (part / N_PARTS as usize),
+    }
 }
 
 const FIRST_LOG2: u32 = if cfg!(engine_loom) { 2 } else { 6 };
 const FIRST_LEN: u32 = 1 << FIRST_LOG2;
+const N_PARTS: u32 = 4;
 
 /// So many that the last one ends where the numbers do.
-const N_CHUNKS: usize = (POOL_BITS - FIRST_LOG2) as usize + 1;
+const N_CHUNKS: usize = 1 + ((POOL_BITS - FIRST_LOG2) * N_PARTS) as usize;
 
 #[cfg(test)]
 #[cfg(not(engine_loom))]
@@ -137,7 +144,7 @@ mod tests {
         for number in 0..=POOL_MAX {
             assert_eq!(place_of(number), expected, "{number}");
             expected.1 += 1;
-            if expected.1 == (FIRST_LEN << expected.0.max(1) >> 1) as usize {
+            if expected.1 == len_of(expected.0) {
                 expected = (expected.0 + 1, 0);
             }
         }
@@ -150,9 +157,9 @@ mod tests {
         assert_eq!(table.memory_bytes(), 0);
         assert!(table.get(100).is_none());
         table.make_room(100);
-        assert!(table.get(100).is_some() && table.get(127).is_some());
-        assert!(table.get(1).is_none() && table.get(128).is_none());
+        assert!(table.get(96).is_some() && table.get(111).is_some());
+        assert!(table.get(1).is_none() && table.get(95).is_none() && table.get(112).is_none());
         assert!(table.get(u32::MAX).is_none());
-        assert_eq!(table.memory_bytes(), 64 * (128 + 8));
+        assert_eq!(table.memory_bytes(), 16 * (128 + 8));
     }
 }

@@ -45,7 +45,7 @@ fn without_pools_there_is_nothing() {
 #[test]
 fn an_idle_pool_takes_what_is_stated() {
     assert_eq!(size_of::<CachePadded<Cell>>(), 128);
-    for (n_stripes, most) in [(1, 256), (64, 256), (1024, 2 * (128 + 120))] {
+    for (n_stripes, most) in [(1, 160), (64, 160), (1024, 310)] {
         let shares = Shares::new(MIB, n_stripes);
         for n in 1..=10_000 {
             shares.add(None, 10, 100).unwrap();

@@ -26,11 +26,8 @@ impl<'c, V: Value + ?Sized> NamedCache<'c, V> {
     /// # Errors
     /// [`AdmitError`]: which limit, and when the same would pass.
     pub fn admit(&self, cost: impl Into<Cost>) -> Result<Scope<'c, V>, AdmitError> {
-        let Cost { calls, bytes } = cost.into();
         let charter = self.made().map_err(|_| AdmitError::Closed)?;
-        charter
-            .admit(self.inner.store.time(), calls, bytes)
-            .map_err(|(whose, limit)| AdmitError::Exceeded { whose, limit })?;
+        super::admit(self.inner, charter, cost)?;
         Ok(self.scope())
     }
 

@@ -2,7 +2,7 @@
 
 use super::charter_of;
 use crate::cache::Inner;
-use crate::charter::TenantError;
+use crate::charter::{Named, TenantError};
 use crate::entry::Value;
 use crate::error::MAX_KEY_BYTES;
 use crate::lineage::{Kind, Local, Name, Owner, ScopeError};
@@ -43,24 +43,35 @@ pub(super) fn check_name(name: &str) -> Result<(), TenantError> {
     Ok(())
 }
 
-/// A view that this thread has made before, unless it is of what was deleted since.
-pub(super) fn known<V: Value + ?Sized>(
-    inner: &Inner<V>,
-    above: Option<&Local>,
-    name: Name<'_>,
-) -> Option<Arc<Local>> {
-    let local = inner.store.registry().known(above, name)?;
-    let is_open = local.owner().is_some_and(|owner| !owner.is_closed());
-    is_open.then_some(local)
+/// The name in its directory.
+pub(super) fn named<'a, V: Value + ?Sized>(inner: &Inner<V>, name: &'a str) -> Named<'a> {
+    let hash = inner.store.registry().name_hash(cache_name(name));
+    Named { hash, name }
 }
 
-pub(super) fn view_of<V: Value + ?Sized>(
+/// A view of a tenant's default cache. It is known by the tenant's name as if that were a cache's below none, which no cache is.
+pub(super) fn view_of_tenant<V: Value + ?Sized>(
     inner: &Inner<V>,
-    above: Option<&Local>,
-    name: Name<'_>,
+    name: &str,
+) -> Result<Arc<Local>, TenantError> {
+    let registry = inner.store.registry();
+    registry.known(None, cache_name(name), |hash| {
+        let named = Named { hash, name };
+        let make = |owner: &Arc<Owner>| default_view(inner, tenant_name(name), owner);
+        let view = inner.tenants.of(named).view(named, make)?;
+        view.ok_or(TenantError::NoSuchTenant)
+    })
+}
+
+/// A new view of the default cache of a tenant.
+pub(super) fn default_view<V: Value + ?Sized>(
+    inner: &Inner<V>,
+    tenant: Name<'_>,
     owner: &Arc<Owner>,
 ) -> Result<Arc<Local>, TenantError> {
-    Ok(inner.store.registry().local(above, name, Some(owner))?)
+    let registry = inner.store.registry();
+    let tenant = registry.local_anew(None, tenant, Some(owner))?;
+    Ok(registry.local_anew(Some(&tenant), DEFAULT_CACHE, None)?)
 }
 
 /// The view of a step of a path that was stored outside, below another. Tenants and named caches have to be there.
@@ -76,12 +87,16 @@ pub(crate) fn step_below<V: Value + ?Sized>(
             charter_of(tenant)?;
             return inner.store.registry().local(above, name, None).ok();
         }
-        (Kind::Tenant, None) => inner.directory.find(text()?)?,
-        (Kind::Cache, Some(tenant)) => charter_of(tenant)?.caches().find(text()?)?,
+        (Kind::Tenant, None) => {
+            let named = named(inner, text()?);
+            inner.tenants.of(named).find(named)?
+        }
+        (Kind::Cache, Some(tenant)) => charter_of(tenant)?.caches().find(named(inner, text()?))?,
         (Kind::Tenant | Kind::Cache, _) => return None,
         (Kind::Scope | Kind::Prefix, _) => {
             return inner.store.registry().local(above, name, None).ok();
         }
     };
-    view_of(inner, above, name, &owner).ok()
+    let registry = inner.store.registry();
+    registry.local(above, name, Some(&owner)).ok()
 }

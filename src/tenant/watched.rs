@@ -16,9 +16,8 @@ impl<V: Value + ?Sized> Tenant<'_, V> {
     pub fn track_curve(&self, n_entries: usize) -> Result<(), TenantError> {
         let charter = self.made()?;
         let size = self.inner.size_of_tenant(charter);
-        charter
-            .curve()
-            .get_or_init(|| Box::new(Tracker::new(size, n_entries)));
+        let curve = &charter.watched().curve;
+        curve.get_or_init(|| Tracker::new(size, n_entries));
         self.inner.watch.turn_on();
         Ok(())
     }
@@ -28,7 +27,7 @@ impl<V: Value + ?Sized> Tenant<'_, V> {
     ///
     /// A tenant that is held below its maximum, because others use what is lent, has a lower hit ratio than the curve says for 1.
     pub fn curve(&self) -> Option<Curve> {
-        self.made().ok()?.curve().get().map(|curve| curve.curve())
+        self.made().ok()?.curve().map(Tracker::curve)
     }
 
     /// Begins to track the tenant's look-ups for [`hot_keys`](Self::hot_keys); see
@@ -38,19 +37,15 @@ impl<V: Value + ?Sized> Tenant<'_, V> {
     /// [`TenantError::NoSuchTenant`] if it was deleted.
     pub fn track_hot_keys(&self, n_keys: usize) -> Result<(), TenantError> {
         let charter = self.made()?;
-        charter
-            .hot_keys()
-            .get_or_init(|| Box::new(HotKeys::new(n_keys)));
+        let hot_keys = &charter.watched().hot_keys;
+        hot_keys.get_or_init(|| HotKeys::new(n_keys));
         self.inner.watch.turn_on();
         Ok(())
     }
 
     /// The `n` keys of the tenant, in all its caches, that are looked up most, those first; none unless they are tracked.
     pub fn hot_keys(&self, n: usize) -> Vec<HotKey> {
-        let hot_keys = self
-            .made()
-            .ok()
-            .and_then(|charter| charter.hot_keys().get());
+        let hot_keys = self.made().ok().and_then(Charter::hot_keys);
         hot_keys.map_or(Vec::new(), |hot_keys| hot_keys.heaviest(n))
     }
 }
@@ -65,7 +60,7 @@ impl<V: Value + ?Sized> Inner<V> {
 
     /// Has the curve of a tenant follow its limits.
     pub(super) fn follow_limits(&self, charter: &Charter) {
-        if let Some(curve) = charter.curve().get() {
+        if let Some(curve) = charter.curve() {
             curve.set_max(self.size_of_tenant(charter));
         }
     }

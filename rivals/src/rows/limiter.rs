@@ -5,7 +5,8 @@
 //! # Costs        less than a minute
 //! # Invariants   LB1 all lanes of a row see the same tenants in the same order; LB2 ahash for every map; larder meters operations
 //!   and bytes, the peers operations alone
-//! # Not here     look-up in the registry of tenants: a cache of limiters stands for it
+//! # Not here     a goal for tenants of a cache by name and for the keyed limiter: the goal's row has a cache of limiters, which is the
+//!   quickest of the three, and the others stand beside it
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{DefaultDirectRateLimiter, Quota};
-use larder::{Cache, Rate, RateLimiter, Rates};
+use larder::{Algorithm, Cache, Cost, Limiter, Limits, Rate, RateLimiter, Rates};
 
 use super::{Scale, Wish, ratio_max, tell};
 use crate::judge::{Lane, Row};
@@ -251,6 +252,9 @@ fn hot_field(per_second: u32) -> Vec<(&'static str, Contender)> {
 fn wide_field(per_second: u32) -> Vec<(&'static str, Contender)> {
     let (larder, alone) = (registry(per_second), registry(per_second));
     let keyed = governor_keyed(per_second);
+    let by_name = tenants(per_second);
+    let names: Vec<String> = (0..N_TENANTS).map(tenant_name).collect();
+    let limiter = keyed_limiter(per_second);
     let sip = governor::DefaultKeyedRateLimiter::<u64>::keyed(quota(per_second));
     vec![
         ("larder", asked(move |tenant| ask_registry(&larder, tenant))),
@@ -258,12 +262,55 @@ fn wide_field(per_second: u32) -> Vec<(&'static str, Contender)> {
             "larder, look-up alone",
             asked(move |tenant| look_up(&alone, tenant)),
         ),
+        (
+            "larder, tenant of a cache by name",
+            asked(move |tenant| {
+                let tenant = by_name.tenant(&names[tenant as usize]);
+                tenant.is_ok_and(|tenant| tenant.admit(Cost::calls(1).and_bytes(N_BYTES)).is_ok())
+            }),
+        ),
+        (
+            "larder, keyed limiter",
+            asked(move |tenant| limiter.check(tenant, 1).is_ok()),
+        ),
         (UNIT, asked(move |tenant| keyed.check_key(&tenant).is_ok())),
         (
             "governor keyed, SipHash",
             asked(move |tenant| sip.check_key(&tenant).is_ok()),
         ),
     ]
+}
+
+fn tenant_name(tenant: u64) -> String {
+    format!("tenant-{tenant:06}")
+}
+
+/// All tenants of one cache, as its users have them.
+fn tenants(per_second: u32) -> Cache<[u8]> {
+    let cache = Cache::builder()
+        .max_bytes(64 << 20)
+        .build()
+        .expect("a valid configuration");
+    let limits = Limits {
+        rates: rates(per_second),
+        ..Limits::default()
+    };
+    for tenant in 0..N_TENANTS {
+        let created = cache.create_tenant(&tenant_name(tenant), limits);
+        created.expect("each name is new");
+    }
+    cache
+}
+
+/// A burst that is not used up, of a rate at which keys aren't forgotten between two requests.
+fn keyed_limiter(burst: u32) -> Limiter {
+    let algorithm = Algorithm::TokenBucket {
+        calls: 1000,
+        period: Duration::from_secs(1),
+        burst: u64::from(burst),
+    };
+    let limiter = Limiter::builder(algorithm).build();
+    limiter.expect("a valid configuration")
 }
 
 /// All tenants, each with its limits.

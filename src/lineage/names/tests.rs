@@ -26,10 +26,6 @@ impl<T> Names<T> {
         let items: usize = self.buckets.iter().map(Vec::capacity).sum();
         items * size_of::<(u64, T)>() + self.buckets.capacity() * size_of::<Vec<(u64, T)>>()
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.n_items
-    }
 }
 
 /// What is done: put in, take out the item at a position, or take out many.

@@ -74,7 +74,7 @@ fn what_shares_a_place_of_the_table_is_told_apart_by_each_of_its_marks() {
     };
     let view = registry.local_anew(None, scope(b"x"), None).unwrap();
     threads::keep(asked, &view);
-    assert!(threads::find(asked).is_some_and(|found| Arc::ptr_eq(&found, &view)));
+    assert!(threads::find(asked, |_| true).is_some_and(|found| Arc::ptr_eq(&found, &view)));
     let shape = Name {
         shape: 5,
         ..asked.name
@@ -102,11 +102,94 @@ fn what_shares_a_place_of_the_table_is_told_apart_by_each_of_its_marks() {
         },
     ];
     for other in others {
-        assert!(threads::find(other).is_none());
+        assert!(threads::find(other, |_| true).is_none());
     }
     // The next one at the place displaces it.
     threads::keep(others[0], &view);
-    assert!(threads::find(asked).is_none() && threads::find(others[0]).is_some());
+    assert!(
+        threads::find(asked, |_| true).is_none() && threads::find(others[0], |_| true).is_some()
+    );
+}
+
+#[test]
+fn what_is_asked_for_twice_displaces_what_is_not_asked_for_in_between() {
+    let registry = Registry::new();
+    let asked = |above, hash| Asked {
+        above,
+        name: scope(b"x"),
+        owner: None,
+        hash,
+    };
+    let view = registry.local_anew(None, scope(b"x"), None).unwrap();
+    // All of one place.
+    let (first, second, third) = (asked(11, 64), asked(12, 128), asked(13, 192));
+    assert!(threads::is_wanted(first), "a free place");
+    threads::keep(first, &view);
+    assert!(!threads::is_wanted(second));
+    assert!(threads::is_wanted(second), "again");
+    // What stands there is still asked for: it stays.
+    assert!(threads::find(first, |_| true).is_some());
+    assert!(!threads::is_wanted(second));
+    // Others in turn don't come in, however often.
+    for _ in 0..3 {
+        assert!(!threads::is_wanted(third));
+        assert!(!threads::is_wanted(second));
+    }
+    assert!(threads::is_wanted(second));
+}
+
+/// Asks for what is known as `name`, with a view of it that all threads may have.
+fn ask(registry: &Registry, name: Name<'_>, shared: &Arc<Local>) -> Arc<Local> {
+    let give = |hash| {
+        assert_eq!(hash, registry.name_hash(name));
+        Ok::<_, ScopeError>(Arc::clone(shared))
+    };
+    registry.known(None, name, give).unwrap()
+}
+
+#[test]
+fn a_view_that_all_threads_may_have_is_copied_for_who_asks_for_it_all_the_time() {
+    let registry = Registry::new();
+    let owner = Owner::new(7);
+    let made = |name| registry.local_anew(None, name, Some(&owner)).unwrap();
+    let names: Vec<Vec<u8>> = (0..1000u32).map(|n| n.to_be_bytes().to_vec()).collect();
+    let shared: Vec<_> = names.iter().map(|name| made(tenant(name))).collect();
+    let mut n_own = 0;
+    for (name, shared) in names.iter().zip(&shared) {
+        let view = ask(&registry, tenant(name), shared);
+        assert_eq!(view.word(&registry), shared.word(&registry));
+        assert!(Arc::ptr_eq(view.tally(), shared.tally()));
+        n_own += usize::from(!Arc::ptr_eq(&view, shared));
+    }
+    // A thousand that are asked for once: those that found a place free have one there.
+    assert!((1..=64).contains(&n_own), "{n_own}");
+    // Asked for again and again, each gets one of its own, and the same from then on.
+    for (name, shared) in names.iter().zip(&shared).take(100) {
+        let views = [(); 4].map(|()| ask(&registry, tenant(name), shared));
+        assert!(!Arc::ptr_eq(&views[2], shared));
+        assert!(Arc::ptr_eq(&views[2], &views[3]));
+    }
+}
+
+#[test]
+fn what_was_closed_is_asked_for_anew() {
+    let registry = Registry::new();
+    let old = Owner::new(1);
+    let view = registry.local_anew(None, tenant(b"t"), Some(&old)).unwrap();
+    let own = ask(&registry, tenant(b"t"), &view);
+    assert!(!Arc::ptr_eq(&own, &view));
+    assert!(registry.close(&old));
+    let new = Owner::new(2);
+    let view = registry.local_anew(None, tenant(b"t"), Some(&new)).unwrap();
+    let found = [(); 3].map(|()| ask(&registry, tenant(b"t"), &view));
+    for found in &found {
+        assert!(found.owner().is_some_and(|owner| Arc::ptr_eq(owner, &new)));
+        assert_eq!(found.word(&registry), view.word(&registry));
+    }
+    assert!(!Arc::ptr_eq(&found[2], &view), "one of its own, again");
+    let gone = |_| Err::<Arc<Local>, _>(ScopeError::Closed);
+    registry.close(&new);
+    assert!(registry.known(None, tenant(b"t"), gone).is_err());
 }
 
 /// Resolves a scope when its thread ends, before or after the thread's table has gone.
