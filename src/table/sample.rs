@@ -159,7 +159,11 @@ impl Writer<'_> {
                 .root_at_position(cursor.0)
                 .load(Ordering::Relaxed),
         );
+        let ask_for = |index| self.visit(segment, index, |loc, _| self.prefetch_block(loc));
+        ask_for(0);
         for index in 0..=mask {
+            // A bucket ahead, or the lock would be held for as long as each entry in turn takes to come.
+            ask_for(usize::min(index + 1, mask));
             self.visit(segment, index, |loc, meta| {
                 let block = self.block(loc).expect("visited slots are taken");
                 let position: Position = self.shared.position(hash_of(block));
