@@ -69,7 +69,7 @@ pub enum Refusal {
         /// The largest charge that fits.
         bytes_max: u64,
     },
-    /// The cache may hold no entry at all: its capacity is zero.
+    /// The cache may hold no entry at all: its capacity is zero, or that of the tenant or the named cache, in entries.
     NoCapacity,
     /// Room could not be made in a bounded number of passes: readers hold what was evicted, or other threads took it.
     NoRoom,

@@ -19,9 +19,9 @@
 //! stripes; the table doubles, so at worst as much again is unused. Without pools nothing is allocated.
 //!
 //! # Invariants
-//! - S1 No claim succeeds that would lead above the maximum of the pool or its parent; after `set` no claim succeeds by
-//!   the old maximum.
-//! - S2 `used` is the sum of successful claims not yet given back; the parent's includes its children's.
+//! - S1 No claim of bytes or of an entry succeeds that would lead above the maximum of the pool or its parent; after `set` no claim
+//!   succeeds by the old maximum.
+//! - S2 What is used is the sum of successful claims not yet given back; the parent's includes its children's.
 //! - S3 The sums of guarantees are as drawn above, at all times.
 //! - S4 A pool within its guarantee gives way to none but itself and, if it is a tenant, to its own children.
 //! - S5 A number is given again only after its pool's bytes and holders are gone.
@@ -87,7 +87,8 @@ impl Shares {
     /// No pools, in a cache of so many bytes and stripes.
     pub(crate) fn new(capacity: u64, n_stripes: usize) -> Self {
         let root = Cell::new(n_stripes);
-        root.set_max(u64::MAX);
+        root.bytes.set_max(u64::MAX);
+        root.entries.set_max(u64::MAX);
         root.set_state(cell::State::Live);
         Self {
             n_pools: AtomicU32::new(0),
@@ -114,20 +115,23 @@ impl Shares {
     /// [`OverMax`] names the pool that has no room: this one or its parent.
     pub(crate) fn claim(&self, pool: PoolId, bytes: u64) -> Result<(), OverMax> {
         let cell = self.cell(pool);
-        let used = cell.claim(bytes).ok_or_else(|| over_max(pool, cell))?;
+        let used = cell
+            .bytes
+            .claim(bytes)
+            .ok_or_else(|| over_max(pool, cell))?;
         let Some(parent) = cell.parent() else {
             self.note(pool, cell, used);
             return Ok(());
         };
         let parent_cell = self.cell(parent);
-        match parent_cell.claim(bytes) {
+        match parent_cell.bytes.claim(bytes) {
             Some(used) => {
                 parent_cell.credit_to_child(bytes);
                 self.note(parent, parent_cell, used);
                 Ok(())
             }
             None => {
-                cell.give_back(bytes);
+                cell.bytes.give_back(bytes);
                 Err(over_max(parent, parent_cell))
             }
         }
@@ -136,7 +140,7 @@ impl Shares {
     /// Claims without a second look at the maximum, which is what the model's failing twin does.
     #[cfg(engine_loom)]
     pub(crate) fn claim_by_one_look(&self, pool: PoolId, bytes: u64) -> bool {
-        self.cell(pool).claim_by_one_look(bytes)
+        self.cell(pool).bytes.claim_by_one_look(bytes)
     }
 
     /// Claims from the parent without giving the child's claim back where that has no room: the model's other twin.
@@ -144,7 +148,8 @@ impl Shares {
     pub(crate) fn claim_each(&self, pool: PoolId, bytes: u64) -> bool {
         let cell = self.cell(pool);
         let parent = cell.parent().map(|parent| self.cell(parent));
-        cell.claim(bytes).is_some() && parent.is_none_or(|parent| parent.claim(bytes).is_some())
+        let claims = |cell: &Cell| cell.bytes.claim(bytes).is_some();
+        claims(cell) && parent.is_none_or(claims)
     }
 
     /// Gives a claim back, for the pool and its parent.
@@ -153,10 +158,10 @@ impl Shares {
         if let Some(parent) = cell.parent() {
             let parent = self.cell(parent);
             parent.debit_from_child(bytes);
-            parent.give_back(bytes);
+            parent.bytes.give_back(bytes);
         }
         // Last, so that a number isn't given anew while its parent still counts bytes of it.
-        cell.give_back(bytes);
+        cell.bytes.give_back(bytes);
     }
 
     /// The bytes that a pool has claimed, its children included.
@@ -167,18 +172,20 @@ impl Shares {
     /// What a pool may take at most.
     #[cfg(test)]
     pub(crate) fn max(&self, pool: PoolId) -> u64 {
-        self.cell(pool).max()
+        self.cell(pool).bytes.max()
     }
 
     /// What one entry of a pool may take at most: the maximum of the pool or of its parent.
     pub(crate) fn most(&self, pool: PoolId) -> u64 {
-        self.family(pool).map(Cell::max).fold(u64::MAX, u64::min)
+        self.family(pool)
+            .map(|cell| cell.bytes.max())
+            .fold(u64::MAX, u64::min)
     }
 
     /// Tells what belongs to nobody, as far as it is known. It is told to `gives_way` in advance, since no write counts it.
     pub(crate) fn note_root(&self, bytes: u64) {
         if self.has_guarantees() {
-            self.root.set_used(bytes);
+            self.root.bytes.set_used(bytes);
         }
     }
 
@@ -186,7 +193,7 @@ impl Shares {
     #[cfg(test)]
     pub(crate) fn excess(&self, pool: PoolId) -> u64 {
         let cell = self.cell(pool);
-        cell.used().saturating_sub(cell.max())
+        cell.used().saturating_sub(cell.bytes.max())
     }
 
     /// Whether a pool takes no more than it is guaranteed.
@@ -200,14 +207,32 @@ impl Shares {
         self.cell(pool).parent()
     }
 
-    /// Counts entries that come to a pool and its parent.
-    pub(crate) fn add_entries(&self, pool: PoolId, n: u64) {
-        self.family(pool).for_each(|cell| cell.add_entries(n));
+    /// Claims an entry for a pool and its parent, or for none of them.
+    ///
+    /// # Errors
+    /// The pool that has as many as it may have: this one or its parent.
+    pub(crate) fn claim_entry(&self, pool: PoolId) -> Result<(), PoolId> {
+        let cell = self.cell(pool);
+        cell.entries.claim(1).ok_or(pool)?;
+        match cell.parent() {
+            Some(parent) if self.cell(parent).entries.claim(1).is_none() => {
+                cell.entries.give_back(1);
+                Err(parent)
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Counts entries that go.
-    pub(crate) fn sub_entries(&self, pool: PoolId, n: u64) {
-        self.family(pool).for_each(|cell| cell.sub_entries(n));
+    /// Gives the claim of an entry back.
+    pub(crate) fn give_entry_back(&self, pool: PoolId) {
+        self.family(pool).for_each(|cell| cell.entries.give_back(1));
+    }
+
+    /// How many entries a pool may have: the maximum of the pool or of its parent.
+    pub(crate) fn most_entries(&self, pool: PoolId) -> u64 {
+        self.family(pool)
+            .map(|cell| cell.entries.max())
+            .fold(u64::MAX, u64::min)
     }
 
     /// Counts a change to a pool and its parent, by a number below [`N_CHANGES`]; nothing for the root.
@@ -223,9 +248,9 @@ impl Shares {
         self.cell(pool).changes.read()
     }
 
-    /// The number of entries that were counted, those of children included.
+    /// The number of entries that a pool has claimed, those of children included.
     pub(crate) fn n_entries(&self, pool: PoolId) -> u64 {
-        self.cell(pool).n_entries()
+        self.cell(pool).entries.used()
     }
 
     /// Notes that a pool has its first entry of its own in a stripe, or has lost the last one; under that stripe's lock.
@@ -292,7 +317,7 @@ fn over_max(pool: PoolId, cell: &Cell) -> OverMax {
     OverMax {
         pool,
         used: cell.used(),
-        max: cell.max(),
+        max: cell.bytes.max(),
     }
 }
 

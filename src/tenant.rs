@@ -215,7 +215,7 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
         Ok(self.made()?.limits())
     }
 
-    /// Changes the limits, for what begins after the call. Memory above a lowered maximum goes with the tenant's next inserts.
+    /// Changes the limits, for what begins after the call. What is above a lowered maximum goes with the tenant's next inserts.
     ///
     /// # Errors
     /// As [`Cache::create_tenant`], and `NoSuchTenant`; nothing has changed then.
@@ -292,6 +292,7 @@ impl<V: Value + ?Sized> Inner<V> {
         charter.set(limits, self.store.time(), || {
             let shares = self.store.shares();
             shares.set(charter.pool(), limits.guaranteed_bytes, limits.max_bytes())?;
+            shares.set_max_entries(charter.pool(), limits.max_entries())?;
             Ok::<(), TenantError>(())
         })?;
         self.follow_limits(charter);
@@ -308,6 +309,7 @@ impl<V: Value + ?Sized> Inner<V> {
         let shares = self.store.shares();
         let parent = tenant.map(|owner| PoolId::from_bits(owner.pool()));
         let pool = shares.add(parent, limits.guaranteed_bytes, limits.max_bytes())?;
+        shares.set_max_entries(pool, limits.max_entries())?;
         let charter = Charter::new(pool, shares, tenant.cloned(), limits);
         let above = tenant.map_or(self.store.registry().tally(), |owner| owner.tally());
         let owner = Owner::with_charter(pool.bits(), Tally::new(Some(above)), charter);

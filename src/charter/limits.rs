@@ -36,6 +36,9 @@ pub struct Limits {
     pub guaranteed_bytes: u64,
     /// Charged bytes that are never exceeded; an insert beyond evicts the tenant's own entries.
     pub max_bytes: Option<u64>,
+    /// Entries that are never exceeded, a tenant's with those of all its named caches; an insert beyond evicts one of the same named
+    /// cache, or else of the tenant. Entries that are due, or that a flush has ended, count until they are swept, and are taken first.
+    pub max_entries: Option<u64>,
     /// What `admit` lets pass.
     pub rates: Rates,
     /// The largest sum of a key's and a value's bytes.
@@ -73,6 +76,10 @@ impl Limits {
             (Some(ttl), Some(ttl_max)) if ttl > ttl_max => Err(TtlError::TooLong { ttl_max }),
             _ => Ok(()),
         }
+    }
+
+    pub(crate) fn max_entries(&self) -> u64 {
+        self.max_entries.unwrap_or(u64::MAX)
     }
 
     pub(crate) fn max_bytes(&self) -> u64 {

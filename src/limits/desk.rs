@@ -4,12 +4,13 @@
 //!   and then the meter decides. On its way out it may leave a lease, at home for all threads or, when they crowd there, in
 //!   its own cell
 //! # Costs        the meter's arithmetic; calling in: one atomic operation a lease
-//! # Invariants   LD1 the meter settles only when no lease is out; LD2 while a tenant is tight there are no leases, and the
-//!   board shows the meter
+//! # Invariants   LD1 the meter settles only when no lease is out, at a time that was read after the last of them came in; LD2 while a
+//!   tenant is tight there are no leases, and the board shows the meter
 //! # Not here     the lock, clocks
 
 use super::board::LateBoard;
 use super::cells::{Cell, Cells, HALF_MAX};
+use super::watch::Watch;
 use crate::gcra::{Hold, METER_WORDS, Meter, Pace, Wait};
 use crate::sync::atomic::{AtomicU8, Ordering};
 
@@ -76,12 +77,12 @@ impl DeskHold {
 }
 
 /// What a visitor works on besides the desk.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) home: &'a Cell,
     pub(super) cells: Option<&'a Cells>,
     pub(super) board: &'a LateBoard<METER_WORDS>,
-    pub(super) lag_ns: u64,
+    pub(super) watch: &'a dyn Watch,
     /// The visitor's cell; [`HOME`] before there are cells.
     pub(super) idx: usize,
     /// Races in this period.
@@ -232,7 +233,7 @@ impl Desk {
     /// Lends what is left, or a part of it to the visitor alone; the end of the lease, if there is one.
     pub(super) fn lend(&mut self, now: u64, cost: [u64; 2], with: Surroundings<'_>) -> Option<u64> {
         let is_worth_it = self.is_busy && !self.is_tight && self.period_ns >= LEASE_PERIOD_MIN_NS;
-        if !is_worth_it || with.lag_ns == 0 {
+        if !is_worth_it || with.watch.lag_ns() == 0 {
             return None;
         }
         let (idx, part) = if self.is_spread {
@@ -274,10 +275,17 @@ impl Desk {
         }
     }
 
+    /// Calls in all leases, and settles the meter.
     fn call_in_all(&mut self, now: u64, with: Surroundings<'_>) {
         self.call_in(u64::MAX, with);
-        self.meter
-            .settle(now, self.period_ns.saturating_add(with.lag_ns));
+        // Others may have used what they had on loan since the visitor read the time. It was on loan until now, and sinks from now on.
+        let now = if self.meter.is_settled() {
+            now
+        } else {
+            with.watch.exact()
+        };
+        let grace_ns = self.period_ns.saturating_add(with.watch.lag_ns());
+        self.meter.settle(now, grace_ns);
     }
 
     /// Calls in some of the leases.

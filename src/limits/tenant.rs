@@ -2,8 +2,8 @@
 //!
 //! # Idea         the quick ways are here, what the lock protects is in `desk`
 //! # Costs        see the module above
-//! # Invariants   LT1 a user's clock is not read under the lock; LT2 the flags change under the lock; who reads them stale takes
-//!   a longer way to the same answer
+//! # Invariants   LT1 a user's clock is not read under the lock: it is read there for what was lent, and by such a clock nothing is; LT2 the
+//!   flags change under the lock; who reads them stale takes a longer way to the same answer
 //! # Not here     arithmetic
 
 use super::board::LateBoard;
@@ -53,7 +53,7 @@ struct Front {
     /// The lease of all threads, while they don't crowd.
     home: Cell,
     /// Made when threads crowd for the first time.
-    cells: OnceLock<Cells>,
+    cells: OnceLock<Box<Cells>>,
 }
 
 /// What was admitted for the moment, until it is known what it comes to.
@@ -266,19 +266,24 @@ impl Limits {
         }
     }
 
-    fn surroundings(&self, watch: &impl Watch, thread: u32) -> Surroundings<'_> {
+    fn surroundings<'a>(&'a self, watch: &'a dyn Watch, thread: u32) -> Surroundings<'a> {
         let n_races = &self.front.n_races;
         let is_crowded = n_races.load(Ordering::Relaxed) >= CROWD;
         let cells = if is_crowded {
-            Some(self.front.cells.get_or_init(|| Cells::new(n_cells())))
+            Some(
+                &**self
+                    .front
+                    .cells
+                    .get_or_init(|| Box::new(Cells::new(n_cells()))),
+            )
         } else {
-            self.front.cells.get()
+            self.front.cells.get().map(|cells| &**cells)
         };
         Surroundings {
             home: &self.front.home,
             cells,
             board: &self.board,
-            lag_ns: watch.lag_ns(),
+            watch,
             idx: cells.map_or(CELLS_MAX, |cells| cells.index_of(thread)),
             n_races,
             is_crowded,

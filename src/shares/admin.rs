@@ -52,7 +52,8 @@ impl Shares {
         let cell = self.cell(PoolId(number));
         cell.changes.reset();
         cell.set_guaranteed(guaranteed);
-        cell.set_max(max);
+        cell.bytes.set_max(max);
+        cell.entries.set_max(u64::MAX);
         if let Some((parent, parent_cell)) = parent {
             self.adopt(parent, parent_cell, number, cell);
         }
@@ -80,8 +81,19 @@ impl Shares {
         let parent = cell.parent().map(|parent| self.cell(parent));
         let sum = self.check(admin, parent, cell.guaranteed(), guaranteed, max)?;
         cell.set_guaranteed(guaranteed);
-        cell.set_max(max);
+        cell.bytes.set_max(max);
         self.set_sum(parent, sum);
+        Ok(())
+    }
+
+    /// Bounds the number of a pool's entries, those of its children included. Those above stay until they're evicted.
+    ///
+    /// # Errors
+    /// `NoSuchPool`.
+    pub(crate) fn set_max_entries(&self, pool: PoolId, max: u64) -> Result<(), ShareError> {
+        let _admin = self.admin.lock();
+        let (_, cell) = self.live(pool)?;
+        cell.entries.set_max(max);
         Ok(())
     }
 
@@ -99,7 +111,7 @@ impl Shares {
         let parent = cell.parent().map(|parent| self.cell(parent));
         let sum = self.sum(parent) - cell.guaranteed();
         cell.set_guaranteed(0);
-        cell.set_max(0);
+        cell.bytes.set_max(0);
         cell.set_state(State::Leaving);
         if let Some(parent) = parent {
             sub(&parent.n_children, 1);
@@ -204,7 +216,7 @@ impl Shares {
                 continue;
             }
             self.disown(cell);
-            cell.sub_entries(cell.n_entries());
+            cell.entries.give_back(cell.entries.used());
             cell.set_state(State::Free);
             sub(&self.n_pools, 1);
             admin.free.push(number);

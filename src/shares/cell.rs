@@ -7,13 +7,13 @@ use crate::tally::Totals;
 /// A pool, or a place for one.
 #[derive(Debug)]
 pub(super) struct Cell {
-    /// All bytes that are claimed, those of children included.
-    used: AtomicU64,
-    max: AtomicU64,
+    /// Bytes, those of children included.
+    pub(super) bytes: Quota,
+    /// Entries, likewise.
+    pub(super) entries: Quota,
     guaranteed: AtomicU64,
-    /// The part of `used` that children have claimed.
+    /// The part of the bytes that children have claimed.
     of_children: AtomicU64,
-    n_entries: AtomicU64,
     /// Bit by bit, in which of the first 64 stripes the pool has entries of its own; `more` has the others.
     stripes: AtomicU64,
     more: Box<[AtomicU64]>,
@@ -51,11 +51,10 @@ impl Cell {
         let zero = || AtomicU64::new(0);
         let none = || AtomicU32::new(NONE);
         Self {
-            used: zero(),
-            max: zero(),
+            bytes: Quota::new(),
+            entries: Quota::new(),
             guaranteed: zero(),
             of_children: zero(),
-            n_entries: zero(),
             stripes: zero(),
             more: (0..n_more).map(|_| zero()).collect(),
             state: AtomicU32::new(State::Free as u32),
@@ -73,16 +72,7 @@ impl Cell {
 
     #[inline]
     pub(super) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// For what nobody claims.
-    pub(super) fn set_used(&self, used: u64) {
-        self.used.store(used, Ordering::Relaxed);
-    }
-
-    pub(super) fn max(&self) -> u64 {
-        self.max.load(Ordering::Relaxed)
+        self.bytes.used()
     }
 
     #[inline]
@@ -100,52 +90,7 @@ impl Cell {
         (parent != NONE).then_some(PoolId(parent))
     }
 
-    /// Claims all of `bytes` or nothing; the sum with them.
-    pub(super) fn claim(&self, bytes: u64) -> Option<u64> {
-        let mut used = self.used();
-        loop {
-            let sum = used.checked_add(bytes).filter(|&sum| sum <= self.max())?;
-            // Acquire pairs with the release in `set_max`: who claims after it sees the maximum that it set.
-            match self
-                .used
-                .compare_exchange_weak(used, sum, Ordering::Acquire, Ordering::Relaxed)
-            {
-                Ok(_) if sum <= self.max() => return Some(sum),
-                // The maximum was lowered between the look at it and the claim.
-                Ok(_) => {
-                    self.give_back(bytes);
-                    return None;
-                }
-                Err(other) => used = other,
-            }
-        }
-    }
-
-    /// Claims without the second look, which is what the model's failing twin does.
-    #[cfg(engine_loom)]
-    pub(super) fn claim_by_one_look(&self, bytes: u64) -> bool {
-        let max = self.max();
-        let sum = self.used.fetch_add(bytes, Ordering::Acquire) + bytes;
-        if sum > max {
-            self.give_back(bytes);
-        }
-        sum <= max
-    }
-
-    pub(super) fn give_back(&self, bytes: u64) {
-        let before = self.used.fetch_sub(bytes, Ordering::Relaxed);
-        debug_assert!(before >= bytes, "S2: a claim is given back once");
-    }
-
-    /// Sets the maximum. Claims above it stay until they're given back; none that was measured by the old one and isn't
-    /// in the sum by now will succeed.
-    pub(super) fn set_max(&self, max: u64) {
-        self.max.store(max, Ordering::Relaxed);
-        // Adds nothing, but every claim is ordered before or after it. Release pairs with the acquire in `claim`.
-        self.used.fetch_add(0, Ordering::Release);
-    }
-
-    /// A child's claim, which is in `used`, is or isn't that of the pool's own entries. In between, the pool's own part
+    /// A child's claim, which is in the bytes, is or isn't that of the pool's own entries. In between, the pool's own part
     /// seems too large, never too small.
     #[inline]
     pub(super) fn credit_to_child(&self, bytes: u64) {
@@ -178,19 +123,6 @@ impl Cell {
         } else {
             self.used().saturating_sub(of_children).saturating_add(more)
         }
-    }
-
-    pub(super) fn n_entries(&self) -> u64 {
-        self.n_entries.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add_entries(&self, n: u64) {
-        self.n_entries.fetch_add(n, Ordering::Relaxed);
-    }
-
-    pub(super) fn sub_entries(&self, n: u64) {
-        let before = self.n_entries.fetch_sub(n, Ordering::Relaxed);
-        debug_assert!(before >= n, "an entry is counted before it is uncounted");
     }
 
     fn word(&self, idx: usize) -> &AtomicU64 {
@@ -238,6 +170,81 @@ impl Cell {
 
     pub(super) fn set_state(&self, state: State) {
         self.state.store(state as u32, Ordering::Relaxed);
+    }
+}
+
+/// What was claimed of something, and how much may be.
+#[derive(Debug)]
+pub(super) struct Quota {
+    used: AtomicU64,
+    max: AtomicU64,
+}
+
+impl Quota {
+    fn new() -> Self {
+        Self {
+            used: AtomicU64::new(0),
+            max: AtomicU64::new(0),
+        }
+    }
+
+    #[inline]
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// For what nobody claims.
+    pub(super) fn set_used(&self, used: u64) {
+        self.used.store(used, Ordering::Relaxed);
+    }
+
+    pub(super) fn max(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Claims all of `amount` or nothing; the sum with it.
+    pub(super) fn claim(&self, amount: u64) -> Option<u64> {
+        let mut used = self.used();
+        loop {
+            let sum = used.checked_add(amount).filter(|&sum| sum <= self.max())?;
+            // Acquire pairs with the release in `set_max`: who claims after it sees the maximum that it set.
+            match self
+                .used
+                .compare_exchange_weak(used, sum, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) if sum <= self.max() => return Some(sum),
+                // The maximum was lowered between the look at it and the claim.
+                Ok(_) => {
+                    self.give_back(amount);
+                    return None;
+                }
+                Err(other) => used = other,
+            }
+        }
+    }
+
+    /// Claims without the second look, which is what the model's failing twin does.
+    #[cfg(engine_loom)]
+    pub(super) fn claim_by_one_look(&self, amount: u64) -> bool {
+        let max = self.max();
+        let sum = self.used.fetch_add(amount, Ordering::Acquire) + amount;
+        if sum > max {
+            self.give_back(amount);
+        }
+        sum <= max
+    }
+
+    pub(super) fn give_back(&self, amount: u64) {
+        let before = self.used.fetch_sub(amount, Ordering::Relaxed);
+        debug_assert!(before >= amount, "S2: a claim is given back once");
+    }
+
+    /// Sets the maximum. Claims above it stay until they're given back; none that was measured by the old one and isn't
+    /// in the sum by now will succeed.
+    pub(super) fn set_max(&self, max: u64) {
+        self.max.store(max, Ordering::Relaxed);
+        // Adds nothing, but every claim is ordered before or after it. Release pairs with the acquire in `claim`.
+        self.used.fetch_add(0, Ordering::Release);
     }
 }
 

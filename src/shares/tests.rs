@@ -162,7 +162,7 @@ fn a_number_is_given_again_when_nothing_names_it() {
     let [bytes, entries, holder] = [0; 3].map(|_| shares.add(None, 10, 100).unwrap());
     shares.claim(bytes, 30).unwrap();
     shares.mark_stripe(entries, 5, true);
-    shares.add_entries(entries, 3);
+    shares.claim_entry(entries).unwrap();
     shares.hold(holder);
     for pool in [bytes, entries, holder] {
         shares.remove(pool).unwrap();
@@ -177,6 +177,53 @@ fn a_number_is_given_again_when_nothing_names_it() {
         assert_eq!((shares.used(pool), shares.n_entries(pool)), (0, 0));
         shares.claim(pool, 1).unwrap();
     }
+}
+
+#[test]
+fn entries_are_claimed_of_a_pool_and_its_parent_or_of_none() {
+    let shares = shares();
+    let parent = shares.add(None, 0, MIB).unwrap();
+    let [one, other] = [0; 2].map(|_| shares.add(Some(parent), 0, MIB).unwrap());
+    shares.set_max_entries(parent, 3).unwrap();
+    shares.set_max_entries(one, 2).unwrap();
+    let counts = || [parent, one, other].map(|pool| shares.n_entries(pool));
+    assert_eq!([0; 2].map(|_| shares.claim_entry(one)), [Ok(()); 2]);
+    assert_eq!(shares.claim_entry(one), Err(one));
+    assert_eq!(shares.claim_entry(other), Ok(()));
+    assert_eq!(shares.claim_entry(other), Err(parent));
+    assert_eq!(shares.claim_entry(parent), Err(parent));
+    assert_eq!(counts(), [3, 2, 1]);
+    assert_eq!(shares.most_entries(one), 2);
+    assert_eq!(shares.most_entries(other), 3);
+    // A lowered maximum takes nothing away.
+    shares.set_max_entries(parent, 1).unwrap();
+    shares.give_entry_back(one);
+    assert_eq!(counts(), [2, 1, 1]);
+    assert_eq!(shares.claim_entry(one), Err(parent));
+    assert_eq!(
+        counts(),
+        [2, 1, 1],
+        "nor is anything left of what was refused"
+    );
+}
+
+#[test]
+fn who_met_a_maximum_of_entries_gives_its_own_then_the_pools_then_a_childs() {
+    let shares = shares();
+    let parent = shares.add(None, 0, MIB).unwrap();
+    let [few, many, none] = [0; 3].map(|_| shares.add(Some(parent), 0, MIB).unwrap());
+    let giver = |claimer| shares.gives_entry_within(parent, claimer);
+    assert_eq!(giver(none), Turn::NotFound);
+    for (pool, n) in [(few, 1), (many, 2)] {
+        (0..n).for_each(|_| shares.claim_entry(pool).unwrap());
+        shares.mark_stripe(pool, 0, true);
+    }
+    assert_eq!(giver(none), Turn::Pool(many));
+    assert_eq!(giver(few), Turn::Pool(few));
+    shares.claim_entry(parent).unwrap();
+    shares.mark_stripe(parent, 0, true);
+    assert_eq!(giver(none), Turn::Pool(parent));
+    assert_eq!(giver(parent), Turn::Pool(parent));
 }
 
 #[test]

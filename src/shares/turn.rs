@@ -60,6 +60,23 @@ impl Shares {
         found.map_or(Turn::NotFound, Turn::Pool)
     }
 
+    /// Who gives an entry to a claimer that met the maximum of entries of a pool, its own or its parent's: the claimer, if it has any
+    /// of its own, else the pool, else the child with the most of those that are looked at.
+    pub(crate) fn gives_entry_within(&self, full: PoolId, claimer: PoolId) -> Turn {
+        for pool in [claimer, full] {
+            if has_entries(pool, self.cell(pool)) {
+                return Turn::Pool(pool);
+            }
+        }
+        let mut most = (0, None);
+        self.look_at_children(full, self.cell(full), |pool, cell| {
+            if has_entries(pool, cell) {
+                most = most.max((cell.entries.used(), Some(pool)));
+            }
+        });
+        most.1.map_or(Turn::NotFound, Turn::Pool)
+    }
+
     /// Whether taking from a pool for another hurts no guarantee: a filter for the policy's own choice.
     pub(crate) fn may_give_way(&self, pool: PoolId, claimer: PoolId) -> bool {
         if pool == claimer || !self.has_guarantees() {

@@ -207,9 +207,21 @@ pub(super) fn put_limits(out: &mut Vec<u8>, name: &str, limits: &Limits) {
     put_maybe(out, limits.key_bytes_max);
     put_maybe(out, limits.default_ttl.map(nanos));
     put_maybe(out, limits.ttl_max.map(nanos));
-    out.push(u8::from(limits.long_ttl == LongTtl::Clamp));
+    let clamps = if limits.long_ttl == LongTtl::Clamp {
+        CLAMPS
+    } else {
+        0
+    };
+    out.push(clamps | limits.max_entries.map_or(0, |_| BOUNDS_ENTRIES));
     put_maybe(out, limits.caches_max.map(|n| n as u64));
+    if let Some(max_entries) = limits.max_entries {
+        out.extend(max_entries.to_le_bytes());
+    }
 }
+
+/// What a byte of the limits says: times to live above the maximum are clamped; the largest number of entries stands behind the limits.
+const CLAMPS: u8 = 1;
+const BOUNDS_ENTRIES: u8 = 2;
 
 pub(super) fn take_limits<'a>(from: &mut &'a [u8]) -> Option<(&'a str, Limits)> {
     let name = str::from_utf8(take_bytes(from)?).ok()?;
@@ -219,19 +231,30 @@ pub(super) fn take_limits<'a>(from: &mut &'a [u8]) -> Option<(&'a str, Limits)> 
         operations: take_rate(from)?,
         bytes: take_rate(from)?,
     };
+    let item_bytes_max = take_maybe(from)?;
+    let key_bytes_max = take_maybe(from)?;
+    let default_ttl = take_maybe(from)?.map(Duration::from_nanos);
+    let ttl_max = take_maybe(from)?.map(Duration::from_nanos);
+    let said = from.try_get_u8().ok()?;
+    let caches_max = take_maybe(from)?.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let max_entries = match said & BOUNDS_ENTRIES {
+        0 => None,
+        _ => Some(from.try_get_u64_le().ok()?),
+    };
     let limits = Limits {
         guaranteed_bytes,
         max_bytes,
+        max_entries,
         rates,
-        item_bytes_max: take_maybe(from)?,
-        key_bytes_max: take_maybe(from)?,
-        default_ttl: take_maybe(from)?.map(Duration::from_nanos),
-        ttl_max: take_maybe(from)?.map(Duration::from_nanos),
-        long_ttl: match from.try_get_u8().ok()? {
+        item_bytes_max,
+        key_bytes_max,
+        default_ttl,
+        ttl_max,
+        long_ttl: match said & CLAMPS {
             0 => LongTtl::Reject,
             _ => LongTtl::Clamp,
         },
-        caches_max: take_maybe(from)?.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+        caches_max,
     };
     Some((name, limits))
 }

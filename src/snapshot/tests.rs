@@ -311,13 +311,22 @@ fn limits() -> impl Strategy<Value = Limits> {
         span(),
         span(),
         any::<bool>(),
-        number(),
+        (number(), number()),
     )
         .prop_map(
-            |((guaranteed_bytes, max, item, key), operations, bytes, ttl, ttl_max, clamps, n)| {
+            |(
+                (guaranteed_bytes, max, item, key),
+                operations,
+                bytes,
+                ttl,
+                ttl_max,
+                clamps,
+                (n, entries),
+            )| {
                 Limits {
                     guaranteed_bytes,
                     max_bytes: max,
+                    max_entries: entries,
                     rates: Rates { operations, bytes },
                     item_bytes_max: item,
                     key_bytes_max: key,

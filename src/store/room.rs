@@ -143,6 +143,9 @@ impl Store {
         if pool == PoolId::ROOT {
             return None;
         }
+        if self.shares.most_entries(pool) == 0 {
+            return Some(Refusal::NoCapacity);
+        }
         let bytes_max = self.shares.most(pool);
         (bytes > bytes_max).then_some(Refusal::TooLarge { bytes, bytes_max })
     }

@@ -178,7 +178,7 @@ impl Stripe {
         }
     }
 
-    /// Claims what a draft adds to its pool, which isn't the root; if that or its parent is full, makes room among its own.
+    /// Claims the bytes, and the entry if there is none yet, that a draft adds to its pool, which isn't the root; if that or its parent is full, makes room among its own.
     pub(super) fn fund_pool(
         &mut self,
         env: &Env<'_>,
@@ -192,16 +192,24 @@ impl Stripe {
             .and_then(|loc| self.table.writer(env.shared).block(loc).map(cost))
             .unwrap_or(0);
         let grown = cost(draft).saturating_sub(before);
-        let Err(over) = env.shares.claim(pool, grown) else {
-            return Ok(());
+        let turn = match env.shares.claim(pool, grown) {
+            Err(over) => env.shares.gives_way_within(over.pool, pool, grown),
+            Ok(()) if present.is_some() => return Ok(()),
+            Ok(()) => match env.shares.claim_entry(pool) {
+                Ok(()) => return Ok(()),
+                Err(full) => {
+                    env.shares.give_back(pool, grown);
+                    env.shares.gives_entry_within(full, pool)
+                }
+            },
         };
-        match env.shares.gives_way_within(over.pool, pool, grown) {
+        match turn {
             Turn::Pool(giver) => Err(self.evict_of(env, giver, present, now)),
             Turn::Anyone | Turn::NotFound => Err(Room::None),
         }
     }
 
-    /// An entry of a pool has come, whose bytes are claimed.
+    /// An entry of a pool has come, which is claimed with its bytes.
     pub(super) fn count_in(
         &mut self,
         env: &Env<'_>,
@@ -211,7 +219,6 @@ impl Stripe {
     ) {
         if pool != PoolId::ROOT {
             self.pooled_bytes += block_cost;
-            env.shares.add_entries(pool, 1);
             env.shares.count(pool, Counts::INSERTED);
             if is_first {
                 env.shares.mark_stripe(pool, env.index, true);
@@ -230,7 +237,7 @@ impl Stripe {
     ) {
         if pool != PoolId::ROOT {
             self.pooled_bytes -= block_cost;
-            env.shares.sub_entries(pool, 1);
+            env.shares.give_entry_back(pool);
             env.shares.count(pool, cause as usize);
             if is_last {
                 env.shares.mark_stripe(pool, env.index, false);

@@ -53,6 +53,7 @@ impl Stripe {
             let pool = PoolId::from_bits(home.word.pool());
             // What belongs to nobody was claimed by nobody.
             if let Some(block) = writer.block(loc).filter(|_| pool != PoolId::ROOT) {
+                env.shares.give_entry_back(pool);
                 env.shares.give_back(pool, cost(block));
             }
             return self.leave(env, loc, hash, RemovalCause::Invalidated);

@@ -10,6 +10,7 @@
 
 mod both;
 mod caches;
+mod counts;
 mod endings;
 mod faults;
 mod machine;

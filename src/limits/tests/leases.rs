@@ -1,11 +1,13 @@
 //! Leases, driven by hand: they add nothing to a limit and take nothing from it for long.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::{Hand, MS, SECOND, ops, rates};
 use crate::clock::{ManualClock, TimeSource};
 use crate::limits::rates::{LimitExceeded, Metered, Rate, Rates};
 use crate::limits::tenant::Limits;
+use crate::limits::watch::Watch;
 use crate::sync::Arc;
 
 /// Asks so often, by a crowd, that each thread gets leases in a cell of its own. Nothing is used in the end.
@@ -250,4 +252,59 @@ fn short_bursts_are_leased_by_the_exact_clock() {
     hand.advance(100 * MS);
     let (n, _) = count_until_refused(&limits, &hand, [1, 0]);
     assert_eq!(n, 10_000);
+}
+
+/// A clock whose reader is put aside right after it has read the time.
+struct Late<'a> {
+    hand: &'a Hand,
+    meanwhile: Cell<Option<&'a dyn Fn()>>,
+}
+
+impl Watch for Late<'_> {
+    fn exact(&self) -> u64 {
+        let now = self.hand.exact();
+        if let Some(meanwhile) = self.meanwhile.take() {
+            meanwhile();
+        }
+        now
+    }
+
+    fn coarse(&self) -> u64 {
+        self.hand.coarse()
+    }
+
+    fn lag_ns(&self) -> u64 {
+        self.hand.lag_ns()
+    }
+}
+
+#[test]
+fn e80_what_is_used_on_loan_after_a_visitor_has_read_the_time_sinks_from_then_on_and_not_before() {
+    const BURST: u64 = 20_000;
+    let tenant = Limits::new(&ops(Rate::per_second(1_000_000).burst(BURST)));
+    let hand = Hand::at(SECOND);
+    for _ in 0..10 {
+        assert!(tenant.admit_as(&hand, [1, 0], 0).is_ok());
+    }
+    assert!(tenant.lock_for_tests().has_leases());
+    let n_admitted = Cell::new(0);
+    let admit = |n_max: u64| {
+        while n_admitted.get() < n_max && tenant.admit_as(&hand, [1, 0], 0).is_ok() {
+            n_admitted.set(n_admitted.get() + 1);
+        }
+    };
+    // The lease is good for a little longer.
+    let meanwhile = || {
+        hand.advance(MS);
+        admit(15_000);
+        assert!(tenant.lock_for_tests().has_leases());
+    };
+    let late = Late {
+        hand: &hand,
+        meanwhile: Cell::new(Some(&meanwhile)),
+    };
+    assert!(tenant.admit_as(&late, [BURST, 0], 1).is_err());
+    admit(u64::MAX);
+    // All of them at one moment; some of the ten may count as not yet over.
+    assert!((BURST - 10..=BURST).contains(&n_admitted.get()));
 }

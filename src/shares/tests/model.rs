@@ -153,7 +153,7 @@ impl Pair {
         assert_eq!(claimed.err().map(|over| over.pool), expected, "S1");
         if claimed.is_ok() {
             self.pools.get_mut(&id).unwrap().claims.push(bytes);
-            self.shares.add_entries(id, 1);
+            assert_eq!(self.shares.claim_entry(id), Ok(()));
             self.shares.mark_stripe(id, 1, true);
         }
     }
@@ -164,7 +164,7 @@ impl Pair {
             if claims.is_empty() {
                 self.shares.mark_stripe(id, 1, false);
             }
-            self.shares.sub_entries(id, 1);
+            self.shares.give_entry_back(id);
             self.shares.give_back(id, bytes);
         }
     }

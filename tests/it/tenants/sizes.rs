@@ -13,6 +13,7 @@ const NS: Duration = Duration::from_nanos(1);
 const NONE: Limits = Limits {
     guaranteed_bytes: 0,
     max_bytes: None,
+    max_entries: None,
     rates: larder::Rates::UNLIMITED,
     item_bytes_max: None,
     key_bytes_max: None,
