@@ -23,6 +23,8 @@ use crate::engine::{Engine, Parts};
 pub struct EnvironmentOptions {
     /// How many caches it may have.
     pub caches_max: usize,
+    /// How many entries a cache may have in memory; further ones evict others of the same cache.
+    pub items_max: u64,
     /// The longest value that is kept in both levels.
     pub value_bytes_max: u64,
     /// The longest key, as it is rendered.
@@ -43,6 +45,7 @@ impl Default for EnvironmentOptions {
     fn default() -> Self {
         Self {
             caches_max: 100,
+            items_max: 2_500_000,
             value_bytes_max: 262_144,
             key_bytes_max: 2_048,
             mode: LevelMode::L1L2,
@@ -114,9 +117,11 @@ impl Environment {
     ) -> Result<Self, TenantError> {
         // With its length, so that no two pairs make one name.
         let tenant = format!("apigee/{}/{organization}/{name}", organization.len());
-        let caches_max = Some(options.caches_max);
+        // The shared cache beside the others, whose own bound each of them keeps to.
+        let n_caches = options.caches_max as u64 + 1;
         engine.tenant(&tenant)?.set_limits(Limits {
-            caches_max,
+            caches_max: Some(options.caches_max),
+            max_entries: Some(options.items_max.saturating_mul(n_caches)),
             ..Limits::default()
         })?;
         Ok(Self {
@@ -169,7 +174,7 @@ impl Environment {
             .shared
             .engine
             .tenant(&self.shared.tenant)
-            .and_then(|tenant| tenant.create_cache(name, Limits::default()).map(|_| ()));
+            .and_then(|tenant| tenant.create_cache(name, self.limits()).map(|_| ()));
         match made {
             Ok(()) => {}
             Err(TenantError::TooManyCaches { .. }) => return Err(CreateError::TooMany),
@@ -191,10 +196,22 @@ impl Environment {
             }
             None => return false,
         }
-        if let (true, Some(cache)) = (before != self.mode(Some(name)), self.cache(Some(name))) {
-            cache.flush();
+        if let Some(cache) = self.cache(Some(name)) {
+            // They contradict nothing; who was deleted meanwhile needs none.
+            let _ = cache.set_limits(self.limits());
+            if before != self.mode(Some(name)) {
+                cache.flush();
+            }
         }
         true
+    }
+
+    /// Those of each cache.
+    fn limits(&self) -> Limits {
+        Limits {
+            max_entries: Some(self.shared.options.items_max),
+            ..Limits::default()
+        }
     }
 
     /// Deletes a cache and all that is in it, in both levels; false if there is none of the name.

@@ -143,6 +143,8 @@ pub struct ApigeeSettings {
     pub caches: BTreeMap<String, CacheEntry>,
     /// What administrators of caches send as a bearer's token; `None`: there are none.
     pub token: Option<String>,
+    /// How many entries a cache may have in memory.
+    pub items_max: u64,
     /// The longest value that other gateways see too; longer ones are in memory alone.
     pub value_bytes_max: u64,
     /// Whether keys are their rendered texts, as with the vendor.
@@ -278,6 +280,7 @@ impl Default for ApigeeSettings {
             bundles: Vec::new(),
             caches: BTreeMap::new(),
             token: None,
+            items_max: known.items_max,
             value_bytes_max: known.value_bytes_max,
             string_keys: known.string_keys,
             unresolved_is_empty: known.unresolved_is_empty,
@@ -300,6 +303,7 @@ impl ApigeeSettings {
         levels: EnvironmentOptions,
     ) -> Result<Environment, SettingsError> {
         let options = EnvironmentOptions {
+            items_max: self.items_max,
             value_bytes_max: self.value_bytes_max,
             string_keys: self.string_keys,
             unresolved_is_empty: self.unresolved_is_empty,

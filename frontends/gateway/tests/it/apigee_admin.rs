@@ -1,6 +1,7 @@
 //! The administration of caches.
 
-use larder_gateway::apigee::{EnvironmentOptions, administer};
+use larder_gateway::apigee::{CacheSettings, Environment, EnvironmentOptions, administer};
+use larder_gateway::engine::{Engine, Time};
 use larder_gateway::http::{Method, Request, Response};
 use serde_json::{Value as Json, json};
 
@@ -143,6 +144,33 @@ fn a_152_names_are_unique_and_caches_are_counted() {
     assert_eq!(admin.ask(Method::POST, "?name=c7", &Json::Null).0, 409);
     assert_eq!(admin.ask(Method::POST, "?name=c100", &Json::Null).0, 429);
     assert_eq!(admin.ask(Method::POST, "", &Json::Null).0, 400);
+}
+
+#[test]
+fn a_154_a_cache_keeps_no_more_items_than_it_may() {
+    assert_eq!(EnvironmentOptions::default().items_max, 2_500_000);
+    let options = EnvironmentOptions {
+        items_max: 5,
+        ..EnvironmentOptions::default()
+    };
+    let cache = larder::Cache::builder().max_bytes(1 << 20).build().unwrap();
+    let engine = Engine::new(cache.clone(), Time::system());
+    let environment = Environment::new(engine, "o", "e", options).unwrap();
+    let tenant = cache.tenant(environment.tenant()).unwrap();
+    for name in ["one", "other"] {
+        let settings = CacheSettings::default();
+        environment.create_cache(name, settings).unwrap();
+        let cache = tenant.cache(name).unwrap();
+        for n in 0..20u64 {
+            cache.insert(n, b"v").unwrap();
+            assert!(cache.peek(n).is_some());
+            assert_eq!(cache.usage().entries, 5.min(n + 1));
+        }
+    }
+    // Changed settings take none of it away.
+    assert!(environment.update_cache("one", CacheSettings::default()));
+    let limits = tenant.cache("one").unwrap().limits().unwrap();
+    assert_eq!(limits.max_entries, Some(5));
 }
 
 #[test]
