@@ -1,3 +1,6 @@
+mod memory;
+mod words;
+
 use super::ghosts::AGE_MAX;
 use super::meta::{PIN_AGE, TICK_CYCLE};
 use super::*;
