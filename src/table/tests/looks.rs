@@ -163,3 +163,29 @@ fn a_sample_asks_for_the_buckets_of_the_next_one() {
     }
     assert!(n_seen > garden.table.n_buckets(), "few buckets are empty");
 }
+
+#[test]
+fn a_walk_asks_for_the_entries_a_bucket_ahead() {
+    let mut garden = Garden::new(0);
+    let mut random = 5;
+    for number in 0..300 {
+        garden.insert((next(&mut random), number), 1).expect("room");
+    }
+    let writer = garden.table.writer(&garden.shared);
+    let (segment, mask) = writer.segment_of(KeyHash::from_bits(0));
+    let mut expected = Vec::new();
+    // The last bucket has none behind it.
+    for index in (0..=mask).chain([mask]) {
+        writer.visit(segment, index, |loc, _| {
+            expected.extend(asked_by(|| writer.prefetch_block(loc)));
+        });
+    }
+    let mut blocks = Vec::new();
+    let asked = asked_by(|| {
+        let place = writer.collect(Cursor::START, &hash_of, |block, _| blocks.push(block));
+        assert_eq!(place, None, "there is one segment");
+    });
+    assert_eq!(blocks.len(), 300);
+    garden.left.extend(blocks);
+    assert_eq!(asked, expected);
+}
