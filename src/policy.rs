@@ -353,4 +353,5 @@ impl Known {
 }
 
 #[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

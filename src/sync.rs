@@ -80,6 +80,8 @@ pub(crate) use planted;
 /// Asks the processor for a cache line; any address will do.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(all(test, not(engine_loom)))]
+    counted::note_asked(at.addr());
     #[cfg(target_arch = "x86_64")]
     #[allow(unsafe_code)]
     // SAFETY: a prefetch touches no memory architecturally.

@@ -305,4 +305,5 @@ const TOP_LEVEL: usize = N_LEVELS - 1;
 pub(crate) mod fuzz;
 
 #[cfg(test)]
+#[cfg(not(engine_loom))]
 mod tests;

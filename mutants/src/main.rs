@@ -56,7 +56,7 @@ const MODULES: [Module; 6] = [
     },
     Module {
         name: "budget",
-        files: &["src/budget.rs"],
+        files: &["src/budget.rs", "src/budget/*.rs"],
         rounds: &[&["budget::"], &["invariants"]],
     },
     Module {
@@ -114,17 +114,19 @@ fn judge(root: &Path, modules: &[&Module], asks_all: bool) -> Result<(), String>
         } else {
             &module.rounds[..1]
         };
-        let missed = run::run(&built.binary, &tree, &viable, rounds)?;
+        let judged = run::run(&built.binary, &tree, &viable, rounds)?;
         for mutant in &untried {
             println!("{name}: NOT TRIED: {}", mutant.name);
         }
-        for mutant in &missed {
+        for mutant in &judged.missed {
             println!("{name}: MISSED: {}", mutant.name);
         }
-        let (n, n_killed) = (viable.len(), viable.len() - missed.len());
+        let (n, n_killed) = (viable.len(), viable.len() - judged.missed.len());
         println!(
-            "{name}: {n_killed} of {n} killed, {:.1} %",
-            100.0 * n_killed as f64 / n.max(1) as f64
+            "{name}: {n_killed} of {n} killed, {:.1} %: by the rounds {:?}, of which {} by time",
+            100.0 * n_killed as f64 / n.max(1) as f64,
+            judged.n_seen,
+            judged.n_late
         );
     }
     Ok(())

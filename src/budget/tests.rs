@@ -1,5 +1,6 @@
+mod purse;
+
 use super::*;
-use crate::sync::Arc;
 
 /// The bound holds, and the counter is what the accounts and the reservations say.
 fn validate(budget: &Budget, accounts: &[Account], reserved: u64) {
@@ -234,96 +235,75 @@ fn threads_that_claim_stay_below_the_bound() {
     assert!(n_refused < 4 * ROUNDS);
 }
 
-/// Two accounts below one bound, and what must hold between any two calls (P1).
-fn sharing(max: u64) -> (Arc<Purse>, [Budget; 2]) {
-    let purse = Arc::new(Purse::new(max));
-    let account = || Budget::with_purse(Arc::clone(&purse), 1);
-    (Arc::clone(&purse), [account(), account()])
-}
-
-fn check_shared(purse: &Purse, accounts: &[Budget; 2]) {
-    let given: u64 = accounts.iter().map(Budget::given).sum();
-    assert_eq!(given + purse.free(), purse.max() + purse.debt(), "P1");
-    for account in accounts {
-        assert!(account.used() <= account.given(), "B1");
-    }
-}
-
 #[test]
-fn two_accounts_claim_from_one_purse() {
-    let (purse, accounts) = sharing(1 << 20);
-    assert_eq!(accounts[0].max(), 1 << 20);
-    assert!(!accounts[0].try_claim((1 << 20) + 1));
-    assert!(accounts[0].try_claim(1 << 20));
-    check_shared(&purse, &accounts);
-    assert!(!accounts[1].try_claim(1));
-    // What is given back goes to whoever wants it, but for a chunk.
-    accounts[0].give_back(1 << 20);
-    check_shared(&purse, &accounts);
-    assert_eq!(accounts[0].given(), purse.chunk());
-    assert!(!accounts[1].try_claim(1 << 20));
-    assert_eq!(accounts[0].lend_unused(u64::MAX), purse.chunk());
-    assert!(accounts[1].try_claim(1 << 20));
-    check_shared(&purse, &accounts);
-}
-
-#[test]
-fn who_has_less_than_its_share_is_owed_when_nothing_is_left() {
-    let (purse, accounts) = sharing(100 << 10);
-    purse.set_share(50 << 10);
-    assert!(accounts[0].try_claim(80 << 10) && accounts[1].try_claim(20 << 10));
-    assert_eq!(accounts[0].surplus(), 30 << 10);
-    assert!(!accounts[0].is_owed(1) && accounts[1].is_owed(1));
-    // A claim that its holder gives up, as an eviction does.
-    accounts[0].lend_claimed(30 << 10);
-    check_shared(&purse, &accounts);
-    assert_eq!((accounts[0].used(), accounts[0].surplus()), (50 << 10, 0));
-    assert!(!accounts[1].is_owed(1) && accounts[1].is_owed(31 << 10));
-    assert!(accounts[1].try_claim(30 << 10));
-}
-
-#[test]
-fn a_lowered_bound_is_a_debt_that_is_paid_first() {
-    let (purse, accounts) = sharing(100 << 10);
-    assert!(accounts[0].try_claim(80 << 10));
-    purse.set_max(60 << 10);
-    check_shared(&purse, &accounts);
-    assert_eq!((purse.debt(), purse.free()), (20 << 10, 0));
-    accounts[0].lend_claimed(30 << 10);
-    check_shared(&purse, &accounts);
-    assert_eq!((purse.debt(), purse.free()), (0, 10 << 10));
-    purse.set_max(30 << 10);
-    purse.set_max(90 << 10);
-    check_shared(&purse, &accounts);
-    assert_eq!((purse.debt(), purse.free()), (0, 40 << 10));
-}
-
-#[test]
-fn what_a_structure_takes_beyond_all_is_claimed_even_so() {
-    let (purse, accounts) = sharing(8 << 10);
+fn what_is_there_is_not_claimed_again() {
+    let budget = Budget::new(6400, 1);
     let mut account = Account::default();
-    account.set_structure(4 << 10, &accounts[0]);
-    check_shared(&purse, &accounts);
-    assert_eq!((accounts[0].used(), accounts[0].excess()), (4 << 10, 0));
-    account.set_structure(9 << 10, &accounts[0]);
-    assert!(accounts[0].excess() > 0);
+    assert!(account.fund(&budget, 200, 50));
+    assert_eq!((budget.used(), account.claimed()), (250, 250));
+    for amount in [0, 1, 249, 250] {
+        assert!(account.fund(&budget, amount, 50));
+        assert_eq!(budget.used(), 250, "{amount} are there");
+    }
+    assert!(account.fund(&budget, 251, 50));
+    assert_eq!(
+        budget.used(),
+        301,
+        "one was missing, and a chunk came along"
+    );
+    account.trim(&budget, 301);
+    assert_eq!(budget.used(), 301);
+    account.trim(&budget, 300);
+    assert_eq!(budget.used(), 300);
 }
 
 #[test]
-fn what_is_idle_and_what_is_free_serve_one_claim_together() {
-    let (purse, accounts) = sharing(64 << 10);
-    assert!(accounts[0].try_claim(8 << 10));
-    accounts[0].give_back(8 << 10);
-    let idle = accounts[0].given();
-    assert!(idle > 0 && purse.free() == (64 << 10) - idle);
-    assert!(
-        accounts[0].try_claim(64 << 10),
-        "{idle} bytes of it are there"
-    );
-    check_shared(&purse, &accounts);
-    accounts[0].give_back(24 << 10);
-    let free = purse.free();
-    assert!(free > 0);
-    assert_eq!(accounts[1].claim_up_to(64 << 10), free);
-    check_shared(&purse, &accounts);
+fn an_allowance_is_claimed_as_far_as_garbage_has_not_claimed_it() {
+    let budget = Budget::new(1000, 1);
+    let mut account = Account::default();
+    assert!(account.set_allowance(100, &budget));
+    assert_eq!((budget.used(), account.claimed()), (100, 100));
+    assert!(account.set_allowance(130, &budget));
+    assert_eq!((budget.used(), account.claimed()), (130, 130));
+    assert!(account.fund(&budget, 200, 0));
+    account.admit(200);
+    account.discard(200);
+    assert_eq!(budget.used(), 330);
+    // Of the garbage, 70 bytes have claims of their own.
+    assert!(account.set_allowance(180, &budget));
+    assert_eq!((budget.used(), account.claimed()), (330, 330));
+    assert!(account.fund(&budget, 131, 0), "130 of them are spare");
+    assert_eq!(budget.used(), 331);
+    account.trim(&budget, 0);
+    assert!(account.set_allowance(220, &budget));
+    assert_eq!(budget.used(), 220, "twenty more than there is garbage");
+    assert!(account.set_allowance(150, &budget), "less is always there");
+    account.trim(&budget, 0);
+    assert_eq!(budget.used(), 200);
+    budget.set_max(210);
+    assert!(!account.set_allowance(211, &budget) && account.has_allowance(150));
+    assert!(account.set_allowance(210, &budget));
+}
+
+#[test]
+fn what_is_kept_is_neither_stuck_nor_fresh() {
+    let budget = Budget::new(6400, 1);
+    let mut account = Account::default();
+    assert!(account.set_allowance(100, &budget) && account.fund(&budget, 1000, 0));
+    account.admit(1000);
+    account.discard(90);
+    account.settle(0, Some(80), 0);
+    // What the look found named is let go and kept, without another look: then nothing is stuck.
+    account.settle(0, None, 90);
+    assert!(!account.wants_look(), "all of it is kept");
+    account.reuse(60);
+    assert_eq!((account.garbage(), account.claimed()), (30, 1100));
+    assert!(!account.wants_look(), "the rest is kept still");
+    account.discard(50);
+    assert!(!account.wants_look(), "fifty are fresh, which is half");
+    account.discard(1);
+    assert!(account.wants_look());
+    account.reuse(30);
+    assert!(account.wants_look(), "what was kept was no fresh garbage");
+    validate(&budget, &[account], 0);
 }

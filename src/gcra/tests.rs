@@ -109,6 +109,15 @@ fn rates_above_one_in_a_nanosecond_and_below_one_a_day_are_exact() {
 }
 
 #[test]
+fn a_rate_is_what_it_is_in_lowest_terms() {
+    assert_eq!(pace(20, 2 * SECOND, 5), pace(10, SECOND, 5));
+    assert_eq!(pace(0, SECOND, 5), pace(0, 1, 5));
+    assert_ne!(pace(20, SECOND, 5), pace(10, SECOND, 5));
+    let (large, small) = (pace(u64::MAX - 1, u64::MAX - 1, 7), pace(1, 1, 7));
+    assert_eq!(large, small);
+}
+
+#[test]
 fn time_that_goes_back_counts_as_none() {
     let pace = pace(1, 10, 1);
     let bucket = Bucket::default().admit(&pace, 100, 1).unwrap();

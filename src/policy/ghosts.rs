@@ -185,3 +185,7 @@ fn remove(set: &mut [u32; WAYS], way: usize) {
     set.copy_within(way + 1.., way);
     set[WAYS - 1] = 0;
 }
+
+#[cfg(test)]
+#[cfg(not(engine_loom))]
+mod tests;

@@ -283,39 +283,64 @@ fn blend(reuses: &Row, waits: &Row, wider: &Row, strength: f32) -> Row {
 /// Bins are joined from the oldest downward while the next block pays more than the one before it: the ratio of the first
 /// block is then the greatest over all horizons. Each bin is joined at most once, so the work is linear.
 fn index(hazards: &Row) -> Row {
+    let lefts: Row = std::array::from_fn(|bin| decay(hazards[bin] * WIDTHS[bin]));
+    let helds: Row = std::array::from_fn(|bin| held(hazards[bin], WIDTHS[bin], lefts[bin]));
     let mut out = [0.0; BINS];
-    let mut blocks = [(0.0f32, 0.0f32); BINS];
-    let mut alive = [1.0f32; BINS + 1];
-    let passed: Row = std::array::from_fn(|bin| decay(hazards[bin] * WIDTHS[bin]));
-    for bin in 0..BINS {
-        alive[bin + 1] = alive[bin] * passed[bin];
-    }
+    let mut blocks = [Block::default(); BINS];
     let mut n_blocks = 0;
     for bin in (0..BINS).rev() {
-        let gone = alive[bin] - alive[bin + 1];
-        let held = if hazards[bin] > 1e-9 {
-            gone / hazards[bin]
-        } else {
-            alive[bin] * WIDTHS[bin]
+        let mut block = Block {
+            gone: helds[bin] * hazards[bin],
+            left: lefts[bin],
+            held: helds[bin],
         };
-        let mut block = (gone, held);
         while n_blocks > 0 {
             let next = blocks[n_blocks - 1];
-            if next.0 * block.1 < block.0 * next.1 {
+            if next.gone * block.held < block.gone * next.held {
                 break;
             }
-            block = (block.0 + next.0, block.1 + next.1);
+            block = block.before(next);
             n_blocks -= 1;
         }
         blocks[n_blocks] = block;
         n_blocks += 1;
-        out[bin] = if block.1 > 0.0 {
-            block.0 / block.1
-        } else {
-            hazards[bin]
-        };
+        out[bin] = block.gone / block.held;
     }
     out
+}
+
+/// What becomes of a key that waits at the beginning of some bins, until their end; so nothing is too small for its number, however
+/// few come that far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    /// The chance of a reuse, and of none.
+    gone: f32,
+    left: f32,
+    /// The time held, above zero.
+    held: f32,
+}
+
+impl Block {
+    /// Both, the other one for those that come so far.
+    fn before(self, next: Block) -> Block {
+        Block {
+            gone: self.gone + self.left * next.gone,
+            left: self.left * next.left,
+            held: self.held + self.left * next.held,
+        }
+    }
+}
+
+/// The time that a bin of this width holds a key, which is `left` with that chance at its end.
+fn held(hazard: f32, width: f32, left: f32) -> f32 {
+    let x = hazard * width;
+    let by_difference = (1.0 - left) / hazard;
+    // Of a small difference hardly a digit is right: there the series of `(1 - exp(-x)) / x` is more exact.
+    if x < 1.0 / 64.0 {
+        width * (1.0 - 0.5 * x)
+    } else {
+        by_difference
+    }
 }
 
 /// A density per tick as a rank, from 2^-31 upward: its logarithm, drawn straight within an octave, which is how a float is
@@ -333,3 +358,7 @@ fn decay(x: f32) -> f32 {
     let root = 1.0 / (1.0 + quarter * (1.0 + quarter * (0.5 + quarter * (1.0 / 6.0))));
     (root * root) * (root * root)
 }
+
+#[cfg(test)]
+#[cfg(not(engine_loom))]
+mod tests;

@@ -84,7 +84,10 @@ mod tests {
         let mut newcomers = Newcomers::for_entries(450);
         assert_eq!(newcomers.grace(), 5);
         let bytes = newcomers.memory_bytes();
+        assert!((5 * 4..=8 * 4).contains(&bytes), "{bytes}");
         for n in 0..40u32 {
+            let next = newcomers.next().copied();
+            assert_eq!(next, (n > 0).then(|| n.saturating_sub(5)), "before {n}");
             let told = newcomers.come(n);
             assert_eq!(told, n.checked_sub(5), "W1 at {n}");
         }

@@ -98,7 +98,9 @@ fn least(word: u64, probes: u64) -> u64 {
 #[cfg(test)]
 #[cfg(not(engine_loom))]
 mod tests {
+    use super::super::tests::hash_of;
     use super::*;
+    use crate::sync::counted::asked_by;
 
     #[test]
     fn counters_keep_to_themselves() {
@@ -135,6 +137,94 @@ mod tests {
             sketch.age();
             let halved = (counters & COUNT_MAX) >> 1;
             assert_eq!(sketch.words, [u64::MAX / COUNT_MAX * halved]);
+        }
+    }
+
+    /// Whether each of so many things came about as often as the others, by chance.
+    fn are_even(counts: &[u32], expected: f64) -> bool {
+        let far = |n: u32| (f64::from(n) - expected).abs();
+        counts.iter().all(|&n| far(n) < 6.0 * expected.sqrt())
+    }
+
+    #[test]
+    fn keys_are_spread_over_words_and_over_the_counters_of_each() {
+        let sketch = Sketch::for_entries(200);
+        assert_eq!(sketch.words.len(), 100);
+        let (mut words, mut pairs) = (vec![0; 100], vec![0; 256]);
+        for n in 0..100_000 {
+            let (idx, probes) = sketch.word(Key::of_hash(hash_of(n)));
+            words[idx] += 1;
+            let [low, high] = [0, 1].map(|i| Sketch::shift(probes, i));
+            assert!(low % COUNT_BITS == 0 && high % COUNT_BITS == 0);
+            assert!(low < 32 && (32..64).contains(&high));
+            pairs[(low / 2 * 16 + (high - 32) / 2) as usize] += 1;
+        }
+        assert!(are_even(&words, 1000.0));
+        assert!(are_even(&pairs, 100_000.0 / 256.0), "each by itself");
+    }
+
+    #[test]
+    fn keys_that_share_no_counter_are_told_apart() {
+        let mut sketch = Sketch::for_entries(10_000);
+        sketch.interval = u32::MAX;
+        sketch.wait = u32::MAX;
+        let key = |n: u64| Key::of_hash(hash_of(n));
+        for n in 0..1000 {
+            for uses in 0..6 {
+                let least = if n % 2 == 0 { uses.min(3) } else { 0 };
+                let count = sketch.add(key(if n % 2 == 0 { n } else { 10_000 + n * 6 + uses }));
+                // Few share both counters with a key that was counted before.
+                assert!(u64::from(count) >= least);
+            }
+        }
+        let n_known = (0..1000)
+            .filter(|&n| sketch.add(key(100_000 + n)) > 0)
+            .count();
+        assert!(n_known < 100, "{n_known} of 1000 that were never there");
+    }
+
+    #[test]
+    fn all_words_are_halved_in_turn() {
+        for (entries, words) in [(1, 1), (2, 1), (3, 2), (1000, 500), (1001, 501)] {
+            let mut sketch = Sketch::for_entries(entries);
+            assert_eq!(sketch.words.len(), words);
+            assert_eq!(sketch.memory_bytes(), 8 * words);
+            sketch.words.fill(u64::MAX);
+            let calls = sketch.interval / 256 + 1;
+            assert_eq!(
+                calls,
+                if entries == 1 {
+                    5
+                } else {
+                    (entries * 4 / words) as u32 + 1
+                }
+            );
+            for n_halved in 1..=words {
+                let turn = |sketch: &mut Sketch, n: u32| (0..n).for_each(|_| sketch.age());
+                // A part of an interval is carried over, so a call more or less is told by the words.
+                let before = sketch.words.clone();
+                turn(&mut sketch, calls - 1);
+                assert_eq!(sketch.words, before, "{n_halved} of {entries}");
+                turn(&mut sketch, 1);
+                if sketch.words == before {
+                    turn(&mut sketch, 1);
+                }
+                let halved = sketch.words.iter().filter(|&&word| word == HALVED).count();
+                assert_eq!(halved, n_halved, "of {entries}");
+                assert!(sketch.words[..n_halved].iter().all(|&word| word == HALVED));
+            }
+            assert_eq!(sketch.cursor, 0, "and again");
+        }
+    }
+
+    #[test]
+    fn the_line_that_is_asked_for_is_that_of_the_word() {
+        let sketch = Sketch::for_entries(1000);
+        for n in 0..100 {
+            let key = Key::of_hash(hash_of(n));
+            let word = &sketch.words[sketch.word(key).0];
+            let asked = asked_by(|| sketch.prefetch(key));
+            assert_eq!(asked, [std::ptr::from_ref(word).addr()]);
         }
     }
 }

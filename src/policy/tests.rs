@@ -1,8 +1,11 @@
+mod memory;
+mod words;
+
 use super::ghosts::AGE_MAX;
 use super::meta::{PIN_AGE, TICK_CYCLE};
 use super::*;
 
-fn hash_of(n: u64) -> u64 {
+pub(super) fn hash_of(n: u64) -> u64 {
     // The finisher of Steele, Lea and Flood's SplitMix (2014).
     let z = (n ^ n >> 30)
         .wrapping_add(0x9E37_79B9_7F4A_7C15)

@@ -42,7 +42,8 @@ pub(super) const SKETCH_COUNTERS: f32 = 16.0;
 /// Counters a key has. 4: -0.2.
 pub(super) const SKETCH_PROBES: u32 = 2;
 
-/// All counters are halved in so many capacities of counted uses. 8: -0.1; 2: -0.1.
+/// All counters are halved in so many capacities of counted uses, and an eighth more: the use that halves a word is beyond them.
+/// 8: -0.1; 2: -0.1.
 pub(super) const SKETCH_AGE: f32 = 4.0;
 
 /// The highest frequency step. 5: 0.

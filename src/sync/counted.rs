@@ -1,4 +1,4 @@
-//! The machine's atomics in the engine's own tests: they tell a thread which words it wrote.
+//! The machine's atomics in the engine's own tests: they tell a thread which words it wrote, and which lines it asked for.
 //!
 //! # Idea         each type wraps the machine's and has the methods that the engine uses, none besides: one that is used for the first
 //!   time has to be added here, so no way of writing goes unseen
@@ -30,6 +30,7 @@ pub(crate) struct Write {
 
 thread_local! {
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
+    static ASKED: RefCell<Option<Vec<usize>>> = const { RefCell::new(None) };
     static WRITES: RefCell<Vec<Write>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -39,6 +40,23 @@ pub(crate) fn writes_of(f: impl FnOnce()) -> Vec<Write> {
     f();
     IS_WATCHED.set(false);
     WRITES.take()
+}
+
+/// The addresses that `f` asks the processor for by this thread, in order.
+pub(crate) fn asked_by(f: impl FnOnce()) -> Vec<usize> {
+    let before = ASKED.replace(Some(Vec::new()));
+    assert_eq!(before, None, "one watch at a time");
+    f();
+    ASKED.take().expect("the watch goes on")
+}
+
+/// Notes that the processor is asked for a line.
+pub(super) fn note_asked(address: usize) {
+    ASKED.with_borrow_mut(|asked| {
+        if let Some(asked) = asked {
+            asked.push(address);
+        }
+    });
 }
 
 /// Notes a write that is about to be done, and may let another thread go first.

@@ -26,7 +26,7 @@ fn limit(log2: u32) -> usize {
 }
 
 /// Two neighbours merge when they'd fill less than a third of one.
-const MERGE_BELOW: usize = (SLOTS << SEGMENT_LOG2_MAX) / 3;
+pub(super) const MERGE_BELOW: usize = (SLOTS << SEGMENT_LOG2_MAX) / 3;
 
 /// The function that finds an entry's hash again from its key.
 pub(crate) type HashOf<'f> = &'f dyn Fn(BlockRef<'_>) -> KeyHash;

@@ -1,20 +1,26 @@
+mod growth;
+mod looks;
+mod races;
 mod validate;
 mod walks;
 
 use std::collections::HashMap;
 
+use super::owned::counts_bytes;
 use super::*;
 use crate::entry::{Block, BlockRef, Draft, Parts, Plan, Probe, Releaser};
 use crate::reclaim::Domain;
+use crate::sync::Arc;
 
 /// A table whose keys are chosen by their hashes: a key is its hash and a number that tells it from others of that
 /// hash. What it should hold is kept beside it.
 struct Garden {
-    shared: Shared,
+    shared: Arc<Shared>,
     table: Table,
     model: HashMap<(u64, u64), u64>,
     left: Vec<Block>,
     retired: Vec<RetiredSegment>,
+    n_freed: u64,
     domain: Domain,
     releaser: Releaser,
 }
@@ -48,11 +54,12 @@ impl Garden {
         let releaser = unsafe { Releaser::new::<u64>() };
         let (model, left, retired) = Default::default();
         Garden {
-            shared,
+            shared: Arc::new(shared),
             table,
             model,
             left,
             retired,
+            n_freed: 0,
             domain: Domain::new(),
             releaser,
         }
@@ -93,10 +100,19 @@ impl Garden {
             let before = writer.table.bytes();
             let growth = writer.growth_bytes(hash);
             if growth > 0 {
+                let (depth, n_retired) = (self.shared.directory().depth, self.retired.len());
                 writer.grow(hash, &hash_of, &mut self.retired);
-                assert!(
-                    writer.table.bytes() <= before + growth,
-                    "growth takes no more than was said"
+                let retired: u64 = self.retired[n_retired..].iter().map(|of| of.bytes()).sum();
+                // What a directory's counts replace is given back at once.
+                let given_back = if self.shared.directory().depth > depth {
+                    counts_bytes(depth)
+                } else {
+                    0
+                };
+                assert_eq!(
+                    writer.table.bytes() + retired + given_back,
+                    before + growth,
+                    "growth takes what was said"
                 );
             }
             let loc = writer.link(hash, block, meta)?;
@@ -141,6 +157,7 @@ impl Garden {
         });
         assert_eq!((self.table.len(), n_entries), (model.len(), model.len()));
         self.free();
+        assert_eq!(self.table.retirements(), self.n_freed);
     }
 
     /// Every key of the model is found by readers and by the writer; the others aren't.
@@ -173,6 +190,7 @@ impl Garden {
         for block in self.left.drain(..) {
             drop(self.releaser.release(block));
         }
+        self.n_freed += self.retired.len() as u64;
         for segment in self.retired.drain(..) {
             // SAFETY: a garden has no reader while it is written.
             unsafe { segment.free() };

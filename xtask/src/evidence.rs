@@ -156,7 +156,11 @@ const MUTATED: [(&str, &[&str], &[&str]); 6] = [
         &["src/gcra.rs", "src/gcra/meter.rs"],
         &["gcra::", "limits::", "limiter::"],
     ),
-    ("budget", &["src/budget.rs"], &["budget::", "invariants"]),
+    (
+        "budget",
+        &["src/budget.rs", "src/budget/*.rs"],
+        &["budget::", "invariants"],
+    ),
     (
         "table",
         &["src/table.rs", "src/table/*.rs"],

@@ -162,6 +162,19 @@ fn a_meter_is_what_its_words_say() {
     assert_eq!(again.refusal(20, [1, 1]), None);
 }
 
+#[test]
+fn new_paces_keep_what_is_used_and_hold_from_then_on() {
+    let [old, new] = [(10, 4), (5, 2)].map(|(burst, rate)| pace(rate, 10, burst));
+    let mut meter = Meter::new([old, Pace::UNLIMITED], 0);
+    meter.try_take([3, 1000]).unwrap();
+    meter.set_paces([new, pace(1, 1, 100)]);
+    assert_eq!(meter.paces(), [new, pace(1, 1, 100)]);
+    assert_eq!(meter.spare(0), [2, 100]);
+    assert_eq!(meter.try_take([2, 101]), Err((1, Wait::Forever)));
+    let (which, wait) = meter.try_take([3, 1]).unwrap_err();
+    assert_eq!((which, wait.duration().unwrap().as_nanos()), (0, 5));
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Take(u64),

@@ -1,4 +1,4 @@
-//! Keys that come from outside of the process, keys within keys, and the short way of a lone byte string.
+//! Keys that come from outside of the process or are kept, keys within keys, and the short way of a lone byte string.
 
 use super::super::encode::SHORT_MAX;
 use super::*;
@@ -10,6 +10,19 @@ proptest! {
             assert_eq!(KeyRef::from_outside(key.shape(), key.bytes()), Some(key));
         })
         .unwrap();
+    }
+}
+
+#[test]
+fn a_key_that_is_kept_lies_within_as_far_as_it_fits() {
+    for len in [1, 7, 8, 9, 200, 5000] {
+        let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
+        for shape in [Shape::BYTES, Shape::TUPLE] {
+            let key = KeyRef::from_stored(shape, &bytes);
+            let kept = OwnKey::<8>::new(key);
+            assert_eq!(kept.key(), key);
+            assert_eq!(kept.heap_bytes(), if len > 8 { len } else { 0 });
+        }
     }
 }
 

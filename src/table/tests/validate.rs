@@ -78,6 +78,7 @@ impl Table {
         let counts = 4 * self.counts.len() as u64;
         assert_eq!(self.bytes(), bytes + directories + counts);
         assert_eq!(self.n_segments, segments.len());
+        assert_eq!(self.n_buckets(), segments.len() * N_BUCKETS);
         assert_eq!(self.len(), n_entries);
     }
 }

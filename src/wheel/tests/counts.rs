@@ -1,6 +1,7 @@
-//! What an advance says that it did, and memory that comes back.
+//! What an advance says that it did, how long a wheel rests, and memory that comes back.
 
 use super::*;
+use crate::sync::counted;
 
 #[test]
 fn f15_what_is_filed_again_is_counted_and_takes_of_the_budget() {
@@ -30,6 +31,40 @@ fn f15_what_is_filed_again_is_counted_and_takes_of_the_budget() {
         ]
     );
     assert_eq!(wheel.len(), 10);
+}
+
+#[test]
+fn f16_a_wheel_rests_until_the_slot_of_its_first_deadline_begins() {
+    for level in 0..N_LEVELS as u32 {
+        for slot in [1, 2, 63] {
+            let width = TICK_NANOS << (SLOT_BITS * level);
+            let begin = Nanos(slot * width);
+            let mut wheel = Wheel::new();
+            assert!(wheel.rests(Nanos::ZERO), "it is empty");
+            // Within a slot of the lowest level lies no time but its beginning.
+            let within = if level == 0 { 0 } else { width / 2 };
+            wheel.schedule(Nanos(begin.0 + within), 7);
+            wheel.schedule(Nanos(begin.0 + 70 * width), 8);
+            // An idle look would come to the same, but not by itself.
+            for now in [0, width / 3, begin.0 / 2, begin.0 - 1] {
+                assert!(wheel.rests(Nanos(now)), "{now} of {begin:?}");
+            }
+            assert!(!wheel.rests(begin), "{begin:?}");
+            wheel.advance(begin, 0, |_, _| unreachable!(), |_, _| unreachable!());
+            assert!(!wheel.rests(begin), "what is due waits for a budget");
+        }
+    }
+}
+
+#[test]
+fn the_line_that_is_asked_for_is_that_of_the_record() {
+    let mut wheel = Wheel::new();
+    let tokens: Vec<Token> = (0..3).map(|n| wheel.schedule(Nanos(n), n)).collect();
+    for token in tokens {
+        let asked = counted::asked_by(|| wheel.prefetch(token));
+        assert_eq!(asked.len(), 1);
+        assert_eq!(asked, counted::asked_by(|| wheel.rings.prefetch(token)));
+    }
 }
 
 #[test]
