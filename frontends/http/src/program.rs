@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use larder::Janitor;
+use larder_serve::words::address_of;
 use larder_serve::{Level, Run, SetupError, Tls, Warm, Warmed, say, to_base64};
 
 use crate::app::App;
@@ -32,7 +33,7 @@ pub struct Program {
     #[arg(long, short, global = true)]
     config: Option<PathBuf>,
     /// Where to listen, instead of what the settings say.
-    #[arg(long)]
+    #[arg(long, value_parser = address_of)]
     listen: Option<SocketAddr>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -82,12 +83,14 @@ impl Program {
     }
 
     fn try_run(self) -> Result<(), SetupError> {
-        let settings = self.settings()?;
+        let mut settings = self.settings()?;
         match &self.command {
             Some(Command::CheckConfig) => {
                 settings.tls.as_ref().map(Tls::acceptor).transpose()?;
                 settings.level.as_ref().map(Level::check).transpose()?;
                 settings.warm.as_ref().map(Warm::check).transpose()?;
+                // As at the start, which may refuse to listen.
+                Development::new()?.complete(&mut settings)?;
                 App::new(&settings, Engine::new(settings.max_bytes)?)?;
                 Ok(say("the settings can be used")?)
             }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use larder_serve::words::{address, some};
 use larder_serve::{Connections, Level, LevelSettingsError, Log, Tls, Warm};
 use serde::Deserialize;
 
@@ -19,16 +20,20 @@ use crate::profile::{AccountSettings, Bound, Profile};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// The limits of accounts and caches that say nothing of their own.
     pub profile: Profile,
     /// The bytes that all caches may take together.
     pub max_bytes: u64,
     /// The longest body of a request, whatever limits say.
+    #[serde(deserialize_with = "some")]
     pub body_bytes_max: u64,
     /// How many bytes the bodies of requests may have together until these are answered.
+    #[serde(deserialize_with = "some")]
     pub bodies_bytes_max: u64,
     /// How many requests may need the second level at a time, those that wait for it included.
+    #[serde(deserialize_with = "some")]
     pub level_requests_max: usize,
     /// The region that tokens have to be for, if they name one.
     pub region: Option<String>,
