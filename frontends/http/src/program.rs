@@ -18,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use larder::Janitor;
 use larder_serve::words::address_of;
 use larder_serve::{Level, Run, SetupError, Tls, Warm, Warmed, say, to_base64};
+use tracing::warn;
 
 use crate::app::App;
 use crate::auth::{Grant, Keyring, SigningKey, StaticKey, Wanted};
@@ -120,10 +121,18 @@ impl Program {
             true => Ok(say(&export)?),
             false => Ok(()),
         };
+        let begun = settings.clone();
         let reload = move || {
             let mut settings = self.settings()?;
             development.complete(&mut settings)?;
-            Ok(app.reload(&settings)?)
+            let waiting: Vec<_> = settings.waiting(&begun).collect();
+            // Some of it is looked at by requests: all of it waits.
+            settings.connections = begun.connections;
+            app.reload(&settings)?;
+            for setting in waiting {
+                warn!(setting, "what was changed here waits for the next start");
+            }
+            Ok(())
         };
         run.to_the_end(started, reload)?;
         janitor.stop();

@@ -116,6 +116,25 @@ impl Settings {
         larder_serve::read_settings(file).map_err(|error| SettingsError(error.to_string()))
     }
 
+    /// The names of settings that aren't as in those that the process started with, and that a reload doesn't take up.
+    pub fn waiting(&self, started: &Self) -> impl Iterator<Item = &'static str> {
+        let requests_max = (self.level_requests_max, started.level_requests_max);
+        let differ = [
+            ("listen", self.listen != started.listen),
+            ("max_bytes", self.max_bytes != started.max_bytes),
+            ("level_requests_max", requests_max.0 != requests_max.1),
+            ("log", self.log != started.log),
+            ("tls", self.tls != started.tls),
+            ("connections", self.connections != started.connections),
+            ("level", self.level != started.level),
+            ("warm", self.warm != started.warm),
+        ];
+        differ
+            .into_iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(name, _)| name)
+    }
+
     /// Whether there are keys, without which nobody but the machine itself may be listened to.
     pub fn has_keys(&self) -> bool {
         !self.keys.is_empty() || !self.signing_keys.is_empty()

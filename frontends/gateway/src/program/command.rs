@@ -204,9 +204,14 @@ impl Program {
             None => Ok(()),
         };
         let (program, folder) = (self.clone(), folder.map(Path::to_owned));
+        let begun = settings.clone();
         let reload = move || {
             let settings = program.settings(folder.as_deref())?;
-            Ok(app.reload(&settings)?)
+            app.reload(&settings)?;
+            for setting in settings.waiting(&begun) {
+                warn!(setting, "what was changed here waits for the next start");
+            }
+            Ok(())
         };
         let run = run.to_the_end(started, reload);
         run.map_err(|error| refused(&error))?;

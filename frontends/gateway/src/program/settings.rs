@@ -6,6 +6,7 @@
 //! # Not here     documents: module `read`
 
 mod entries;
+mod restart;
 
 use std::collections::BTreeMap;
 use std::fmt;
