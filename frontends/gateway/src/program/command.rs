@@ -199,9 +199,22 @@ impl Program {
             health: app.health().clone(),
         };
         let admin = app.clone();
-        let started = || match settings.admin {
-            Some(address) => administer(&admin, address),
-            None => Ok(()),
+        let started = || {
+            for api in settings
+                .azure
+                .apis
+                .iter()
+                .filter(|api| api.backend.is_none())
+            {
+                warn!(
+                    api = api.id,
+                    "it has no backend: what policies don't answer or send elsewhere is a 500"
+                );
+            }
+            match settings.admin {
+                Some(address) => administer(&admin, address),
+                None => Ok(()),
+            }
         };
         let (program, folder) = (self.clone(), folder.map(Path::to_owned));
         let begun = settings.clone();

@@ -296,6 +296,14 @@ async fn it_serves_a_folder_reads_it_anew_and_ends_with_zero() {
 }
 
 #[tokio::test]
+async fn an_api_without_a_backend_is_told_at_the_start() {
+    let folder = Folder::new().with("policy.xml", LOOKUP);
+    let mut started = Started::with(&["serve", folder.text()]).await;
+    started.says("it has no backend").await;
+    assert_eq!(get(started.address, "/").await.status, 500);
+}
+
+#[tokio::test]
 async fn the_example_of_settings_holds() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("larder-gateway.example.toml");
     let (code, _, errors) = told(&["check", "--config", example.to_str().unwrap()]).await;
