@@ -71,7 +71,8 @@ pub enum Refusal {
     },
     /// The cache may hold no entry at all: its capacity is zero, or that of the tenant or the named cache, in entries.
     NoCapacity,
-    /// Room could not be made in a bounded number of passes: readers hold what was evicted, or other threads took it.
+    /// Room could not be made in a bounded number of passes: readers hold what was evicted, other threads took it, or the bound leaves none
+    /// beside the engine's structure, as one of a few hundred bytes.
     NoRoom,
     /// The allocator gave no memory for the entry.
     OutOfMemory,
@@ -113,7 +114,9 @@ impl fmt::Display for Refusal {
                 f.write_str("the cache has a capacity of zero; raise it to store anything")
             }
             Refusal::NoRoom => {
-                f.write_str("no room: what was evicted is still being read; try again later")
+                f.write_str(
+                "no room: what was evicted is still being read, so try again later, or the bound is too low for the engine's structure",
+            )
             }
             Refusal::OutOfMemory => f.write_str("the allocator has no memory for the entry"),
             Refusal::Closed => f.write_str(
@@ -138,7 +141,27 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl Error for Refusal {}
+
+impl<S> From<InsertError<S>> for Refusal {
+    fn from(error: InsertError<S>) -> Self {
+        error.refusal
+    }
+}
+
 /// A refused insert, with the value that was not stored.
+///
+/// With a value that was borrowed it is an error that borrows, which `?` can't turn into a boxed one; its [`Refusal`] can be:
+///
+/// ```
+/// use std::error::Error;
+/// use larder::{Cache, Refusal};
+///
+/// fn store(cache: &Cache<[u8]>, value: &[u8]) -> Result<(), Box<dyn Error>> {
+///     cache.insert("key", value).map_err(Refusal::from)?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct InsertError<S> {
     /// Why it was refused.

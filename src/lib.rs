@@ -1,4 +1,20 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # What is where
+//!
+//! | for | see |
+//! |---|---|
+//! | a cache | [`Cache`] and all its operations, [`Builder`], [`Capacity`]; [`WeakCache`] |
+//! | what is in it | [`Value`], and [`Source`] for what it is made from; [`Key`] for what names it; [`Entry`] for what is handed out |
+//! | how long it lives | [`Ttl`], [`WriteOptions`], [`Expiry`]; [`Janitor`]; [`Clock`] and [`ManualClock`] |
+//! | loads | [`LoadOptions`], [`Loaded`], [`Lookup`] |
+//! | changes in one step | [`Condition`], [`Change`], [`Counter`], [`Append`] |
+//! | parts of a cache | [`Scope`], [`OwnedScope`] |
+//! | who shares it | [`Tenant`], [`NamedCache`], [`Limits`], [`Rates`]; [`Budget`] for several caches in one bound |
+//! | what may be refused | [`BuildError`]; [`InsertError`] and its [`Refusal`]; [`LoadError`], [`TtlError`], [`ScopeError`], [`TenantError`], [`AdmitError`] |
+//! | how it does | [`Stats`], [`Curve`], [`HotKey`] |
+//! | beyond the process | [`Snapshot`], [`Restored`]; [`Levels`], [`Level`], [`LevelOptions`]; [`Codec`] |
+//! | limits without a cache | [`Limiter`], [`RateLimiter`] |
 // The models leave the upper floors out, without which parts of the lower ones look unused.
 #![cfg_attr(engine_loom, allow(dead_code, unreachable_pub, unused_imports))]
 

@@ -60,13 +60,27 @@ impl<S> fmt::Debug for LevelPutError<S> {
 
 impl<S> fmt::Display for LevelPutError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.refusal {
-            LevelRefusal::Refused(refusal) => refusal.fmt(f),
-            LevelRefusal::Level(error) => error.fmt(f),
-            LevelRefusal::KeepsTtl => {
+        self.refusal.fmt(f)
+    }
+}
+
+impl fmt::Display for LevelRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Level(error) => error.fmt(f),
+            Self::KeepsTtl => {
                 f.write_str("the time to live of an older value can't be kept across levels")
             }
         }
+    }
+}
+
+impl std::error::Error for LevelRefusal {}
+
+impl<S> From<LevelPutError<S>> for LevelRefusal {
+    fn from(error: LevelPutError<S>) -> Self {
+        error.refusal
     }
 }
 

@@ -36,6 +36,10 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(command: &str, rest: &[String]) -> Result<(), Failure> {
+    let takes_none = ["check", "tidy", "doc", "deny", "barriers", "ci"].contains(&command);
+    if let (true, Some(word)) = (takes_none, rest.first()) {
+        return Err(Failure::new(format!("{command} takes no {word:?}")));
+    }
     match command {
         "check" => commands::check(),
         "tidy" => commands::tidy(),
@@ -101,3 +105,14 @@ cargo xtask <command>
   load [parts]      larder-http beside nginx, redis-server and memcached; hits, idle, slow; --seconds N, --rounds N
   ci                check, faults and spec --check, test, histories, doc, loom, bench --smoke, instructions, fuzz 0.2 --engine
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_a_command_takes_no_account_of_is_refused() {
+        let refused = dispatch("tidy", &["--fix".to_owned()]).unwrap_err();
+        assert_eq!(refused.to_string(), "tidy takes no \"--fix\"");
+    }
+}

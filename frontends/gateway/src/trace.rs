@@ -28,7 +28,8 @@ impl fmt::Display for Step {
             Some(at) => write!(f, "{:>8}  {}: ", at.to_string(), self.policy)?,
             None => write!(f, "{:>8}  {}: ", "", self.policy)?,
         }
-        if self.is_warning {
+        // What is called an error is no mere warning.
+        if self.is_warning && self.policy != "error" {
             f.write_str("warning: ")?;
         }
         f.write_str(&self.what)

@@ -84,7 +84,10 @@ impl Reach {
             None => name.to_owned(),
         };
         let is_web = matches!(url.scheme(), "http" | "https");
-        if is_web && !name.is_empty() && self.hosts.contains(&host) {
+        // A port that is the scheme's own isn't in the URL, and may be on the list.
+        let with_port = format!("{name}:{}", url.port_or_known_default().unwrap_or(0));
+        let is_listed = self.hosts.contains(&host) || self.hosts.contains(&with_port);
+        if is_web && !name.is_empty() && is_listed {
             return Ok(());
         }
         Err(SendError::NotAllowed { host })
@@ -145,10 +148,15 @@ mod tests {
 
     #[test]
     fn z_149_only_hosts_on_the_list_are_asked() {
-        let reach = Reach::new(Nobody, ["good.example", "127.0.0.1:8080"]);
+        let reach = Reach::new(
+            Nobody,
+            ["good.example", "127.0.0.1:8080", "tls.example:443"],
+        );
         let check = |url: &str| reach.check(&Url::parse(url).unwrap()).is_ok();
         assert!(check("https://GOOD.example/x"));
         assert!(check("http://127.0.0.1:8080/"));
+        assert!(check("https://tls.example/") && check("https://tls.example:443/"));
+        assert!(!check("http://tls.example/"));
         assert!(!check("http://127.0.0.1/"));
         assert!(!check("https://good.example:444/"));
         assert!(!check("https://good.example@evil.example/"));

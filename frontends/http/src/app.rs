@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use axum::http::HeaderValue;
 use larder::{Limits, Rate, RateLimiter, Rates};
 use larder_serve::body::Budget;
+use larder_serve::words::RIGHT;
 use larder_serve::{Counts, Health, Pool};
 
 use crate::admission::Refusals;
@@ -160,9 +161,7 @@ impl Live {
                 "operator: there is no account {name}"
             )));
         }
-        let cors = settings.cors.as_ref().map(|origin| origin.parse());
-        let no_origin = |_| SettingsError("cors: not an origin".into());
-        let cors = cors.transpose().map_err(no_origin)?;
+        let cors = settings.cors.as_deref().map(origin).transpose()?;
         let mut accounts = BTreeMap::new();
         for (name, account) in &settings.accounts {
             let rates = settings.profile.control(account);
@@ -211,6 +210,21 @@ impl Live {
             ApiError::limit(message, limit.retry_after)
         })
     }
+}
+
+/// An origin as browsers send it, or `*`.
+fn origin(said: &str) -> Result<HeaderValue, SettingsError> {
+    let host = said.split_once("://").map_or("", |(_, host)| host);
+    let is_host = |byte: u8| {
+        byte.is_ascii_graphic() && !b"/?#@,*".contains(&byte) && !byte.is_ascii_uppercase()
+    };
+    let is_origin = !host.is_empty() && host.bytes().all(is_host);
+    let value = (is_origin || said == "*").then(|| HeaderValue::from_str(said).ok());
+    let right =
+        "an origin as browsers send it, such as \"https://app.example\", without a path, or \"*\"";
+    value
+        .flatten()
+        .ok_or_else(|| SettingsError(format!("cors: {said:?} can't be meant{RIGHT}{right}")))
 }
 
 /// Makes the accounts and caches of the settings, or gives them their limits.

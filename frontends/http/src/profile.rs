@@ -10,17 +10,23 @@ use std::time::Duration;
 
 use larder::{Limits, Rate, Rates};
 use larder_serve::Mode;
-use serde::Deserialize;
+use larder_serve::words::word;
+use serde::{Deserialize, Deserializer};
 
 /// What holds where nothing is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Profile {
     /// No rates, no bound on times to live, items of up to 16 MiB, any number of caches.
     #[default]
     Open,
     /// The vendor's of 2023 and 2024.
     Vendor,
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        word(from, &[("open", Self::Open), ("vendor", Self::Vendor)])
+    }
 }
 
 /// A limit that is said.

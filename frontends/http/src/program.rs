@@ -16,7 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use larder::Janitor;
+use larder_serve::words::address_of;
 use larder_serve::{Level, Run, SetupError, Tls, Warm, Warmed, say, to_base64};
+use tracing::warn;
 
 use crate::app::App;
 use crate::auth::{Grant, Keyring, SigningKey, StaticKey, Wanted};
@@ -32,7 +34,7 @@ pub struct Program {
     #[arg(long, short, global = true)]
     config: Option<PathBuf>,
     /// Where to listen, instead of what the settings say.
-    #[arg(long)]
+    #[arg(long, value_parser = address_of)]
     listen: Option<SocketAddr>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -82,12 +84,14 @@ impl Program {
     }
 
     fn try_run(self) -> Result<(), SetupError> {
-        let settings = self.settings()?;
+        let mut settings = self.settings()?;
         match &self.command {
             Some(Command::CheckConfig) => {
                 settings.tls.as_ref().map(Tls::acceptor).transpose()?;
                 settings.level.as_ref().map(Level::check).transpose()?;
                 settings.warm.as_ref().map(Warm::check).transpose()?;
+                // As at the start, which may refuse to listen.
+                Development::new()?.complete(&mut settings)?;
                 App::new(&settings, Engine::new(settings.max_bytes)?)?;
                 Ok(say("the settings can be used")?)
             }
@@ -117,10 +121,18 @@ impl Program {
             true => Ok(say(&export)?),
             false => Ok(()),
         };
+        let begun = settings.clone();
         let reload = move || {
             let mut settings = self.settings()?;
             development.complete(&mut settings)?;
-            Ok(app.reload(&settings)?)
+            let waiting: Vec<_> = settings.waiting(&begun).collect();
+            // Some of it is looked at by requests: all of it waits.
+            settings.connections = begun.connections;
+            app.reload(&settings)?;
+            for setting in waiting {
+                warn!(setting, "what was changed here waits for the next start");
+            }
+            Ok(())
         };
         run.to_the_end(started, reload)?;
         janitor.stop();

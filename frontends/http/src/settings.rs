@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use larder_serve::words::{address, some};
 use larder_serve::{Connections, Level, LevelSettingsError, Log, Tls, Warm};
 use serde::Deserialize;
 
@@ -19,16 +20,20 @@ use crate::profile::{AccountSettings, Bound, Profile};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// The limits of accounts and caches that say nothing of their own.
     pub profile: Profile,
     /// The bytes that all caches may take together.
     pub max_bytes: u64,
     /// The longest body of a request, whatever limits say.
+    #[serde(deserialize_with = "some")]
     pub body_bytes_max: u64,
     /// How many bytes the bodies of requests may have together until these are answered.
+    #[serde(deserialize_with = "some")]
     pub bodies_bytes_max: u64,
     /// How many requests may need the second level at a time, those that wait for it included.
+    #[serde(deserialize_with = "some")]
     pub level_requests_max: usize,
     /// The region that tokens have to be for, if they name one.
     pub region: Option<String>,
@@ -109,6 +114,25 @@ impl Settings {
     #[cfg(feature = "program")]
     pub fn read(file: Option<&std::path::Path>) -> Result<Self, SettingsError> {
         larder_serve::read_settings(file).map_err(|error| SettingsError(error.to_string()))
+    }
+
+    /// The names of settings that aren't as in those that the process started with, and that a reload doesn't take up.
+    pub fn waiting(&self, started: &Self) -> impl Iterator<Item = &'static str> {
+        let requests_max = (self.level_requests_max, started.level_requests_max);
+        let differ = [
+            ("listen", self.listen != started.listen),
+            ("max_bytes", self.max_bytes != started.max_bytes),
+            ("level_requests_max", requests_max.0 != requests_max.1),
+            ("log", self.log != started.log),
+            ("tls", self.tls != started.tls),
+            ("connections", self.connections != started.connections),
+            ("level", self.level != started.level),
+            ("warm", self.warm != started.warm),
+        ];
+        differ
+            .into_iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(name, _)| name)
     }
 
     /// Whether there are keys, without which nobody but the machine itself may be listened to.

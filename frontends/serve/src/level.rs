@@ -20,6 +20,7 @@ mod rates;
 mod servers;
 #[cfg(feature = "level")]
 mod watch;
+mod words;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -86,8 +87,7 @@ pub struct Level {
 }
 
 /// What servers are to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LevelKind {
     /// There is one.
     #[default]
@@ -159,8 +159,7 @@ impl From<Mode> for LevelMode {
 }
 
 /// What a request becomes that needs the level while it fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
     /// An error.
     Fail,

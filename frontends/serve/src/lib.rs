@@ -41,6 +41,7 @@ mod speak;
 mod tls;
 mod trail;
 mod warm;
+pub mod words;
 
 pub use self::base64::{from_base64, to_base64};
 pub use self::counts::Counts;

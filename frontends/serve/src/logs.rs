@@ -1,12 +1,15 @@
 //! Logs to standard error, as text or as JSON; what is asked for, to standard output.
 
 use std::io::Write;
+use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::Log;
+use crate::words::RIGHT;
 
 impl Log {
     /// Starts logging, for the rest of the process.
@@ -29,6 +32,12 @@ impl Log {
 /// Reads a filter, and takes none that logging wouldn't start with.
 pub(crate) fn filter<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let filter = String::deserialize(from)?;
+    // A lone word that is no level would be taken for a target, and nothing else be told.
+    if filter.chars().all(char::is_alphabetic) && LevelFilter::from_str(&filter).is_err() {
+        return Err(D::Error::custom(format!(
+            "{filter:?} can't be meant{RIGHT}off, error, warn, info, debug or trace, or such by target, as in info,larder=debug"
+        )));
+    }
     let read = EnvFilter::try_new(&filter).map_err(D::Error::custom);
     read.map(|_| filter)
 }

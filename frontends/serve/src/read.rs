@@ -20,5 +20,18 @@ pub fn read_settings<S: DeserializeOwned>(file: Option<&Path>) -> Result<S, Setu
         .prefix_separator("_")
         .separator("__")
         .try_parsing(true);
-    Ok(builder.add_source(environment).build()?.try_deserialize()?)
+    let read = builder.add_source(environment).build();
+    let read = read.and_then(config::Config::try_deserialize);
+    Ok(read.map_err(|error| format!("{error}{}", of_environment()))?)
+}
+
+/// Which settings the environment has: a refusal may be of one that nobody remembers. Their values may be secrets.
+fn of_environment() -> String {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with("LARDER_")).collect();
+    names.sort();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(" (the environment has {})", names.join(", ")),
+    }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::words::some;
+
 /// hyper reads a head into no less.
 pub(crate) const HEAD_BYTES_MIN: usize = 8192;
 
@@ -14,7 +16,7 @@ pub(crate) const HEAD_BYTES_MIN: usize = 8192;
 #[serde(default, deny_unknown_fields)]
 pub struct Connections {
     /// How many there may be at a time; more wait to be accepted.
-    #[serde(deserialize_with = "at_least::<1, _>")]
+    #[serde(deserialize_with = "some")]
     pub max: usize,
     /// From a request's first byte to the end of its head; also for a TLS handshake.
     #[serde(rename = "header_ms", deserialize_with = "some_ms")]
@@ -37,6 +39,7 @@ pub struct Connections {
     #[serde(deserialize_with = "at_least::<HEAD_BYTES_MIN, _>")]
     pub head_bytes_max: usize,
     /// How many headers a request may have.
+    #[serde(deserialize_with = "some")]
     pub headers_max: usize,
 }
 
@@ -70,7 +73,7 @@ pub(crate) fn ms<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Erro
 
 /// The same of what passes for everybody at once if it is zero.
 fn some_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    at_least::<1, D>(from).map(|ms| Duration::from_millis(ms as u64))
+    some(from).map(Duration::from_millis)
 }
 
 fn at_least<'de, const MIN: usize, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {

@@ -44,9 +44,10 @@ fn interval() -> Duration {
 
 /// Why the section can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("warm.file: {}: its folder isn't there", path.display())]
+#[error("warm.file: {}: {why}", path.display())]
 pub struct WarmError {
     path: PathBuf,
+    why: &'static str,
 }
 
 /// A cache that is written to its file. Dropped, it isn't any more.
@@ -67,12 +68,15 @@ impl Warm {
             folder if folder == Path::new("") => Path::new("."),
             folder => folder,
         });
-        match folder {
-            Some(folder) if folder.is_dir() => Ok(()),
-            _ => Err(WarmError {
-                path: self.file.clone(),
-            }),
-        }
+        let why = match folder {
+            Some(folder) if folder.is_dir() && !self.file.is_dir() => return Ok(()),
+            Some(folder) if !folder.is_dir() => "its folder isn't there",
+            _ => "it is a folder, and has to be a file in one",
+        };
+        Err(WarmError {
+            path: self.file.clone(),
+            why,
+        })
     }
 
     /// Restores what the file holds, says in the log what came of it, and has it written from now on.

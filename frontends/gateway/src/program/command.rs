@@ -6,12 +6,13 @@
 //! # Not here     what the gateway does
 
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use larder_serve::words::{RIGHT, address_of};
 use larder_serve::{Connections, Run, SetupError, Tls, Warmed};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -22,7 +23,7 @@ use super::app::{App, StartError};
 use super::client::Client;
 use super::explain::{parse_request, tell};
 use super::level::Standing;
-use super::settings::{Settings, SettingsError};
+use super::settings::{Settings, SettingsError, backend_of};
 use super::site::{Loaded, Site};
 use crate::http::{Call, Response};
 use crate::upstream::{Boxed, SendError, Upstream};
@@ -35,13 +36,13 @@ pub struct Program {
     #[arg(long, short, global = true)]
     config: Option<PathBuf>,
     /// Where to listen, instead of what the settings say.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = address_of)]
     listen: Option<SocketAddr>,
     /// Where to answer for health and metrics, instead of what the settings say.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = address_of)]
     admin: Option<SocketAddr>,
     /// The backend of policies in a folder without settings.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = backend_of)]
     backend: Option<Url>,
     /// A host that may be asked, beside those of the settings; as often as there are such.
     #[arg(long, global = true)]
@@ -109,6 +110,7 @@ impl Program {
 
     fn settings(&self, folder: Option<&Path>) -> Result<Settings, SettingsError> {
         let mut settings = match (&self.config, folder) {
+            (Some(_), None) if self.backend.is_some() => return Err(SettingsError::backend()),
             (Some(file), None) => Settings::read(Some(file))?,
             (None, Some(folder)) => Settings::of_folder(folder, self.backend.as_ref())?,
             (Some(_), Some(_)) => {
@@ -129,6 +131,8 @@ impl Program {
         tls.map_err(|error| SettingsError::of(&error))?;
         let warm = settings.warm().map(|warm| warm.check()).transpose();
         warm.map_err(|error| SettingsError::of(&error))?;
+        // Its authorities are files.
+        Client::new(&settings.backends)?;
         let (engine, _) = settings.engine(Standing::Played)?;
         let Loaded { site, findings } = Site::load(&settings, &engine, Nobody, None)?;
         for finding in &findings {
@@ -195,14 +199,32 @@ impl Program {
             health: app.health().clone(),
         };
         let admin = app.clone();
-        let started = || match settings.admin {
-            Some(address) => administer(&admin, address),
-            None => Ok(()),
+        let started = || {
+            for api in settings
+                .azure
+                .apis
+                .iter()
+                .filter(|api| api.backend.is_none())
+            {
+                warn!(
+                    api = api.id,
+                    "it has no backend: what policies don't answer or send elsewhere is a 500"
+                );
+            }
+            match settings.admin {
+                Some(address) => administer(&admin, address),
+                None => Ok(()),
+            }
         };
         let (program, folder) = (self.clone(), folder.map(Path::to_owned));
+        let begun = settings.clone();
         let reload = move || {
             let settings = program.settings(folder.as_deref())?;
-            Ok(app.reload(&settings)?)
+            app.reload(&settings)?;
+            for setting in settings.waiting(&begun) {
+                warn!(setting, "what was changed here waits for the next start");
+            }
+            Ok(())
         };
         let run = run.to_the_end(started, reload);
         run.map_err(|error| refused(&error))?;
@@ -258,11 +280,21 @@ fn bytes_of(request: &str) -> Result<Vec<u8>, SettingsError> {
             read.map(|_| bytes)
         }
         file if Path::new(file).is_file() => std::fs::read(file),
-        text => Ok(text.as_bytes().to_vec()),
+        text if text.contains(char::is_whitespace) => Ok(text.as_bytes().to_vec()),
+        other => {
+            let right = "a file with a request, `-`, or a request such as \"GET /path\"";
+            return Err(SettingsError(format!(
+                "{other:?} can't be meant{RIGHT}{right}"
+            )));
+        }
     };
     read.map_err(|error| SettingsError(format!("{request}: {error}")))
 }
 
 fn say(line: &str) -> Result<(), SettingsError> {
-    larder_serve::say(line).map_err(|error| SettingsError::of(&error))
+    match larder_serve::say(line) {
+        // Who reads has read enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        told => told.map_err(|error| SettingsError::of(&error)),
+    }
 }

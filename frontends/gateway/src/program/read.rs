@@ -42,10 +42,15 @@ impl Settings {
         let file = folder.join(SETTINGS);
         let mut settings = Self::read(file.is_file().then_some(&file))?;
         settings.folder = folder.to_owned();
-        if !settings.azure.apis.is_empty() || !settings.apigee.bundles.is_empty() {
+        let says = !settings.azure.apis.is_empty() || !settings.apigee.bundles.is_empty();
+        let is_bundle = folder.join(BUNDLE).is_dir();
+        if (says || is_bundle) && backend.is_some() {
+            return Err(SettingsError::backend());
+        }
+        if says {
             return Ok(settings);
         }
-        match folder.join(BUNDLE).is_dir() {
+        match is_bundle {
             true => settings.apigee.bundles = vec![PathBuf::new()],
             false => settings.azure.apis = documents(folder, backend)?,
         }
@@ -70,7 +75,9 @@ fn documents(folder: &Path, backend: Option<&Url>) -> Result<Vec<ApiEntry>, Sett
     }
     names.sort();
     if names.is_empty() {
-        return Err(refused(&"neither settings nor policies are there"));
+        return Err(refused(
+            &"neither settings (gateway.toml) nor policies (*.xml, or a folder apiproxy) are there",
+        ));
     }
     let is_one = names.len() == 1;
     let entry = |name: String| ApiEntry {
@@ -91,7 +98,8 @@ impl Read {
     /// Reads all that settings name.
     pub(super) fn all(settings: &Settings) -> Result<Self, SettingsError> {
         let mut read = Self::default();
-        for entry in &settings.azure.apis {
+        for (idx, entry) in settings.azure.apis.iter().enumerate() {
+            check_api(entry, &settings.azure.apis[..idx])?;
             read.api(settings, entry)?;
         }
         for folder in &settings.apigee.bundles {
@@ -188,6 +196,27 @@ pub(super) fn placed(finding: Finding, folder: &Path) -> Finding {
         file: Some(file),
         ..finding
     }
+}
+
+/// Refuses an API that would get no request.
+fn check_api(entry: &ApiEntry, before: &[ApiEntry]) -> Result<(), SettingsError> {
+    let (id, prefix) = (&entry.id, entry.prefix.trim_end_matches('/'));
+    let why = if !entry.prefix.is_empty() && !entry.prefix.starts_with('/') {
+        format!("its prefix {:?} has to begin with a slash", entry.prefix)
+    } else if before.iter().any(|other| other.id == *id) {
+        "there are two of this id".to_owned()
+    } else if let Some(other) = before
+        .iter()
+        .find(|other| other.prefix.trim_end_matches('/') == prefix)
+    {
+        format!(
+            "its prefix {:?} is that of {} as well",
+            entry.prefix, other.id
+        )
+    } else {
+        return Ok(());
+    };
+    Err(SettingsError(format!("azure.apis: {id}: {why}")))
 }
 
 fn operation(entry: &OperationEntry) -> Result<Operation, SettingsError> {

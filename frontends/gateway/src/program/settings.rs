@@ -5,6 +5,9 @@
 //! # Invariants   none
 //! # Not here     documents: module `read`
 
+mod entries;
+mod restart;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,10 +15,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder::Expiry;
+use larder_serve::words::{address, some};
 use larder_serve::{Connections, Level, Log, Mode, Tls, Warm, read_settings};
 use serde::Deserialize;
-use url::Url;
 
+pub use self::entries::{ApiEntry, OperationEntry, SubscriptionEntry};
+pub(super) use self::entries::{backend_of, check_host};
 use crate::apigee::{CacheSettings, Environment, EnvironmentOptions};
 use crate::azure;
 use crate::azure::expr::Subscription;
@@ -31,6 +36,11 @@ impl SettingsError {
     pub(super) fn of(error: &dyn fmt::Display) -> Self {
         Self(error.to_string())
     }
+
+    /// A backend beside settings, which name their own.
+    pub(super) fn backend() -> Self {
+        Self("--backend is for a folder of documents alone: settings and bundles name their backends themselves".into())
+    }
 }
 
 /// All settings. The commented example file has them one by one.
@@ -38,20 +48,25 @@ impl SettingsError {
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Where to answer for health and metrics; `None`: nowhere.
+    #[serde(deserialize_with = "address")]
     pub admin: Option<SocketAddr>,
     /// The bytes that all caches may take together.
     pub max_bytes: u64,
     /// The longest body of a request.
     pub body_bytes_max: u64,
     /// How many requests may be under way at a time, their bodies read; more are refused.
+    #[serde(deserialize_with = "some")]
     pub requests_max: usize,
     /// How many bodies of requests may be read at a time. For one more, that which comes most slowly is given up.
+    #[serde(deserialize_with = "some")]
     pub bodies_max: usize,
     /// How long a body isn't given up for another, in milliseconds; where all have only begun, one more is refused.
     pub bodies_grace_ms: u64,
     /// How many bytes the bodies of requests may have together until these are answered; more are refused.
+    #[serde(deserialize_with = "some")]
     pub bodies_bytes_max: u64,
     /// Whether a proxy stands before the gateway whose `X-Forwarded-` headers are good; else clients' own are not passed on.
     pub behind_proxy: bool,
@@ -85,11 +100,13 @@ pub struct Backends {
     /// Addresses of hosts whose names the system isn't asked for. The port is for URLs that have none.
     pub addresses: BTreeMap<String, SocketAddr>,
     /// For a connection.
+    #[serde(deserialize_with = "some")]
     pub connect_ms: u64,
     /// For an answer, its body included, where a policy or a target says nothing; `None`: as the vendors have it, five minutes, and 55 s for
     /// targets of bundles.
     pub timeout_ms: Option<u64>,
     /// The longest body of an answer.
+    #[serde(deserialize_with = "some")]
     pub answer_bytes_max: u64,
     /// How many idle connections are kept for each host.
     pub idle_max: usize,
@@ -163,52 +180,6 @@ pub struct CacheEntry {
     pub element_bytes_max: Option<u64>,
     /// Which levels it uses; `None`: what the section of the level says.
     pub level: Option<Mode>,
-}
-
-/// Somebody who may call.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SubscriptionEntry {
-    /// The key that is sent.
-    pub key: String,
-    /// The name.
-    pub id: String,
-    /// What was subscribed to.
-    pub product: Option<String>,
-}
-
-/// An API.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApiEntry {
-    /// Its id.
-    pub id: String,
-    /// Its name, if another than its id.
-    pub name: Option<String>,
-    /// What its paths begin with.
-    #[serde(default)]
-    pub prefix: String,
-    /// The file of its policies.
-    pub document: PathBuf,
-    /// Its backend.
-    pub backend: Option<Url>,
-    /// Its operations, which limits may name.
-    #[serde(default)]
-    pub operations: Vec<OperationEntry>,
-}
-
-/// An operation of an API.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OperationEntry {
-    /// Its id.
-    pub id: String,
-    /// Its name, if another than its id.
-    pub name: Option<String>,
-    /// Its method.
-    pub method: String,
-    /// Its path behind the prefix, such as `/items/{id}`.
-    pub path: String,
 }
 
 impl Default for Settings {

@@ -9,7 +9,7 @@
 use url::Url;
 
 use super::read::{Read, placed};
-use super::settings::{Settings, SettingsError};
+use super::settings::{Settings, SettingsError, check_host};
 use crate::apigee::{Deployment, Environment};
 use crate::azure;
 use crate::engine::Engine;
@@ -47,6 +47,8 @@ impl Site {
         upstream: impl Upstream,
         before: Option<&Self>,
     ) -> Result<Loaded, SettingsError> {
+        let mut named = settings.backends.hosts.iter();
+        named.try_for_each(|host| check_host(host))?;
         let read = Read::all(settings)?;
         let reach = Reach::new(upstream, hosts(settings, &read));
         let environment = match before {

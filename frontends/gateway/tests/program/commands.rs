@@ -30,7 +30,7 @@ pub(crate) async fn told(args: &[&str]) -> (Option<i32>, String, String) {
     )
 }
 
-const LOOKUP: &str = r#"<inbound>
+pub(crate) const LOOKUP: &str = r#"<inbound>
     <cache-lookup-value key="@("user-" + context.Request.Headers.GetValueOrDefault("X-User","nobody"))" variable-name="v" />
     <choose>
         <when condition="@(!context.Variables.ContainsKey("v"))">
@@ -110,6 +110,45 @@ async fn what_cannot_be_read_ends_with_two() {
     let (code, _, errors) = told(&["explain", good.text(), "GET nothing"]).await;
     assert_eq!(code, Some(2));
     assert!(errors.contains("slash"), "{errors}");
+    let (code, _, errors) = told(&["explain", good.text(), "nowhere.txt"]).await;
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("a request such as \"GET /path\""),
+        "{errors}"
+    );
+}
+
+#[tokio::test]
+async fn explain_calls_what_ended_a_request_an_error_and_no_warning() {
+    let fails =
+        "<inbound><set-variable name=\"v\" value=\"@(&quot;a&quot;.Split(' ')[1])\" /></inbound>";
+    let folder = Folder::new().with("a.xml", fails);
+    let (code, out, errors) = told(&["explain", folder.text(), "GET /", "--offline"]).await;
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(out.contains(" error: the index 1 is out of range"), "{out}");
+}
+
+#[tokio::test]
+async fn who_has_read_enough_of_what_is_told_is_no_error() {
+    let folder = Folder::new().with("a.xml", LOOKUP);
+    let mut command = program();
+    command.args([
+        "explain",
+        folder.text(),
+        "GET /",
+        "--offline",
+        "--times",
+        "2",
+    ]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().await.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), &*errors), (Some(0), ""));
 }
 
 #[tokio::test]
@@ -230,6 +269,23 @@ async fn it_serves_a_folder_reads_it_anew_and_ends_with_zero() {
     started.says("anew").await;
     assert_eq!(get(started.address, "/").await.body, "new");
 
+    // What a reload doesn't take up is told.
+    let folder = folder.with("policy.xml", answer).with(
+        "gateway.toml",
+        "requests_max = 7\n[backends]\nidle_max = 3\n[apigee]\ntoken = \"other\"\n",
+    );
+    started.signal("-HUP").await;
+    started
+        .says("waits for the next start setting=\"requests_max\"")
+        .await;
+    started
+        .says("setting=\"backends, but hosts and timeout_ms\"")
+        .await;
+    started
+        .says("setting=\"apigee, but bundles and caches\"")
+        .await;
+    started.says("anew").await;
+
     let _folder = folder.with("policy.xml", BROKEN);
     started.signal("-HUP").await;
     started.says("stay as they are").await;
@@ -237,6 +293,14 @@ async fn it_serves_a_folder_reads_it_anew_and_ends_with_zero() {
 
     started.signal("-TERM").await;
     assert_eq!(started.child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_api_without_a_backend_is_told_at_the_start() {
+    let folder = Folder::new().with("policy.xml", LOOKUP);
+    let mut started = Started::with(&["serve", folder.text()]).await;
+    started.says("it has no backend").await;
+    assert_eq!(get(started.address, "/").await.status, 500);
 }
 
 #[tokio::test]

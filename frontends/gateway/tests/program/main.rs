@@ -27,6 +27,7 @@ mod redis_server;
 mod reload;
 mod scenarios;
 mod serving;
+mod settings;
 mod support;
 mod timeouts;
 mod tls;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder::Condition;
 use larder_serve::from_base64;
+use larder_serve::words::RIGHT;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -11,15 +12,40 @@ use serde_json::Value;
 use crate::error::ApiError;
 use crate::query::ttl_of;
 
-/// Reads a body. The message says where it is wrong, and nothing of what stands there.
+/// Reads a body. The message says where it is wrong and what would be right, and nothing of what stands there.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
+        let right = right(&error).map_or(String::new(), |right| format!(": {right}"));
         ApiError::invalid(format!(
-            "the body is not the JSON object that is expected, at line {line}, column {column}"
+            "the body is not the JSON object that is expected, at line {line}, column {column}{right}"
         ))
     })
 }
+
+/// What of an error is said of what would be right: what it says of what was sent stands before that.
+fn right(error: &serde_json::Error) -> Option<String> {
+    let error = error.to_string();
+    let (error, _) = error.rsplit_once(" at line ")?;
+    if OURS.contains(&error) || error.starts_with("missing field `") {
+        return Some(error.to_owned());
+    }
+    let right = [", expected ", RIGHT]
+        .iter()
+        .filter_map(|before| error.rsplit_once(before));
+    // The last of all: what was sent may have such words in it.
+    let (_, right) = right.min_by_key(|(_, right)| right.len())?;
+    Some(format!("expected {right}"))
+}
+
+/// What is wrong with a text, in words that have nothing of it.
+const OURS: [&str; 5] = [
+    "a key or a value is not base64",
+    "the key is empty",
+    "a key of a permission is not base64",
+    "a key of a permission is given twice",
+    "a permission has a key and a prefix",
+];
 
 /// Bytes, in base64.
 pub(crate) struct Base64(pub(crate) Vec<u8>);
@@ -28,9 +54,7 @@ impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let bytes = from_base64(text.as_bytes());
-        bytes
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("not base64"))
+        bytes.map(Self).ok_or_else(|| D::Error::custom(OURS[0]))
     }
 }
 
@@ -41,7 +65,7 @@ impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let Base64(bytes) = Base64::deserialize(from)?;
         if bytes.is_empty() {
-            return Err(D::Error::custom("the key is empty"));
+            return Err(D::Error::custom(OURS[1]));
         }
         Ok(Self(bytes))
     }

@@ -99,7 +99,10 @@ async fn m_065_settings_are_checked_and_the_example_holds() {
     assert_eq!(level, known);
     for (broken, said) in [
         ("unknown = 1", "unknown field `unknown`"),
-        ("profile = \"closed\"", "closed for key `profile`"),
+        (
+            "profile = \"closed\"",
+            "\"closed\" can't be meant; it has to be \"open\" or \"vendor\" for key `profile`",
+        ),
         (
             "[[keys]]\naccount = \"nobody\"\nsha256 = \"00\"",
             "there is no account nobody",
@@ -139,6 +142,41 @@ async fn m_065_settings_are_checked_and_the_example_holds() {
             "[connections]\nhead_bytes_max = 8191",
             "8191 is below 8192 for key `connections.head_bytes_max`",
         ),
+        // What the start refuses.
+        (
+            "listen = \"0.0.0.0:8080\"",
+            "listening beyond this machine needs keys",
+        ),
+        (
+            "listen = \"8080\"",
+            "\"8080\" can't be meant; it has to be an address and a port, such as 127.0.0.1:8080",
+        ),
+        ("body_bytes_max = 0", "0 is below 1 for key"),
+        ("bodies_bytes_max = 0", "0 is below 1 for key"),
+        ("level_requests_max = 0", "0 is below 1 for key"),
+        ("[connections]\nheaders_max = 0", "0 is below 1 for key"),
+        (
+            "cors = \"https://app.example/\"",
+            "cors: \"https://app.example/\" can't be meant; it has to be an origin",
+        ),
+        ("cors = \"app.example\"", "it has to be an origin"),
+        (
+            "[log]\nfilter = \"inof\"",
+            "it has to be off, error, warn, info, debug or trace",
+        ),
+        (
+            "[accounts.a]\n[[keys]]\naccount = \"a\"\nsha256 = \"00\"",
+            "sha256 has to be the 64 hexadecimal digits",
+        ),
+        (
+            "[accounts.a]\n[[keys]]\naccount = \"a\"\nsha256 = \"00\"\npermissions = [{ role = \"write\" }]",
+            "it has to be \"readwrite\" or \"readonly\" or \"writeonly\"",
+        ),
+        (
+            "[level]\nservers = [\"a:1\"]\nkind = \"single\"",
+            "it has to be \"one\" or \"sentinel\" or \"cluster\"",
+        ),
+        ("[warm]\nfile = \"/\"", "warm.file: /: "),
     ] {
         let path = file("broken.toml", broken);
         let output = run(&["check-config", "--config", path.to_str().unwrap()]).await;
@@ -165,6 +203,16 @@ async fn m_086_the_environment_goes_before_the_file() {
     assert_eq!(check("closed").await, Some(2));
     let settings = larder_http::Settings::read(Some(&path)).unwrap();
     assert!(settings.accounts["A.b"].caches.contains_key("C.d"));
+    // Which one is refused is seen, and no value of any.
+    let mut command = program();
+    command.arg("check-config").env("LARDER_PORT", "sesame");
+    let output = command.output().await.unwrap();
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("the environment has LARDER_PORT"),
+        "{errors}"
+    );
+    assert!(!errors.contains("sesame"), "{errors}");
 }
 
 #[tokio::test]

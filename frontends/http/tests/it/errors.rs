@@ -173,3 +173,56 @@ async fn m_106_messages_name_what_is_wrong_and_never_what_was_sent() {
     assert!(refused.message().contains("account"));
     assert!(refused.message().contains('1'), "{}", refused.message());
 }
+
+#[tokio::test]
+async fn m_106_of_a_body_is_said_what_would_be_right() {
+    let server = Server::start().await;
+    let marker = "Zq7marker";
+    let bogus = format!("x`, expected {marker}; it has to be {marker} at line {marker}");
+    let increment = "/caches/default-cache/items/increment?token=RW";
+    let tokens = "/tokens?token=ADM";
+    for (target, body, right) in [
+        (
+            increment,
+            r#"{"key":"YQ","amount":1}"#.to_owned(),
+            "missing field `ttl_seconds`",
+        ),
+        (
+            increment,
+            r#"{"key":"a.","amount":1,"ttl_seconds":1}"#.to_owned(),
+            "a key or a value is not base64",
+        ),
+        (
+            increment,
+            r#"{"key":"","amount":1,"ttl_seconds":1}"#.to_owned(),
+            "the key is empty",
+        ),
+        (
+            increment,
+            format!(r#"{{"{bogus}":"YQ"}}"#),
+            "expected one of `key`, `amount`",
+        ),
+        (
+            increment,
+            format!(r#"{{"key":"YQ","amount":"{bogus}","ttl_seconds":1}}"#),
+            "expected i64",
+        ),
+        (
+            tokens,
+            format!(r#"{{"permissions":[{{"role":"{bogus}"}}],"ttl_seconds":60}}"#),
+            r#"expected "readwrite" or "readonly" or "writeonly""#,
+        ),
+        (
+            tokens,
+            r#"{"permissions":[{"role":"readonly","key":"a","key_prefix":"a"}],"ttl_seconds":60}"#
+                .to_owned(),
+            "a permission has a key and a prefix",
+        ),
+    ] {
+        let answer = server.send("POST", target, &[], body.as_bytes()).await;
+        answer.is(400, "InvalidArgument");
+        let message = answer.message();
+        assert!(message.contains(right), "{body}: {message}");
+        assert!(!message.contains(marker), "{body}: {message}");
+    }
+}

@@ -139,6 +139,22 @@ async fn m_119_a_hang_up_reads_keys_and_limits_anew() {
     server.signal("-HUP").await;
     server.logs("anew").await;
     assert_eq!(server.shell(&export, get).await, "404");
+    // What a reload doesn't take up is told, and nothing else is.
+    let more = "max_bytes = 1000000\nregion = \"r\"\n[connections]\nmax = 7\n";
+    file(
+        "reload.toml",
+        &(more.to_owned() + &settings("\"unlimited\"")),
+    );
+    for _ in 0..2 {
+        server.signal("-HUP").await;
+        server
+            .logs("waits for the next start setting=\"max_bytes\"")
+            .await;
+        server
+            .logs("waits for the next start setting=\"connections\"")
+            .await;
+        server.logs("anew").await;
+    }
     file("reload.toml", "nonsense = 1");
     server.signal("-HUP").await;
     server.logs("stay").await;

@@ -262,7 +262,7 @@ impl Known {
         };
         let mut hash = [0; 32];
         hex::decode_to_slice(&key.sha256, &mut hash)
-            .map_err(|error| refused(format!("sha256: {error}")))?;
+            .map_err(|_| refused("sha256 has to be the 64 hexadecimal digits of the token's hash, as `token --static` prints them".into()))?;
         let grant = if key.super_user {
             Grant::SuperUser
         } else {

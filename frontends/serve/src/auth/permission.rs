@@ -1,7 +1,8 @@
 //! What a token allows.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::words::word;
 use crate::{from_base64, to_base64};
 
 /// What is done to an item.
@@ -55,7 +56,7 @@ pub struct Permission {
 }
 
 /// What may be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Both.
@@ -64,6 +65,17 @@ pub enum Role {
     ReadOnly,
     /// Replacing and removing.
     WriteOnly,
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let roles = [
+            ("readwrite", Self::ReadWrite),
+            ("readonly", Self::ReadOnly),
+            ("writeonly", Self::WriteOnly),
+        ];
+        word(from, &roles)
+    }
 }
 
 /// Items by their keys, byte by byte.
