@@ -111,7 +111,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::NoCapacity => {
-                f.write_str("the cache has a capacity of zero; raise it to store anything")
+                f.write_str("a capacity of zero, of the cache or of the tenant, stores nothing; raise it")
             }
             Refusal::NoRoom => {
                 f.write_str(
