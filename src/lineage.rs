@@ -26,8 +26,8 @@
 //!   has used the new one can't be followed by a thread that uses the old one.
 //! - L4 What a view answers had not ended when it was asked; and it never comes back to a life that it has left.
 //! - L5 A name takes room while its life is named: by a view, a child, an entry, a thread's table; not longer.
-//! - L6 Locks: a stripe's at most, then a view's, then one table of names or the gate of closings. No other lock is
-//!   taken under them, and no life is dropped under a table's lock.
+//! - L6 Locks: a stripe's at most, or the directory of tenants and then that of a tenant's caches; then a view's, then one table of names
+//!   or the gate of closings. No other lock is taken under the last three, and no life is dropped under a table's lock.
 //! - L7 An ending is in force with its count. Marked and not counted, it comes after whoever asks: a word that was read since the last
 //!   count is written to, and nothing of the life is swept.
 //!

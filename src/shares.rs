@@ -16,14 +16,15 @@
 //! # Costs
 //! claim, give back: one read-modify-write a level, and one more in the parent's line for a child's bytes. `is_active`:
 //! one load. `gives_way`: at most 19 pools and 16 children of some. A pool takes 128 bytes, 56 more from its first change on, and 8 for each further 64
-//! stripes; the table doubles, so at worst as much again is unused. Without pools nothing is allocated.
+//! stripes; the table grows by a fourth to an eighth, so at worst that much again is unused. Without pools nothing is allocated.
 //!
 //! # Invariants
 //! - S1 No claim of bytes or of an entry succeeds that would lead above the maximum of the pool or its parent; after `set` no claim
 //!   succeeds by the old maximum.
 //! - S2 What is used is the sum of successful claims not yet given back; the parent's includes its children's.
 //! - S3 The sums of guarantees are as drawn above, at all times.
-//! - S4 A pool within its guarantee gives way to none but itself and, if it is a tenant, to its own children.
+//! - S4 A pool within its guarantee gives way to none but itself and, if it is a tenant, to its own children; and to a sibling where
+//!   their parent has its maximum of entries, and no other has any to give.
 //! - S5 A number is given again only after its pool's bytes and holders are gone.
 //!
 //! # Not here
@@ -64,6 +65,15 @@ impl PoolId {
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
+}
+
+/// A maximum that a claim met: its own pool's, or the parent's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Full {
+    /// Of bytes.
+    Bytes(PoolId),
+    /// Of entries.
+    Entries(PoolId),
 }
 
 /// The pools of a cache. See the module.
@@ -220,6 +230,20 @@ impl Shares {
                 Err(parent)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a claim of so many bytes, or of an entry, would meet that maximum at this moment.
+    pub(crate) fn is_full(&self, full: Full, bytes: u64) -> bool {
+        match full {
+            Full::Bytes(pool) => {
+                let quota = &self.cell(pool).bytes;
+                quota.used().saturating_add(bytes) > quota.max()
+            }
+            Full::Entries(pool) => {
+                let quota = &self.cell(pool).entries;
+                quota.used() >= quota.max()
+            }
         }
     }
 

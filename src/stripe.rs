@@ -231,9 +231,17 @@ impl Stripe {
         let growth_bytes = match funded {
             Ok(growth_bytes) => growth_bytes,
             Err(NoWay::Ended) => return Put::Ended,
-            Err(NoWay::Short { has_evicted, giver }) => {
+            Err(NoWay::Short {
+                has_evicted,
+                giver,
+                full,
+            }) => {
                 progress |= has_evicted;
-                return Put::Short { progress, giver };
+                return Put::Short {
+                    progress,
+                    giver,
+                    full,
+                };
             }
         };
         let times = if lifetime.is_plain() {

@@ -33,7 +33,8 @@ use crate::tally::Tally;
 /// One of those who share a cache: with named caches of its own, a share of the memory, and rates.
 ///
 /// Made by [`Cache::create_tenant`], found by [`Cache::tenant`], which is meant to be asked with each request: a tenant that a thread
-/// asks for often is in a table of its own, and nothing is written then that other threads write.
+/// asks for often is in a table of its own, and nothing is written then that other threads write. A handle that several threads hold in
+/// common has a count that they all write.
 ///
 /// # Examples
 /// ```
@@ -109,7 +110,7 @@ impl<V: Value + ?Sized> Cache<V> {
         })
     }
 
-    /// The tenants and their limits, sorted by name.
+    /// The tenants and their limits, sorted by name, each as of some moment during the call.
     pub fn tenants(&self) -> Vec<(String, Limits)> {
         self.inner().tenants.list()
     }
@@ -215,7 +216,8 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
         Ok(self.made()?.limits())
     }
 
-    /// Changes the limits, for what begins after the call. What is above a lowered maximum goes with the tenant's next inserts.
+    /// Changes the limits, for what begins after the call. What is above a lowered maximum goes with the
+    /// tenant's next insert, which may take long.
     ///
     /// # Errors
     /// As [`Cache::create_tenant`], and `NoSuchTenant`; nothing has changed then.

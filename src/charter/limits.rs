@@ -30,14 +30,15 @@ use crate::limits::Rates;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Charged bytes that nobody else's inserts take away. The guarantees of all tenants fit the cache's capacity, those of a
+    /// Charged bytes that nobody else's inserts take away, but for those of a sibling that has nothing to give where their tenant has its
+    /// maximum of entries. The guarantees of all tenants fit the cache's capacity, those of a
     /// tenant's named caches its own guarantee. What isn't used is lent. The engine's own structure is paid from the capacity too: leave
     /// a fifth of it unguaranteed, or the last inserts within a guarantee may find no room.
     pub guaranteed_bytes: u64,
     /// Charged bytes that are never exceeded; an insert beyond evicts the tenant's own entries.
     pub max_bytes: Option<u64>,
     /// Entries that are never exceeded, a tenant's with those of all its named caches; an insert beyond evicts one of the same named
-    /// cache, or else of the tenant. Entries that are due, or that a flush has ended, count until they are swept, and are taken first.
+    /// cache, or else of the tenant. Entries that are due, or that a flush has ended, count until they are swept.
     pub max_entries: Option<u64>,
     /// What `admit` lets pass.
     pub rates: Rates,

@@ -114,12 +114,18 @@ impl Meter {
     /// Hands out a cost if it fits by a reading of the time that may be coarse.
     #[inline]
     pub(crate) fn try_give(&mut self, now: u64, cost: [u64; 2]) -> bool {
-        let fits = |at: usize| self.paces[at].lift(self.level(at, now), cost[at]).is_some();
-        if !(fits(0) && fits(1)) {
-            return false;
+        let fits = self.fits(now, cost);
+        if fits {
+            self.lend(cost);
         }
-        self.lend(cost);
-        true
+        fits
+    }
+
+    /// Whether a cost fits though all that was handed out be used.
+    #[inline]
+    pub(crate) fn fits(&self, now: u64, cost: [u64; 2]) -> bool {
+        let fits = |at: usize| self.paces[at].lift(self.level(at, now), cost[at]).is_some();
+        fits(0) && fits(1)
     }
 
     /// Admits a cost, or says which dimension makes it wait longest; settled at `now`.

@@ -166,8 +166,10 @@ impl Desk {
         cost: [u64; 2],
         with: Surroundings<'_>,
     ) -> Option<(usize, Wait)> {
-        self.meter.refusal(now, cost)?;
         if self.lent != 0 {
+            if self.meter.fits(now, cost) {
+                return None;
+            }
             self.call_in_all(now, with);
             self.show(with, false);
         }

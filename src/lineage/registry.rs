@@ -226,6 +226,10 @@ impl Registry {
         wanted: Wanted<'_>,
         hash: u64,
     ) -> Result<Arc<Generation>, ScopeError> {
+        // Asked again under the lock: who was closed since ends no life of a namesake that was made since.
+        if wanted.owner.is_some_and(|owner| owner.is_closed()) {
+            return Err(ScopeError::Closed);
+        }
         seen.extend(names.find(hash).filter_map(Weak::upgrade));
         let namesake = seen.iter().find(|life| wanted.is_path_of(life));
         if let Some(life) = namesake.filter(|life| wanted.is_served_by(life)) {

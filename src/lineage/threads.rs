@@ -19,8 +19,11 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// A power of two.
 const N_SLOTS: usize = 64;
 
-/// In place of a hash; who has that one is kept a little sooner.
-const NOBODY: u64 = 0;
+/// Nobody missed; who has that hash is kept a little sooner.
+const NOBODY: (u64, u32) = (0, 0);
+
+/// What isn't asked for while others of its place are so often gives way.
+const MISSES_MAX: u32 = 64;
 
 /// What a view is asked for by.
 #[derive(Clone, Copy)]
@@ -40,8 +43,8 @@ struct Slot {
     name: Box<[u8]>,
     owner: Option<Arc<Owner>>,
     local: Arc<Local>,
-    /// The hash of what was asked for here last, if that was another's.
-    missed: Cell<u64>,
+    /// The hash of what was asked for here last, if that was another's, and how often others were since this was.
+    missed: Cell<(u64, u32)>,
 }
 
 thread_local! {
@@ -63,15 +66,19 @@ pub(super) fn find(asked: Asked<'_>, is_good: impl FnOnce(&Local) -> bool) -> Op
     TABLE.try_with(find).ok().flatten()
 }
 
-/// Whether a view that wasn't found is worth keeping: its place is free, or it was missed there before, and nothing else was asked
-/// for there since. Not while the thread ends.
+/// Whether a view that wasn't found is worth keeping: its place is free, or what stands there was closed, or hasn't been asked for while
+/// others were so often; or it was missed there before, and nothing else was asked for there since. Not while the thread ends.
 pub(super) fn is_wanted(asked: Asked<'_>) -> bool {
     let is_wanted = |table: &RefCell<Vec<Option<Slot>>>| {
         let Ok(table) = table.try_borrow() else {
             return false;
         };
         match table.get(asked.place()) {
-            Some(Some(slot)) => slot.missed.replace(asked.hash) == asked.hash,
+            Some(Some(slot)) => {
+                let (last, n_missed) = slot.missed.get();
+                slot.missed.set((asked.hash, n_missed + 1));
+                last == asked.hash || n_missed >= MISSES_MAX || slot.is_closed()
+            }
             _ => true,
         }
     };
@@ -104,6 +111,13 @@ pub(super) fn keep(asked: Asked<'_>, local: &Arc<Local>) {
 pub(super) fn new_serial() -> u64 {
     static SERIALS: AtomicU64 = AtomicU64::new(1);
     SERIALS.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Slot {
+    /// Whether it keeps a tenant or a named cache that was deleted.
+    fn is_closed(&self) -> bool {
+        self.local.owner().is_some_and(|owner| owner.is_closed())
+    }
 }
 
 impl Asked<'_> {

@@ -216,7 +216,11 @@ impl Shares {
                 continue;
             }
             self.disown(cell);
-            cell.entries.give_back(cell.entries.used());
+            debug_assert_eq!(
+                cell.entries.used(),
+                0,
+                "S5: entries are given back before their bytes"
+            );
             cell.set_state(State::Free);
             sub(&self.n_pools, 1);
             admin.free.push(number);

@@ -170,6 +170,7 @@ fn a_number_is_given_again_when_nothing_names_it() {
         assert!(shares.claim(pool, 1).is_err(), "it's there, and full");
     }
     shares.give_back(bytes, 30);
+    shares.give_entry_back(entries);
     shares.mark_stripe(entries, 5, false);
     shares.let_go(holder);
     assert_eq!(given_again(&shares), [bytes, entries, holder]);
@@ -212,7 +213,7 @@ fn who_met_a_maximum_of_entries_gives_its_own_then_the_pools_then_a_childs() {
     let shares = shares();
     let parent = shares.add(None, 0, MIB).unwrap();
     let [few, many, none] = [0; 3].map(|_| shares.add(Some(parent), 0, MIB).unwrap());
-    let giver = |claimer| shares.gives_entry_within(parent, claimer);
+    let giver = |claimer| shares.gives_way_within(Full::Entries(parent), claimer, 1);
     assert_eq!(giver(none), Turn::NotFound);
     for (pool, n) in [(few, 1), (many, 2)] {
         (0..n).for_each(|_| shares.claim_entry(pool).unwrap());
@@ -348,7 +349,7 @@ fn e75_a_tenants_children_defend_their_shares_among_themselves() {
         20 * MIB,
         "neither level keeps a part of it"
     );
-    let within = |claimer| shares.gives_way_within(tenant, claimer, MIB);
+    let within = |claimer| shares.gives_way_within(Full::Bytes(tenant), claimer, MIB);
     assert_eq!(within(kept), Turn::Pool(flooding));
     shares.give_back(flooding, 35 * MIB);
     shares.mark_stripe(flooding, 0, false);
@@ -372,14 +373,14 @@ fn e75_among_many_children_the_one_above_is_found() {
     for _ in 0..20 {
         let itself = Turn::Pool(children[7]);
         assert_eq!(
-            shares.gives_way_within(tenant, children[7], 2 * MIB),
+            shares.gives_way_within(Full::Bytes(tenant), children[7], 2 * MIB),
             itself
         );
     }
     for above in [0, 40, 99].map(|nth| children[nth]) {
         fill(&shares, above, 3 * MIB);
         let turns = (0..shares.calls_a_round())
-            .map(|_| shares.gives_way_within(tenant, children[7], 1))
+            .map(|_| shares.gives_way_within(Full::Bytes(tenant), children[7], 1))
             .filter(|turn| *turn != Turn::NotFound);
         let turns: Vec<_> = turns.collect();
         assert!(!turns.is_empty() && turns.iter().all(|turn| *turn == Turn::Pool(above)));

@@ -1,7 +1,7 @@
 //! Whose turn it is to give way when the cache is full.
 
 use super::cell::{Cell, NONE, State};
-use super::{PoolId, Shares};
+use super::{Full, PoolId, Shares};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Who gives way.
@@ -54,27 +54,36 @@ impl Shares {
     }
 
     /// As [`Shares::gives_way`], among a pool that is full and its children: for a claim that met its maximum. There's
-    /// always one that is above its share, with these bytes, because the maximum isn't below the guarantees.
-    pub(crate) fn gives_way_within(&self, full: PoolId, claimer: PoolId, bytes: u64) -> Turn {
-        let found = self.furthest_within(full, claimer, bytes);
+    /// always one that is above its share, with these bytes, because the maximum isn't below the guarantees; but who has claimed
+    /// what it is about to store isn't known yet.
+    pub(crate) fn gives_way_within(&self, full: Full, claimer: PoolId, bytes: u64) -> Turn {
+        let found = match full {
+            Full::Bytes(full) => self.furthest_within(full, claimer, bytes),
+            Full::Entries(full) => self.giver_of_entry(full, claimer),
+        };
         found.map_or(Turn::NotFound, Turn::Pool)
     }
 
+    /// Calls of `gives_way_within` after which each child was looked at.
+    pub(crate) fn calls_within(&self, (Full::Bytes(full) | Full::Entries(full)): Full) -> u32 {
+        let n_children = self.cell(full).n_children.load(Ordering::Relaxed);
+        1 + n_children / LOOKS
+    }
+
     /// Who gives an entry to a claimer that met the maximum of entries of a pool, its own or its parent's: the claimer, if it has any
-    /// of its own, else the pool, else the child with the most of those that are looked at.
-    pub(crate) fn gives_entry_within(&self, full: PoolId, claimer: PoolId) -> Turn {
-        for pool in [claimer, full] {
-            if has_entries(pool, self.cell(pool)) {
-                return Turn::Pool(pool);
-            }
-        }
-        let mut most = (0, None);
-        self.look_at_children(full, self.cell(full), |pool, cell| {
-            if has_entries(pool, cell) {
-                most = most.max((cell.entries.used(), Some(pool)));
-            }
-        });
-        most.1.map_or(Turn::NotFound, Turn::Pool)
+    /// of its own, else the pool, else the child with the most of those that are looked at, one above its guarantee first.
+    fn giver_of_entry(&self, full: PoolId, claimer: PoolId) -> Option<PoolId> {
+        let has_any = |pool: &PoolId| has_entries(*pool, self.cell(*pool));
+        let own = [claimer, full].into_iter().find(has_any);
+        own.or_else(|| {
+            let mut most = (false, 0, None);
+            self.look_at_children(full, self.cell(full), |pool, cell| {
+                if has_entries(pool, cell) {
+                    most = most.max((cell.excess(0) > 0, cell.entries.used(), Some(pool)));
+                }
+            });
+            most.2
+        })
     }
 
     /// Whether taking from a pool for another hurts no guarantee: a filter for the policy's own choice.

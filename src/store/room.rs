@@ -10,7 +10,7 @@ use crate::error::Refusal;
 use crate::flight::{Ticket, Waited};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
-use crate::shares::{PoolId, Turn};
+use crate::shares::{Full, PoolId, Turn};
 use crate::stats::Counts;
 use crate::stripe::{Claims, Put, Stripe, Write, cost, pool_of};
 
@@ -20,6 +20,8 @@ const IDLE_PASSES: usize = 8;
 const YIELDS_MAX: usize = 1000;
 /// Holds of the lock altogether.
 const PASSES_MAX: usize = 1 << 16;
+/// Entries that are evicted in one hold for a pool that is above its maximum.
+const VICTIMS_PER_HOLD: usize = 64;
 /// An entry is large, and claimed before it is built, if it takes more than this share of the bound.
 const LARGE_SHARE: u64 = 4096;
 /// ... and more than this.
@@ -102,13 +104,13 @@ impl Store {
         write: &Write<'_>,
         put: Put,
     ) -> Placed {
-        let (write, giver) = match put {
+        let (write, giver, full) = match put {
             Put::Done(replaced) => return Placed::Done(replaced),
-            Put::Busy(ticket) => (behind(write, ticket), None),
-            Put::Short { giver, .. } => (*write, giver),
+            Put::Busy(ticket) => (behind(write, ticket), None, None),
+            Put::Short { giver, full, .. } => (*write, giver, full),
             put => return Placed::of(put, slot),
         };
-        self.insert_slowly(self.cell(hash), hash, slot, write, giver)
+        self.insert_slowly(self.cell(hash), hash, slot, write, (giver, full))
     }
 
     /// Why this entry can't be stored, however much is evicted; then it is counted as refused.
@@ -159,12 +161,12 @@ impl Store {
         hash: KeyHash,
         mut slot: Option<Draft>,
         mut write: Write<'_>,
-        giver: Option<PoolId>,
+        missing: (Option<PoolId>, Option<Full>),
     ) -> Placed {
         let draft = slot.as_ref().expect("it is not linked yet").as_ref();
         let claimer = pool_of(draft);
         let mut search = Search::new(self, cost(draft), claimer);
-        search.giver = giver;
+        (search.giver, search.full) = missing;
         let mut progress = true;
         while self.search(cell, &mut search, progress) {
             let mut stripe = cell.back.lock();
@@ -182,9 +184,11 @@ impl Store {
                 Put::Short {
                     progress: more,
                     giver,
+                    full,
                 } => {
-                    (progress, search.giver) = (more, giver);
-                    if !progress && search.gained.bytes >= search.wanted {
+                    (progress, search.giver, search.full) = (more, giver, full);
+                    let is_short_of_bytes = !progress && full.is_none();
+                    if is_short_of_bytes && search.gained.bytes >= search.wanted {
                         // What the entry takes is there: the stripe's structure has to grow with it.
                         search.wanted = (2 * search.wanted).min(self.bytes.largest());
                     }
@@ -204,12 +208,16 @@ impl Store {
         if !progress && search.giver.is_none() {
             search.giver = self.seek_giver(search);
         }
-        let gained = match search.giver.take() {
+        // Others have claimed what their pool may have, and are about to store it: then it can be evicted.
+        let others_are_storing = search.full.is_some() && search.giver.is_none();
+        let mut gained = match search.giver.take() {
             Some(pool) if pool != PoolId::ROOT => self.take_of_pool(home, pool, search),
-            _ => !freed && self.take_elsewhere(home, search),
+            _ => search.full.is_none() && !freed && self.take_elsewhere(home, search),
         };
-        // Last, since what it takes is others'.
-        let gained = gained || !progress && !freed && self.borrow(search);
+        if search.full.is_none() {
+            // Last, since what it takes is others'.
+            gained = gained || !progress && !freed && self.borrow(search);
+        }
         search.pass += 1;
         if progress || freed || gained {
             search.idle = 0;
@@ -218,7 +226,7 @@ impl Store {
         }
         if search.idle == IDLE_PASSES - 1
             && search.n_yields < YIELDS_MAX
-            && self.others_are_freeing()
+            && (others_are_storing || self.others_are_freeing())
         {
             // Another thread holds what will be free in a moment.
             search.n_yields += 1;
@@ -253,8 +261,17 @@ impl Store {
         self.drop_husks(cell) || freed
     }
 
-    /// Looks at all pools, outside the locks, for one that is to give way.
+    /// Looks at all pools, outside the locks, for one that is to give way; where one has its maximum, at it and its children.
     fn seek_giver(&self, search: &Search<'_>) -> Option<PoolId> {
+        if let Some(full) = search.full {
+            let calls = 0..self.shares.calls_within(full);
+            let (claimer, needed) = (search.claimer, search.needed);
+            let mut turns = calls.map(|_| self.shares.gives_way_within(full, claimer, needed));
+            return turns.find_map(|turn| match turn {
+                Turn::Pool(pool) => Some(pool),
+                Turn::Anyone | Turn::NotFound => None,
+            });
+        }
         if !self.shares.is_active() {
             return None;
         }
@@ -268,8 +285,8 @@ impl Store {
         None
     }
 
-    /// Evicts one entry of a pool in a stripe where it has any. Whether there was one. At home the claimer's own were looked
-    /// for under the lock, and what was left there is what it is about to replace.
+    /// Evicts one entry of a pool in a stripe where it has any, and more where its maximum was lowered below what it has. Whether there
+    /// was one. At home the claimer's own were looked for under the lock, and what was left there is what it is about to replace.
     fn take_of_pool(&self, home: &Cell, pool: PoolId, search: &mut Search<'_>) -> bool {
         let n = self.cells.len();
         let is_home = |index: &usize| *index == home.index && pool == search.claimer;
@@ -284,7 +301,14 @@ impl Store {
         let cell = &self.cells[index];
         let env = self.env(cell);
         let mut stripe = cell.back.lock();
-        let any = stripe.evict_pool(&env, pool, self.time.coarse_now());
+        let now = self.time.coarse_now();
+        let any = stripe.evict_pool(&env, pool, now);
+        let is_above = |full| self.shares.is_full(full, search.needed);
+        for _ in 1..VICTIMS_PER_HOLD {
+            if !any || !search.full.is_some_and(is_above) || !stripe.evict_pool(&env, pool, now) {
+                break;
+            }
+        }
         let Claims { bytes, entries } = search.gained;
         let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
         search.gained.bytes += given.bytes;

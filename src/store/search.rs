@@ -1,7 +1,7 @@
 //! The search of one insert for room, from one hold of a lock to the next.
 
 use super::Store;
-use crate::shares::PoolId;
+use crate::shares::{Full, PoolId};
 use crate::stripe::Claims;
 
 /// The search of one insert for room. What it has gained goes back when it is dropped.
@@ -15,6 +15,8 @@ pub(super) struct Search<'s> {
     pub(super) claimer: PoolId,
     /// Whose turn it is to give way.
     pub(super) giver: Option<PoolId>,
+    /// The pool's maximum that was met last, if it was one: then nobody else's bytes are of use.
+    pub(super) full: Option<Full>,
     pub(super) gained: Claims,
     pub(super) pass: usize,
     /// Passes in a row that brought nothing.
@@ -30,6 +32,7 @@ impl Search<'_> {
             wanted: needed,
             claimer,
             giver: None,
+            full: None,
             gained: Claims::default(),
             pass: 0,
             idle: 0,

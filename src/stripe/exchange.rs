@@ -9,7 +9,7 @@ use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::{Generation, Registry};
 use crate::notes::Notes;
 use crate::policy::Past;
-use crate::shares::{PoolId, Shares};
+use crate::shares::{Full, PoolId, Shares};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU32;
 use crate::table::{RetiredSegment, Shared};
@@ -118,10 +118,12 @@ pub(crate) enum Put {
     Ended,
     /// A computation is to be alone with the key: to be tried again when it is over.
     Busy(Ticket),
-    /// Not enough room in this hold of the lock; nothing but evictions was done. `giver` is who is to give way elsewhere.
+    /// Not enough room in this hold of the lock; nothing but evictions was done. `giver` is who is to give way elsewhere; `full` is the
+    /// maximum that was met, if it was a pool's and not the cache's.
     Short {
         progress: bool,
         giver: Option<PoolId>,
+        full: Option<Full>,
     },
 }
 

@@ -6,7 +6,7 @@ use crate::clock::Nanos;
 use crate::entry::{BlockRef, Draft};
 use crate::lineage::PlaceWord;
 use crate::policy::Meta;
-use crate::shares::{PoolId, Turn};
+use crate::shares::{Full, PoolId, Turn};
 use crate::stats::{Counts, RemovalCause};
 use crate::table::Loc;
 
@@ -185,28 +185,29 @@ impl Stripe {
         draft: &Draft,
         present: Option<Loc>,
         now: Nanos,
-    ) -> Result<(), Room> {
+    ) -> Result<(), (Full, Room)> {
         let draft = draft.as_ref();
         let pool = pool_of(draft);
         let before = present
             .and_then(|loc| self.table.writer(env.shared).block(loc).map(cost))
             .unwrap_or(0);
         let grown = cost(draft).saturating_sub(before);
-        let turn = match env.shares.claim(pool, grown) {
-            Err(over) => env.shares.gives_way_within(over.pool, pool, grown),
+        let full = match env.shares.claim(pool, grown) {
+            Err(over) => Full::Bytes(over.pool),
             Ok(()) if present.is_some() => return Ok(()),
             Ok(()) => match env.shares.claim_entry(pool) {
                 Ok(()) => return Ok(()),
                 Err(full) => {
                     env.shares.give_back(pool, grown);
-                    env.shares.gives_entry_within(full, pool)
+                    Full::Entries(full)
                 }
             },
         };
-        match turn {
-            Turn::Pool(giver) => Err(self.evict_of(env, giver, present, now)),
-            Turn::Anyone | Turn::NotFound => Err(Room::None),
-        }
+        let room = match env.shares.gives_way_within(full, pool, grown) {
+            Turn::Pool(giver) => self.evict_of(env, giver, present, now),
+            Turn::Anyone | Turn::NotFound => Room::None,
+        };
+        Err((full, room))
     }
 
     /// An entry of a pool has come, which is claimed with its bytes.

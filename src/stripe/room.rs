@@ -6,7 +6,7 @@ use crate::clock::Nanos;
 use crate::entry::{Draft, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
-use crate::shares::PoolId;
+use crate::shares::{Full, PoolId};
 use crate::table::Loc;
 
 /// A draft that is to be linked.
@@ -27,8 +27,8 @@ pub(super) enum Lack {
     Evict,
     /// What has left has to be freed first.
     Wait,
-    /// Its pool is full; what came of making room in it.
-    Pool(Room),
+    /// Its pool, or the parent, has its maximum; what came of making room in it.
+    Pool(Full, Room),
 }
 
 /// Why room can't be made in this hold of the lock.
@@ -38,6 +38,8 @@ pub(super) enum NoWay {
     Short {
         has_evicted: bool,
         giver: Option<PoolId>,
+        /// What was missing is a pool's, and of no use from others.
+        full: Option<Full>,
     },
 }
 
@@ -157,7 +159,7 @@ impl Stripe {
         }
         if pool_of(draft.as_ref()) != PoolId::ROOT {
             self.fund_pool(env, draft, present, newcomer.now)
-                .map_err(Lack::Pool)?;
+                .map_err(|(full, room)| Lack::Pool(full, room))?;
         }
         Ok(growth_bytes)
     }
@@ -190,13 +192,14 @@ impl Stripe {
         let draft = newcomer.draft.as_ref();
         let mut n_evicted = 0;
         loop {
-            let room = match lack {
-                Lack::Pool(room) => room,
+            let (full, room) = match lack {
+                Lack::Pool(full, room) => (Some(full), room),
                 Lack::Evict if n_evicted < EVICT_PER_HOLD => {
                     let (pool, needed) = (pool_of(draft), cost(draft));
-                    self.give_way(env, pool, needed, *present, newcomer.now)
+                    let room = self.give_way(env, pool, needed, *present, newcomer.now);
+                    (None, room)
                 }
-                Lack::Evict | Lack::Wait => Room::None,
+                Lack::Evict | Lack::Wait => (None, Room::None),
             };
             if room != Room::Made || n_evicted == EVICT_PER_HOLD {
                 if room == Room::Made && present.is_some() {
@@ -212,6 +215,7 @@ impl Stripe {
                         Room::Elsewhere(pool) => Some(pool),
                         Room::Made | Room::None => None,
                     },
+                    full,
                 });
             }
             n_evicted += 1;

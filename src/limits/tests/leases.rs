@@ -308,3 +308,21 @@ fn e80_what_is_used_on_loan_after_a_visitor_has_read_the_time_sinks_from_then_on
     // All of them at one moment; some of the ten may count as not yet over.
     assert!((BURST - 10..=BURST).contains(&n_admitted.get()));
 }
+
+#[test]
+fn e83_a_refusal_counts_what_was_used_on_loan() {
+    const BURST: u64 = 20_000;
+    let tenant = Limits::new(&ops(Rate::per_second(1_000_000).burst(BURST)));
+    let hand = Hand::at(SECOND);
+    for _ in 0..10 {
+        assert!(tenant.admit_as(&hand, [1, 0], 0).is_ok());
+    }
+    assert!(tenant.lock_for_tests().has_leases());
+    assert!(
+        tenant.refusal(&hand, 15_000, 0).is_none(),
+        "most of it is left"
+    );
+    while tenant.admit_as(&hand, [1, 0], 0).is_ok() && tenant.lock_for_tests().has_leases() {}
+    let refused = tenant.refusal(&hand, 15_000, 0).unwrap();
+    assert!(refused.retry_after.unwrap() > Duration::from_millis(14));
+}

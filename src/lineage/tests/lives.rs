@@ -279,3 +279,22 @@ fn e44_an_ending_that_is_marked_and_not_counted_comes_after_writes_and_keeps_wha
         drop(names);
     });
 }
+
+#[test]
+fn who_was_closed_amid_a_resolution_ends_no_life_of_its_successor() {
+    let registry = Registry::new();
+    let [old, new] = [1, 2].map(Owner::new);
+    let wanted = |owner| Wanted {
+        parent: None,
+        name: tenant(b"t"),
+        owner: Some(owner),
+    };
+    let hash = registry.roll.hash(PlaceWord::ROOT.bits(), tenant(b"t"));
+    let before = registry.find_or_make(wanted(&old), hash).unwrap();
+    // Here a thread has seen that `old` is open, and is put aside.
+    assert!(registry.close(&old));
+    let present = registry.find_or_make(wanted(&new), hash).unwrap();
+    let late = registry.find_or_make(wanted(&old), hash);
+    assert_eq!(late.unwrap_err(), ScopeError::Closed);
+    assert!(present.is_live() && !before.is_live());
+}

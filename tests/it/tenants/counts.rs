@@ -1,6 +1,6 @@
 //! Maxima of entries.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -168,6 +168,82 @@ fn e75_a_maximum_of_entries_holds_at_every_moment_with_threads() {
     }
     maintain_fully(&cache);
     assert_eq!((named.usage().entries, tenant.usage().entries), (0, 0));
+}
+
+/// A cache far from full, with what belongs to nobody.
+fn with_strangers() -> Cache<[u8]> {
+    let builder = Cache::builder().max_bytes(16 << 20).stripes(16);
+    let cache = builder.build().unwrap();
+    for key in 0..20_000u64 {
+        cache.insert(key, [1; 100]).unwrap();
+    }
+    cache
+}
+
+fn n_strangers(cache: &Cache<[u8]>) -> usize {
+    let keys = 0..20_000u64;
+    keys.filter(|&key| cache.peek(key).is_some()).count()
+}
+
+#[test]
+fn e75_a_maximum_that_is_met_takes_from_no_stranger_however_many_siblings_are_empty() {
+    let by_bytes = Limits {
+        max_bytes: Some(4000),
+        ..Limits::default()
+    };
+    for limits in [at_most(10), by_bytes] {
+        let cache = with_strangers();
+        let tenant = cache.create_tenant("acme", limits).unwrap();
+        let first = tenant.create_cache("first", Limits::default()).unwrap();
+        for key in 0..100u64 {
+            first.insert(key, [1; 100]).unwrap();
+        }
+        let others: Vec<_> = (0..1000)
+            .map(|n| tenant.create_cache(&format!("c{n}"), Limits::default()))
+            .collect();
+        let last = others.last().unwrap().as_ref().unwrap();
+        last.insert("new", [1; 100]).unwrap();
+        assert!(last.peek("new").is_some());
+        assert_eq!(n_strangers(&cache), 20_000);
+    }
+}
+
+#[test]
+fn e75_threads_that_meet_a_small_maximum_take_from_no_stranger() {
+    for max_entries in [1, 2] {
+        let cache = with_strangers();
+        let tenant = cache.create_tenant("acme", at_most(max_entries)).unwrap();
+        let own = tenant.default_cache().unwrap();
+        let n_stored = AtomicU64::new(0);
+        thread::scope(|threads| {
+            for thread in 0..2u64 {
+                let (own, n_stored) = (&own, &n_stored);
+                threads.spawn(move || {
+                    for key in 0..3000u64 {
+                        let stored = own.insert((thread, key), [1; 100]);
+                        n_stored.fetch_add(u64::from(stored.is_ok()), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(n_strangers(&cache), 20_000);
+        assert!(n_stored.load(Ordering::Relaxed) > 5900, "{n_stored:?}");
+        assert!(own.usage().entries <= max_entries);
+    }
+}
+
+#[test]
+fn e75_a_much_lower_maximum_is_kept_by_the_next_insert() {
+    let cache = with_strangers();
+    let tenant = cache.create_tenant("acme", Limits::default()).unwrap();
+    let own = tenant.default_cache().unwrap();
+    for key in 0..20_000u64 {
+        own.insert(key, [1; 10]).unwrap();
+    }
+    tenant.set_limits(at_most(10)).unwrap();
+    own.insert("new", [1; 10]).unwrap();
+    assert!(own.peek("new").is_some());
+    assert_eq!((own.usage().entries, n_strangers(&cache)), (10, 20_000));
 }
 
 #[derive(Debug, Clone)]
