@@ -19,7 +19,7 @@
 //! - At the desk: the lock, a reading of the exact clock, and one more if anything was lent, the meter's arithmetic: about 400 instructions.
 //! - A refusal: a reading of the exact clock, and twelve words of the board; nothing is written. Only the refusal with which
 //!   a tenant comes to its limit calls in and shows, until an eighth of its burst is there again.
-//! - Memory: 312 bytes; once the tenant was at its limit, 104 more for the board; once threads have crowded, 128 more for each of its
+//! - Memory: some 300 bytes; once the tenant was at its limit, 104 more for the board; once threads have crowded, 128 more for each of its
 //!   cells, of which there are twice as many as cores, and at least 4.
 //!
 //! # Invariants

@@ -66,6 +66,12 @@ fn by_hand(rates: Rates) -> (RateLimiter, ManualClock) {
 }
 
 #[test]
+fn limits_take_some_three_hundred_bytes() {
+    let n_bytes = size_of::<Limits>();
+    assert!((288..=312).contains(&n_bytes), "{n_bytes}");
+}
+
+#[test]
 fn e80_a_burst_at_one_instant_then_one_per_interval() {
     let (limiter, clock) = by_hand(ops(Rate::per_second(1000)));
     for _ in 0..1000 {

@@ -278,15 +278,22 @@ impl Watch for Late<'_> {
     }
 }
 
-#[test]
-fn e80_what_is_used_on_loan_after_a_visitor_has_read_the_time_sinks_from_then_on_and_not_before() {
-    const BURST: u64 = 20_000;
+const BURST: u64 = 20_000;
+
+/// A tenant of that burst, and a million in a second, who has used ten of it; the others are on loan.
+fn on_loan() -> (Limits, Hand) {
     let tenant = Limits::new(&ops(Rate::per_second(1_000_000).burst(BURST)));
     let hand = Hand::at(SECOND);
     for _ in 0..10 {
         assert!(tenant.admit_as(&hand, [1, 0], 0).is_ok());
     }
     assert!(tenant.lock_for_tests().has_leases());
+    (tenant, hand)
+}
+
+#[test]
+fn e80_what_is_used_on_loan_after_a_visitor_has_read_the_time_sinks_from_then_on_and_not_before() {
+    let (tenant, hand) = on_loan();
     let n_admitted = Cell::new(0);
     let admit = |n_max: u64| {
         while n_admitted.get() < n_max && tenant.admit_as(&hand, [1, 0], 0).is_ok() {
@@ -311,13 +318,7 @@ fn e80_what_is_used_on_loan_after_a_visitor_has_read_the_time_sinks_from_then_on
 
 #[test]
 fn e83_a_refusal_counts_what_was_used_on_loan() {
-    const BURST: u64 = 20_000;
-    let tenant = Limits::new(&ops(Rate::per_second(1_000_000).burst(BURST)));
-    let hand = Hand::at(SECOND);
-    for _ in 0..10 {
-        assert!(tenant.admit_as(&hand, [1, 0], 0).is_ok());
-    }
-    assert!(tenant.lock_for_tests().has_leases());
+    let (tenant, hand) = on_loan();
     assert!(tenant.refusal(&hand, 10_000, 0).is_none());
     for _ in 0..15_000 {
         assert!(tenant.admit_as(&hand, [1, 0], 0).is_ok());
