@@ -122,13 +122,16 @@ impl fmt::Debug for Releaser {
 unsafe fn release_raw<V: Value + ?Sized>(raw: NonNull<Header>) -> Option<Husk> {
     // SAFETY: the count is owned, so the header is alive.
     let refs = unsafe { &raw.as_ref().refs };
-    // Release: what this owner did to the value happens before the free; pairs with the load below.
-    if refs.fetch_sub(1, Ordering::Release) != 1 {
-        return None;
+    // Acquire: pairs with the release decrements of all other owners. The last one of them takes nothing from nobody: no count is
+    // raised but by who holds one (E3), so a count of one is this owner's and stays so.
+    if refs.load(Ordering::Acquire) != 1 {
+        // Release: what this owner did to the value happens before the free; pairs with the loads.
+        if refs.fetch_sub(1, Ordering::Release) != 1 {
+            return None;
+        }
+        // Acquire: as above, of those whose decrements our own continues. A load and not a fence, since ThreadSanitizer knows no fences.
+        refs.load(Ordering::Acquire);
     }
-    // Acquire: pairs with the release decrements of all other owners, which our own continues. A load and not a
-    // fence, since ThreadSanitizer knows no fences.
-    refs.load(Ordering::Acquire);
     // SAFETY: the count is zero, and E3 says that nobody raises it again.
     Some(unsafe { hollow::<V>(raw) })
 }

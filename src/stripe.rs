@@ -96,6 +96,8 @@ pub(crate) struct Stripe {
     inserts: u32,
     sweep_credit: u64,
     pool: Pool,
+    /// The last victim's place in the pool is free, and no sample was taken for it.
+    owes_sample: bool,
     newcomers: Newcomers<Loc>,
     remembered: [Remembered; REMEMBERED],
     /// The last victim, which the policy has not been told of.
@@ -127,6 +129,7 @@ impl Stripe {
             inserts: 0,
             sweep_credit: 0,
             pool: Pool::new(),
+            owes_sample: false,
             newcomers: Newcomers::new(),
             remembered: std::array::from_fn(|_| Remembered::new()),
             fallen: None,
@@ -182,6 +185,9 @@ impl Stripe {
             }
         }
         let site = self.policy.site(hash.bits());
+        // What is to be done anyhow comes first, since the line of the key's bucket was asked for a moment ago.
+        self.learn(env);
+        self.sample_owed(env);
         let now = self.now(env, lifetime);
         let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
         progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
@@ -276,7 +282,6 @@ impl Stripe {
                 None
             }
         };
-        self.learn(env);
         if self.has_grown {
             self.claim_structure(env);
         }

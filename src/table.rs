@@ -10,7 +10,7 @@
 //! word:   | 63..48: meta 15..0 | 47..4: address | 3..0: meta 19..16 |
 //! ```
 //!
-//! # Costs        a look-up: the directory, one bucket (1.1 on average), the entry; growth: one segment at a time. A write changes
+//! # Costs        a look-up: the directory, one bucket (1.1 on average), the entry; growth: one segment at a time, whose entries are placed anew. A write changes
 //!   nothing of a segment but buckets; its entries are counted by root, side by side
 //! # Invariants   T1 an entry never moves inside a segment, so a reader can't miss one that stays
 //!   T2 an entry is there from the moment its slot is written until its slot is emptied: the tag comes before
@@ -254,6 +254,19 @@ impl Segment {
             }
         }
         Some(segment.map_addr(|bits| bits | ((1 << log2) - 1)))
+    }
+
+    /// Two of them, or none.
+    fn try_new_pair(log2: u32, depth: u32) -> Option<[*mut Segment; 2]> {
+        let first = Segment::try_new(log2, depth)?;
+        let second = Segment::try_new(log2, depth);
+        if second.is_none() {
+            let (first, _) = split_root(first);
+            let first = NonNull::new(first).expect("it was allocated");
+            // SAFETY: no reader has seen it.
+            unsafe { RetiredSegment(first).free() };
+        }
+        Some([first, second?])
     }
 
     fn new(log2: u32, depth: u32) -> *mut Segment {

@@ -322,7 +322,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
         let probe = at(place, key);
         let hash = probe.hash(store.hasher());
-        store.prefetch_bucket(hash);
+        store.prefetch_buckets(hash);
         let lifetime = &how.write.lifetime;
         let parts = Parts {
             probe,

@@ -160,6 +160,7 @@ impl Ghosts {
         } else {
             0
         };
+        let base = self.sets.as_ptr();
         let Some(set) = self.sets.get_mut(at) else {
             return;
         };
@@ -177,6 +178,8 @@ impl Ghosts {
                 show(ghost);
             }
         }
+        // By its turn it is there.
+        prefetch(base.wrapping_add(at + 1));
     }
 }
 

@@ -131,16 +131,17 @@ impl Stripe {
         }
         self.fit_policy();
         self.follow_segments();
+        self.sample_owed(env);
         let mut last_resort = None;
         for attempt in 0..EMPTY_SAMPLES + WALK {
-            // From the second eviction on, the best of the earlier samples is taken: it was asked for then.
+            // From the second eviction on, the best of the earlier samples is taken: it was asked for when it was seen.
             let mut victim = self.choose(env, spared, &mut last_resort, may_go);
             if attempt >= EMPTY_SAMPLES {
                 victim = victim.or(last_resort.map(|(_, loc)| loc));
             }
             if let Some(victim) = victim {
                 self.evict_at(env, victim);
-                self.sample(env);
+                self.owes_sample = true;
                 return true;
             }
             if attempt < EMPTY_SAMPLES {
@@ -229,6 +230,16 @@ impl Stripe {
     fn follow_segments(&mut self) {
         if self.pool.follow(self.table.retirements()) {
             self.newcomers.clear();
+        }
+    }
+
+    /// Looks for candidates in the place of the last victim, if that wasn't done yet: by the stripe's next write, while the line comes
+    /// that this one begins with.
+    #[inline]
+    pub(super) fn sample_owed(&mut self, env: &Env<'_>) {
+        if std::mem::take(&mut self.owes_sample) {
+            self.follow_segments();
+            self.sample(env);
         }
     }
 

@@ -81,6 +81,14 @@ impl Shared {
         prefetch(bucket_at(segment, hash.bucket() & mask));
     }
 
+    /// The same for a write, which finds the slot of a new key: also the next bucket, where those go that are too many for the first.
+    #[inline]
+    pub(crate) fn prefetch_buckets(&self, hash: KeyHash) {
+        let (segment, mask) = split_root(self.way(hash).tagged);
+        prefetch(bucket_at(segment, hash.bucket() & mask));
+        prefetch(bucket_at(segment, (hash.bucket() + hash.stride()) & mask));
+    }
+
     /// Asks the processor for the first entry that the tags of a key's bucket point to.
     #[inline]
     pub(crate) fn prefetch_entry(&self, hazard: &mut impl Name, hash: KeyHash) {

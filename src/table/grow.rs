@@ -5,8 +5,7 @@ use std::ptr::{self, NonNull};
 
 use super::owned::{counts_bytes, directory_bytes};
 use super::{
-    Directory, Loc, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, match_bytes, pack,
-    split_root,
+    Directory, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, match_bytes, split_root,
 };
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
@@ -60,7 +59,7 @@ impl Writer<'_> {
         } else {
             0
         };
-        Segment::bytes(SEGMENT_LOG2_MAX) + doubling
+        2 * Segment::bytes(SEGMENT_LOG2_MAX) + doubling
     }
 
     fn may_split(&self, segment: *mut Segment) -> bool {
@@ -80,7 +79,7 @@ impl Writer<'_> {
         if self.head(segment).log2 < SEGMENT_LOG2_MAX {
             self.enlarge(hash, hash_of, retired);
         } else if self.may_split(segment) {
-            self.split(hash, hash_of);
+            self.split(hash, hash_of, retired);
         }
     }
 
@@ -93,86 +92,78 @@ impl Writer<'_> {
             return;
         };
         for index in 0..=mask {
-            self.copy_bucket(old, index, new, hash_of);
+            self.copy_bucket(old, index, |_| new, hash_of);
         }
         // Release: the copies are seen whole. Readers of the old segment find it stale (T4).
         self.store_roots(hash, depth, new);
         self.table.bytes =
             self.table.bytes + Segment::bytes(next_log2(log2)) - Segment::bytes(log2);
-        self.table.retirements += 1;
-        retired.push(RetiredSegment(
-            NonNull::new(old).expect("a root is never null"),
-        ));
+        self.retire(old, retired);
     }
 
-    /// Copies the entries of one bucket into a segment that no reader can reach yet.
-    fn copy_bucket(&self, from: *mut Segment, index: usize, to: *mut Segment, hash_of: HashOf<'_>) {
-        let (to, mask) = split_root(to);
+    /// Copies the entries of one bucket, each into the segment that it belongs to.
+    fn copy_bucket(
+        &self,
+        from: *mut Segment,
+        index: usize,
+        mut to: impl FnMut(KeyHash) -> *mut Segment,
+        hash_of: HashOf<'_>,
+    ) {
         self.visit(from, index, |loc, meta| {
             let block = self.block(loc).expect("visited slots are taken");
-            let filled = self.fill(to, mask, hash_of(block), second_count(block), meta);
+            let hash = hash_of(block);
+            let (to, mask) = split_root(to(hash));
+            let filled = self.fill(to, mask, hash, second_count(block), meta);
             assert!(filled.is_ok(), "a larger or emptier segment has room");
         });
     }
 
-    /// Moves one half of a full segment's positions into a new segment beside it.
-    fn split(&mut self, hash: KeyHash, hash_of: HashOf<'_>) {
+    /// Puts two segments in the place of a full one, each for half of its positions. Both are new, so that every entry lies where it
+    /// belongs as if it had just come: in a segment that was full, many found their bucket full, and whoever looks for those, or for
+    /// what is absent, has to pass on.
+    fn split(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) {
         let (old, mask) = self.segment_of(hash);
         let depth = self.head(old).depth.load(Ordering::Relaxed);
-        let Some(new) = Segment::try_new(SEGMENT_LOG2_MAX, depth + 1) else {
+        let Some(halves) = Segment::try_new_pair(SEGMENT_LOG2_MAX, depth + 1) else {
             return;
         };
         if depth == self.shared.directory().depth {
             self.double_directory();
         }
-        // The new segment takes the upper half: positions whose bit number `depth` from the top is one.
+        // The second takes the upper half: positions whose bit number `depth` from the top is one.
         let upper = 1u64 << (63 - depth);
-        let mut moved = Vec::with_capacity(SLOTS << SEGMENT_LOG2_MAX);
-        let (new_segment, _) = split_root(new);
+        let mut sizes = [0; 2];
         for index in 0..=mask {
-            self.visit(old, index, |loc, meta| {
-                let block = self.block(loc).expect("visited slots are taken");
-                let hash = hash_of(block);
-                if self.shared.position(hash).bits() & upper != 0 {
-                    let there = Loc::new(new_segment, index, loc.slot);
-                    self.place(new_segment, mask, there, hash, second_count(block), meta);
-                    moved.push((loc, hash));
-                }
-            });
+            self.copy_bucket(
+                old,
+                index,
+                |hash| {
+                    let half = usize::from(self.shared.position(hash).bits() & upper != 0);
+                    sizes[half] += 1;
+                    halves[half]
+                },
+                hash_of,
+            );
         }
         let lower = self.shared.position(hash).bits() & !(u64::MAX >> depth);
-        let n_old = self.count_of(self.roots_of(lower, depth));
-        self.store_roots_at(lower | upper, depth + 1, new);
-        self.head(old).depth.store(depth + 1, Ordering::Relaxed);
-        self.recount(lower, depth + 1, n_old - moved.len());
-        self.recount(lower | upper, depth + 1, moved.len());
-        // A reader that still looks for them here finds another segment in the directory, and starts again (T4).
-        for (loc, hash) in moved {
-            let _ = self.clear(old, mask, loc, hash);
+        for (at, (half, n)) in [lower, lower | upper]
+            .into_iter()
+            .zip(halves.into_iter().zip(sizes))
+        {
+            // Readers of the old segment find another one in the directory, and start again (T4).
+            self.store_roots_at(at, depth + 1, half);
+            self.recount(at, depth + 1, n);
         }
         self.table.n_segments += 1;
         self.table.bytes += Segment::bytes(SEGMENT_LOG2_MAX);
+        self.retire(old, retired);
     }
 
-    /// Puts an entry into a place of a segment that no reader can reach yet, as it was in another one of the same size.
-    fn place(
-        &self,
-        to: *mut Segment,
-        mask: usize,
-        at: Loc,
-        hash: KeyHash,
-        block: Block,
-        meta: u32,
-    ) {
-        let bucket = self.bucket_of(at);
-        let tags = bucket.tags.load(Ordering::Relaxed) | u64::from(hash.tag()) << (8 * at.slot);
-        bucket.tags.store(tags, Ordering::Relaxed);
-        bucket.slots[at.slot as usize].store(pack(block.into_raw(), meta), Ordering::Relaxed);
-        let (mut passed, index) = (hash.bucket() & mask, at.index_in(to));
-        while passed != index {
-            self.change_overflow(to, passed, true);
-            passed = (passed + hash.stride()) & mask;
-        }
+    /// Files a segment that no root names any more.
+    fn retire(&mut self, segment: *mut Segment, retired: &mut Vec<RetiredSegment>) {
+        self.table.retirements += 1;
+        let segment = NonNull::new(segment).expect("a root is never null");
+        retired.push(RetiredSegment(segment));
     }
 
     /// Merges the segment of this key with its neighbour if both are nearly empty. True if it did.
@@ -194,7 +185,7 @@ impl Writer<'_> {
         let lower = position & !(u64::MAX >> (depth - 1));
         let roots =
             [lower, lower | bit].map(|at| self.shared.root_at_position(at).load(Ordering::Relaxed));
-        // The upper one stays. A split leaves the lower half where it was, so a root that has left a segment never comes
+        // The upper one stays. Other segments are new when roots come to name them, so a root that has left a segment never comes
         // back to it: a reader that finds its root unchanged has looked at the right segment all the time (T4).
         let [(from, mask), (into, _)] = roots.map(split_root);
         let [from_head, into_head] = [from, into].map(|segment| self.head(segment));
@@ -205,16 +196,13 @@ impl Writer<'_> {
         }
         for index in 0..=mask {
             // Readers of the upper segment may see these; a full comparison of keys makes that harmless.
-            self.copy_bucket(from, index, roots[1], hash_of);
+            self.copy_bucket(from, index, |_| roots[1], hash_of);
         }
         into_head.depth.store(depth - 1, Ordering::Relaxed);
         self.store_roots_at(lower, depth - 1, roots[1]);
         self.table.n_segments -= 1;
         self.table.bytes -= Segment::bytes(self.head(from).log2);
-        self.table.retirements += 1;
-        retired.push(RetiredSegment(
-            NonNull::new(from).expect("a root is never null"),
-        ));
+        self.retire(from, retired);
         true
     }
 

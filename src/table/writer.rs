@@ -100,7 +100,7 @@ impl Writer<'_> {
         meta: u32,
     ) -> Result<Loc, Block> {
         let Vacancy { loc, retirements } = vacancy;
-        // Entries come and go in between where room had to be made, and with them segments; but no segment is split.
+        // Entries come and go in between where room had to be made, and with them segments.
         if retirements != self.table.retirements
             || !self.slot(loc).load(Ordering::Relaxed).is_null()
         {

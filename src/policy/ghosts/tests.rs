@@ -187,3 +187,12 @@ fn the_line_that_is_asked_for_is_that_of_the_set() {
     }
     assert_eq!(asked_for.len(), 50);
 }
+
+#[test]
+fn a_scan_asks_for_the_set_of_the_next_one() {
+    let mut ghosts = Ghosts::with_records(3 * WAYS);
+    for set in [1, 2] {
+        let asked = asked_by(|| ghosts.scan(0, |_| ()));
+        assert_eq!(asked, [std::ptr::from_ref(&ghosts.sets[set]).addr()]);
+    }
+}

@@ -46,17 +46,48 @@ fn a_full_bucket_makes_its_segment_grow_when_that_is_nearly_full_and_not_before(
         let expected = if log2 < 6 {
             Segment::bytes(log2 + 2)
         } else {
-            Segment::bytes(6) + directory_bytes(1) + counts_bytes(1)
+            2 * Segment::bytes(6) + directory_bytes(1) + counts_bytes(1)
         };
         assert_eq!(growth, expected, "of 2^{log2}");
         let (old, _) = garden.writer().segment_of(home);
         garden.free();
         insert(&mut garden, 0);
         let retired: Vec<_> = garden.retired.iter().map(RetiredSegment::as_ptr).collect();
-        assert_eq!(retired, if log2 < 6 { vec![old] } else { vec![] });
+        assert_eq!(retired, [old]);
         garden.validate();
     }
     assert_eq!(garden.segments().len(), 2);
+}
+
+/// Those who found their bucket full in a segment that was nearly full lie where they belong in its halves, if there is room.
+#[test]
+fn who_was_passed_on_in_a_full_segment_lies_at_home_in_its_halves() {
+    let mut garden = Garden::new(0);
+    let mut random = 3;
+    let away = |garden: &mut Garden| {
+        let mut n_away = 0;
+        for (_, tagged) in garden.segments() {
+            let (segment, mask) = split_root(tagged);
+            let writer = garden.writer();
+            for index in 0..=mask {
+                writer.visit(segment, index, |loc, _| {
+                    let hash = hash_of(writer.block(loc).expect("just seen"));
+                    n_away += usize::from(hash.bucket() & mask != index);
+                });
+            }
+        }
+        n_away
+    };
+    let mut before = 0;
+    while garden.segments().len() < 2 {
+        before = away(&mut garden);
+        garden.insert((next(&mut random), 0), 1).expect("room");
+    }
+    assert!(before > 50, "{before}");
+    // Three and a half entries a bucket: few buckets have more than seven.
+    let after = away(&mut garden);
+    assert!(after < 15, "{after} of {before}");
+    garden.validate();
 }
 
 /// A garden of two segments, with so many entries in the lower and the upper one.

@@ -120,6 +120,10 @@ fn a_look_ahead_asks_for_the_bucket_and_the_entry_of_the_key() {
         let bucket = loc.bucket.addr().get();
         let shared = Arc::clone(&garden.shared);
         assert_eq!(asked_by(|| shared.prefetch_bucket(hash)), [bucket]);
+        let asked = asked_by(|| shared.prefetch_buckets(hash));
+        let (segment, mask) = garden.writer().segment_of(hash);
+        let next = bucket_at(segment, (hash.bucket() + hash.stride()) & mask);
+        assert_eq!(asked, [bucket, next.addr()]);
         let mut hazard = garden.domain.register().hazard(0);
         let asked = asked_by(|| shared.prefetch_entry(&mut hazard, hash));
         assert_eq!(asked, [block, block + 64]);

@@ -173,7 +173,13 @@ fn f05_a_key_is_not_missed_while_a_split_moves_it() {
         let kept = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&kept);
         let split = move || {
-            garden.writer().grow(grown, &hash_of, &mut Vec::new());
+            let Garden {
+                table,
+                shared,
+                retired,
+                ..
+            } = &mut garden;
+            table.writer(shared).grow(grown, &hash_of, retired);
             told.store(true, Ordering::Relaxed);
             assert_eq!(garden.segments().len(), 2);
             *keep.lock() = Some(garden);
