@@ -246,7 +246,8 @@ impl Learner {
 /// tick.
 #[inline(always)]
 pub(super) fn rank(ranks: &Ranks, bins: &BinOfTick, tick: Tick, class: Class) -> u16 {
-    ranks[class.bits() as usize % N_CLASS_BITS][usize::from(bins.of(tick)) % RANK_BINS]
+    let row = class.bits() as usize % N_CLASS_BITS * RANK_BINS;
+    ranks.as_flattened()[row | (usize::from(bins.of(tick)) % RANK_BINS)]
 }
 
 /// The same by age alone: a newcomer in its first tick has the rank of its like just after it.

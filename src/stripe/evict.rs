@@ -11,10 +11,13 @@ use crate::stats::RemovalCause;
 use crate::table::{Loc, RANK_MAX};
 use crate::wheel::Token;
 
-/// Bucket lines that are sampled for each victim.
-const SAMPLE_BUCKETS: usize = 2;
+/// Bucket lines that are sampled at once.
+const SAMPLE_BUCKETS: usize = 3;
+/// Victims in a row for which nothing is sampled, while the next candidate is no worse than the last one was: what was learned of those that
+/// wait has to be renewed.
+const UNSAMPLED_MAX: u8 = 3;
 /// Candidates that are remembered from one eviction to the next.
-const POOL: usize = 4;
+const POOL: usize = 8;
 /// Entries for each of which a unit of stamps is doubled: a stripe's grace is then some hundred units, and one old entry in five hundred
 /// carries a stamp that looks as young.
 const STAMP_UNIT_PER: usize = 8192;
@@ -36,6 +39,9 @@ pub(super) struct Pool {
     items: [Candidate; POOL],
     len: usize,
     retirements: u64,
+    /// The rank of the last one that was taken, and victims since the last sample.
+    taken_rank: u32,
+    n_unsampled: u8,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +61,8 @@ impl Pool {
             }; POOL],
             len: 0,
             retirements: 0,
+            taken_rank: 0,
+            n_unsampled: 0,
         }
     }
 
@@ -89,6 +97,14 @@ impl Pool {
     /// Whether it is full, but for the one that was just taken, of candidates of one rank.
     fn is_level(&self) -> bool {
         self.len + 1 >= POOL && self.items[0].rank == self.items[self.len - 1].rank
+    }
+
+    /// Whether the next victim is as good as the last, so that a sample can wait.
+    fn goes_unsampled(&mut self) -> bool {
+        let is_good = self.len > 1 && self.items[0].rank <= self.taken_rank;
+        let waits = is_good && self.n_unsampled < UNSAMPLED_MAX;
+        self.n_unsampled = if waits { self.n_unsampled + 1 } else { 0 };
+        waits
     }
 
     /// Whether the candidate in this place is the lowest in rank.
@@ -233,13 +249,20 @@ impl Stripe {
         }
     }
 
-    /// Looks for candidates in the place of the last victim, if that wasn't done yet: by the stripe's next write, while the line comes
-    /// that this one begins with.
+    /// Looks for candidates in the place of the last victim, if that wasn't done yet and those that are known aren't as good: by the
+    /// stripe's next write, while the lines come that this one begins with.
     #[inline]
     pub(super) fn sample_owed(&mut self, env: &Env<'_>) {
         if std::mem::take(&mut self.owes_sample) {
             self.follow_segments();
-            self.sample(env);
+            if !self.pool.goes_unsampled() {
+                self.sample(env);
+            }
+            // The candidates that will leave next, most likely.
+            let writer = self.table.writer(env.shared);
+            for candidate in &self.pool.items[..self.pool.len.min(2)] {
+                writer.prefetch_block(candidate.loc);
+            }
         }
     }
 
@@ -272,10 +295,6 @@ impl Stripe {
         if let Some(meta) = waiting {
             self.policy.observe(Meta::from_bits(meta));
         }
-        // The candidates that will leave next, most likely.
-        for candidate in &pool.items[..pool.len.min(2)] {
-            writer.prefetch_block(candidate.loc);
-        }
     }
 
     fn walk(&mut self, env: &Env<'_>) {
@@ -300,8 +319,9 @@ impl Stripe {
         let now = self.stamp();
         let writer = self.table.writer(env.shared);
         while self.pool.len > 0 {
-            let Candidate { meta, loc, .. } = self.pool.items[0];
+            let Candidate { meta, loc, rank } = self.pool.items[0];
             self.pool.forget(0);
+            self.pool.taken_rank = rank;
             let Some(block) = writer.block(loc).filter(|_| writer.meta(loc) == meta) else {
                 continue;
             };
@@ -319,6 +339,7 @@ impl Stripe {
         None
     }
 
+    #[inline(always)]
     pub(super) fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {
         let writer = self.table.writer(env.shared);
         let Some(block) = writer.block(loc) else {

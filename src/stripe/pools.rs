@@ -50,8 +50,13 @@ pub(super) enum Room {
     None,
 }
 
+fn made(any: bool) -> Room {
+    if any { Room::Made } else { Room::None }
+}
+
 impl Stripe {
     /// Makes room for a claimer that the cache is full for: takes one entry out, of the pool whose turn it is.
+    #[inline(always)]
     pub(super) fn give_way(
         &mut self,
         env: &Env<'_>,
@@ -60,10 +65,21 @@ impl Stripe {
         spared: Option<Loc>,
         now: Nanos,
     ) -> Room {
-        let made = |any| if any { Room::Made } else { Room::None };
-        if !env.shares.is_active() {
-            return made(self.evict(env, spared, now, |_| true));
+        if env.shares.is_active() {
+            return self.give_way_by_shares(env, claimer, bytes, spared, now);
         }
+        made(self.evict(env, spared, now, |_| true))
+    }
+
+    #[inline(never)]
+    fn give_way_by_shares(
+        &mut self,
+        env: &Env<'_>,
+        claimer: PoolId,
+        bytes: u64,
+        spared: Option<Loc>,
+        now: Nanos,
+    ) -> Room {
         // What belongs to nobody isn't counted at each write: what is here stands for what is elsewhere.
         let of_nobody = self.bytes.live().saturating_sub(self.pooled_bytes);
         env.shares

@@ -32,7 +32,7 @@ pub(super) struct Step {
 impl Writer<'_> {
     /// Asks the processor for the bucket of `loc`.
     pub(crate) fn prefetch_bucket(&self, loc: Loc) {
-        prefetch(loc.bucket.as_ptr());
+        prefetch(loc.bucket().as_ptr());
     }
 
     /// Asks the processor for the entry that is linked at `loc`.
@@ -68,9 +68,10 @@ impl Writer<'_> {
             if lowest == u32::MAX {
                 continue;
             }
-            let picked = slots[pick as usize % SLOTS].load(Ordering::Relaxed);
-            if !picked.is_null() {
-                any = Some(meta_of(picked));
+            // One time in eight none is picked, which is cheaper than a remainder by seven.
+            if let Some(word) = slots.get(pick as usize % (SLOTS + 1)) {
+                let picked = word.load(Ordering::Relaxed);
+                any = (!picked.is_null()).then(|| meta_of(picked)).or(any);
             }
             let slot = lowest & ((1 << SLOT_BITS) - 1);
             // What was shown is what is there; readers change the metadata at most to a later use's.
@@ -95,14 +96,14 @@ impl Writer<'_> {
     /// Visits the next bucket of an endless walk over all of them.
     pub(crate) fn sweep(&mut self, mut see: impl FnMut(&mut Self, Loc, u32)) {
         let (segment, index) = self.take_step(|table| &mut table.swept);
-        let mut seen = [(0, 0); SLOTS];
+        let mut seen = [(Loc::NOWHERE, 0); SLOTS];
         let mut n = 0;
         self.visit(segment, index, |loc, meta| {
-            seen[n] = (loc.slot, meta);
+            seen[n] = (loc, meta);
             n += 1;
         });
-        for &(slot, meta) in &seen[..n] {
-            see(self, Loc::new(segment, index, slot), meta);
+        for &(loc, meta) in &seen[..n] {
+            see(self, loc, meta);
         }
     }
 

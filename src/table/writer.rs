@@ -1,11 +1,12 @@
 //! The writer's side of the table: everything here runs under the stripe's lock.
 
+use std::mem::offset_of;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
 use super::{
-    Bucket, LOW_BITS, SEGMENT_LOG2_MAX, Segment, Shared, Table, address_of, bucket_at, match_bytes,
-    meta_of, overflow_of, pack, split_root,
+    Bucket, Header, LOW_BITS, SEGMENT_LOG2_MAX, Segment, Shared, Table, address_of, bucket_at,
+    match_bytes, meta_of, overflow_of, pack, split_root,
 };
 use crate::entry::{Block, BlockRef, Probe};
 use crate::hash::KeyHash;
@@ -18,34 +19,51 @@ const OVERFLOW_STUCK: u64 = 255;
 #[derive(Debug)]
 pub(crate) struct Crowded(pub(crate) Block);
 
-/// Where an entry is linked; valid until its segment grows or is merged, or the entry is unlinked. Two words, so that it travels in registers.
+/// Where an entry is linked: its slot; valid until its segment grows, splits or is merged, or the entry is unlinked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Loc {
-    pub(super) bucket: NonNull<Bucket>,
-    pub(super) slot: u32,
-}
+pub(crate) struct Loc(NonNull<AtomicPtr<Header>>);
 
 impl Loc {
     /// No location; for filling arrays.
-    pub(crate) const NOWHERE: Loc = Loc {
-        bucket: NonNull::dangling(),
-        slot: 0,
-    };
+    pub(crate) const NOWHERE: Loc = Loc(NonNull::dangling());
 
+    #[inline(always)]
     pub(super) fn new(segment: *mut Segment, index: usize, slot: u32) -> Loc {
-        let bucket = bucket_at(segment, index);
-        debug_assert!(!bucket.is_null());
+        let first = bucket_at(segment, index).wrapping_byte_add(offset_of!(Bucket, slots));
+        let slot = first
+            .cast::<AtomicPtr<Header>>()
+            .wrapping_add(slot as usize);
+        debug_assert!(!slot.is_null());
         // SAFETY: a place behind the head of a segment.
-        let bucket = unsafe { NonNull::new_unchecked(bucket) };
-        Loc { bucket, slot }
+        Loc(unsafe { NonNull::new_unchecked(slot) })
+    }
+
+    /// The bucket that it is in: a line, which begins where the line of its slots does.
+    #[inline(always)]
+    pub(super) fn bucket(self) -> NonNull<Bucket> {
+        let bucket = self
+            .0
+            .as_ptr()
+            .map_addr(|at| at & !(align_of::<Bucket>() - 1));
+        // SAFETY: as in `new`; a bucket is as large as it is aligned.
+        unsafe { NonNull::new_unchecked(bucket.cast()) }
+    }
+
+    /// Which slot of its bucket it is.
+    #[inline(always)]
+    pub(super) fn slot(self) -> u32 {
+        let offset = self.0.addr().get() % align_of::<Bucket>() - offset_of!(Bucket, slots);
+        (offset / size_of::<AtomicPtr<Header>>()) as u32
     }
 
     /// Which bucket of its segment it is.
     pub(super) fn index_in(self, segment: *mut Segment) -> usize {
         let begin = bucket_at(segment, 0).addr();
-        (self.bucket.addr().get() - begin) / size_of::<Bucket>()
+        (self.0.addr().get() - begin) / size_of::<Bucket>()
     }
 }
+
+const _: () = assert!(size_of::<Bucket>() == align_of::<Bucket>());
 
 /// A free slot where a key belongs, as long as no segment is retired, and nothing linked.
 #[derive(Debug, Clone, Copy)]
@@ -230,14 +248,13 @@ impl Writer<'_> {
     /// Puts a block into a free slot of a bucket with these tags.
     #[inline(always)]
     fn fill_slot(&self, loc: Loc, tags: u64, hash: KeyHash, block: Block, meta: u32) {
-        let bucket = self.bucket_of(loc);
-        bucket.tags.store(
-            tags | u64::from(hash.tag()) << (8 * loc.slot),
+        self.bucket_of(loc).tags.store(
+            tags | u64::from(hash.tag()) << (8 * loc.slot()),
             Ordering::Relaxed,
         );
         let word = pack(block.into_raw(), meta);
         // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
-        bucket.slots[loc.slot as usize].store(word, Ordering::Release);
+        self.slot(loc).store(word, Ordering::Release);
     }
 
     /// Puts a block in the place of another one of the same key, whose count is handed out.
@@ -272,11 +289,11 @@ impl Writer<'_> {
         mask: usize,
         loc: Loc,
         hash: KeyHash,
-    ) -> NonNull<super::Header> {
+    ) -> NonNull<Header> {
         let bucket = self.bucket_of(loc);
         // SeqCst: the unlinking comes before the look at the hazards. The tag goes after it (T2).
-        let old = bucket.slots[loc.slot as usize].swap(ptr::null_mut(), Ordering::SeqCst);
-        let tags = bucket.tags.load(Ordering::Relaxed) & !(0xff << (8 * loc.slot));
+        let old = self.slot(loc).swap(ptr::null_mut(), Ordering::SeqCst);
+        let tags = bucket.tags.load(Ordering::Relaxed) & !(0xff << (8 * loc.slot()));
         // Release: pairs with the acquire of a reader; who sees the tag gone sees the slot empty.
         bucket.tags.store(tags, Ordering::Release);
         let (mut passed, index) = (hash.bucket() & mask, loc.index_in(segment));
@@ -342,11 +359,12 @@ impl Writer<'_> {
 
     pub(super) fn bucket_of(&self, loc: Loc) -> &Bucket {
         // SAFETY: the callers pass locations that are valid, in segments that only a writer replaces.
-        unsafe { loc.bucket.as_ref() }
+        unsafe { loc.bucket().as_ref() }
     }
 
-    pub(super) fn slot(&self, loc: Loc) -> &AtomicPtr<super::Header> {
-        &self.bucket_of(loc).slots[loc.slot as usize]
+    pub(super) fn slot(&self, loc: Loc) -> &AtomicPtr<Header> {
+        // SAFETY: as in `bucket_of`.
+        unsafe { loc.0.as_ref() }
     }
 }
 

@@ -112,12 +112,12 @@ fn with_a_full_bucket() -> (Garden, Vec<(KeyHash, Loc)>) {
 #[test]
 fn a_look_ahead_asks_for_the_bucket_and_the_entry_of_the_key() {
     let (mut garden, locs) = with_a_full_bucket();
-    let slots: Vec<u32> = locs.iter().map(|(_, loc)| loc.slot).collect();
+    let slots: Vec<u32> = locs.iter().map(|(_, loc)| loc.slot()).collect();
     assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6]);
     for &(hash, loc) in &locs {
         let block = garden.writer().block(loc).map(BlockRef::as_ptr);
         let block = block.expect("it is linked").addr();
-        let bucket = loc.bucket.addr().get();
+        let bucket = loc.bucket().addr().get();
         let shared = Arc::clone(&garden.shared);
         assert_eq!(asked_by(|| shared.prefetch_bucket(hash)), [bucket]);
         let asked = asked_by(|| shared.prefetch_buckets(hash));
@@ -155,7 +155,7 @@ fn a_sample_asks_for_the_buckets_of_the_next_one() {
                 2,
                 0,
                 |meta| meta,
-                |_, _, loc| seen.push(loc.bucket.addr().get()),
+                |_, _, loc| seen.push(loc.bucket().addr().get()),
             );
         });
         assert_eq!(asked.len(), 2);

@@ -46,7 +46,7 @@ impl Table {
                     let block = writer.block(loc).expect("visited slots are taken");
                     let hash = hash_of(block);
                     let tags = writer.bucket(segment, index).tags.load(Ordering::Relaxed);
-                    assert_eq!((tags >> (8 * loc.slot)) as u8, hash.tag(), "T2");
+                    assert_eq!((tags >> (8 * loc.slot())) as u8, hash.tag(), "T2");
                     assert_eq!(
                         writer.find(hash, &block.probe()),
                         Some(loc),
