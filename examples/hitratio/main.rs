@@ -1,7 +1,7 @@
 //! Hit ratios on a folder of traces, beside those of the optimum, of simulators and of other crates.
 //!
-//! # Idea         each point (a trace at a share of its distinct keys) gets a cache of its own; every request is a `get`, and on a miss
-//!   an `insert`; the reference figures come out of the folder's reference.csv
+//! # Idea         each point (a trace at a share of its distinct keys) gets a cache of its own; every request is a `get_or_insert_with`,
+//!   and a hit if nothing is loaded for it; the reference figures come out of the folder's reference.csv
 //! # Costs        one trace in memory at a time; points of a trace run side by side when each has one thread
 //! # Invariants   T1 points are those of reference.csv's definition: shares of the distinct keys among the requests replayed,
 //!   none below 64 objects; T2 with one thread requests run in the trace's order
