@@ -3,7 +3,8 @@
 //! # Idea
 //! An atom happens at one moment between its call's beginning and end. It says what its cell must hold at that moment
 //! (`Before`), and what the cell holds afterwards (`After`). Nearly every operation is one atom of that form. Calls that see keys one after
-//! another (`get_many`), or that look several times (`remove_if`, `compute`), are several atoms with the same bounds.
+//! another (`get_many`), or that look several times (`remove_if`, `compute`), are several atoms with the same bounds. Where a call looks
+//! again because the last look was overtaken, its looks have turns: they come in their order, and what it does at last comes after them.
 //!
 //! # Invariants
 //! - A1 An atom says no more than the operation promises: a right cache satisfies the atoms of each of its histories.
@@ -23,6 +24,8 @@ use crate::pace::Stamp;
 pub(crate) struct Atom {
     /// The event it comes from, by its index in the history.
     pub(crate) event: usize,
+    /// Of one event's, those of a lower turn come before.
+    pub(crate) turn: u32,
     pub(crate) begun: u64,
     pub(crate) ended: u64,
     /// What the clock showed during the event, in its order.
@@ -131,6 +134,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) history: &'a History,
     pub(crate) event: &'a Event,
     pub(crate) index: usize,
+    /// The turn of the next atom.
+    pub(crate) turn: u32,
     pub(crate) claims: &'a mut Claims,
 }
 
@@ -180,6 +185,7 @@ impl Maker<'_> {
         readings.extend(advances.map(|advance| advance.ended.ticks));
         self.claims.atoms.push(Atom {
             event: self.index,
+            turn: self.turn,
             begun: begun.place,
             ended: ended.place,
             readings,

@@ -19,6 +19,7 @@ pub(crate) fn claims(history: &History) -> Result<Claims, (usize, String)> {
             history,
             event,
             index,
+            turn: 0,
             claims: &mut claims,
         };
         maker.claim().map_err(|what| (index, what))?;
@@ -148,10 +149,11 @@ impl Maker<'_> {
         Before::of(seen.map(told))
     }
 
-    /// What was asked about was there when it was; what the last answer decided is the call's effect.
+    /// What was asked about was there when it was, one after the other; what the last answer decided is the call's effect.
     fn remove_if(&mut self, cell: Cell, asked: &[Seen], taken: Option<Seen>) -> Result<(), String> {
         for seen in asked {
             self.step(cell, Before::This(*seen), After::Same)?;
+            self.turn += 1;
         }
         let wants = asked.last().filter(|last| last.value.is_unwanted());
         match (wants, taken) {
@@ -201,7 +203,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Each entry that the closure was given was there at that time; the last one, still, when the change was made.
+    /// Each entry that the closure was given was there at that time, one after the other; the last one, still, when the change was made.
     fn compute(
         &mut self,
         given: &[Option<Seen>],
@@ -219,6 +221,7 @@ impl Maker<'_> {
         };
         for seen in given {
             self.used(cell, *seen)?;
+            self.turn += 1;
         }
         if given.last() != Some(&was) {
             return Err("what it says was there isn't what the closure was given".to_owned());
