@@ -47,6 +47,19 @@ pub(crate) enum Deed {
         before: Before,
         after: After,
     },
+    /// The first half of a look beside a change of the hard deadline: what is there, and when that ends it.
+    LooksAtHard {
+        cell: u8,
+        before: Before,
+        look: usize,
+    },
+    /// The second half, by a use or not: what is left is told by the earlier of both deadlines.
+    LooksAtIdle {
+        cell: u8,
+        look: usize,
+        left: Left,
+        after: After,
+    },
     /// A load finds nothing, or what is stale, and nobody who loads; the same event ends it.
     LoadBegins {
         cell: u8,
@@ -86,6 +99,23 @@ impl Before {
             ..seen
         };
         Before::of(seen.map(told))
+    }
+
+    /// The same without the time that is left, and that time.
+    fn without_left(self) -> (Before, Left) {
+        let untold = Left::Untold;
+        match self {
+            Before::Something(left) => (Before::Something(untold), left),
+            Before::This(seen) => {
+                let left = seen.left;
+                let seen = Seen {
+                    left: untold,
+                    ..seen
+                };
+                (Before::This(seen), left)
+            }
+            Before::Any | Before::Nothing | Before::Void | Before::Absence => (self, untold),
+        }
     }
 }
 
@@ -152,6 +182,37 @@ impl Maker<'_> {
             after,
         });
         Ok(())
+    }
+
+    /// A look of which the answer may tell what is left. The hard deadline and the idle one are words of their own, read one after the other:
+    /// beside a call that moves the hard one, that may happen in between.
+    pub(crate) fn look(&mut self, cell: Cell, before: Before, after: After) -> Result<(), String> {
+        let (untold, left) = before.without_left();
+        if left == Left::Untold || !self.is_beside_set_ttl(cell) {
+            return self.step(cell, before, after);
+        }
+        if let Before::This(seen) = before {
+            self.saw(seen)?;
+        }
+        let (cell, look) = (cell.index, self.claims.atoms.len());
+        self.push(Deed::LooksAtHard {
+            cell,
+            before: untold,
+            look,
+        });
+        self.push(Deed::LooksAtIdle {
+            cell,
+            look,
+            left,
+            after,
+        });
+        Ok(())
+    }
+
+    /// Whether there are idle deadlines, and a call that may move the hard one overlaps.
+    pub(crate) fn is_beside_set_ttl(&self, cell: Cell) -> bool {
+        let mut others = self.history.writes_during(self.event, cell);
+        self.history.idle.is_some() && others.any(|call| matches!(call, Call::SetTtl { .. }))
     }
 
     /// A value has one version in all its life.

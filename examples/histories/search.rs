@@ -83,6 +83,8 @@ impl<'a> Search<'a> {
             Deed::End(ended) => cells.iter().any(|cell| ended.contains(&cell.index)),
             Deed::Overtake(cell)
             | Deed::Step { cell, .. }
+            | Deed::LooksAtHard { cell, .. }
+            | Deed::LooksAtIdle { cell, .. }
             | Deed::LoadBegins { cell, .. }
             | Deed::LoadEnds { cell, .. } => cells.iter().any(|own| own.index == *cell),
         };
