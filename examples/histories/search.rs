@@ -65,7 +65,7 @@ const ATOMS_MAX: usize = u128::BITS as usize;
 
 struct Search<'a> {
     atoms: Vec<&'a Atom>,
-    /// For each atom those that come before it whatever their bounds.
+    /// For each atom those that come before it by their turn, or because they are like it.
     behind: Vec<u128>,
     versions: &'a HashMap<Number, u64>,
     idle: Option<u64>,
@@ -91,11 +91,13 @@ impl<'a> Search<'a> {
         let mut atoms: Vec<&Atom> = claims.atoms.iter().filter(concerns).collect();
         // What ended first is tried first, which is mostly right.
         atoms.sort_by_key(|atom| atom.ended);
-        let comes_before =
-            |other: &Atom, atom: &Atom| other.event == atom.event && other.turn < atom.turn;
-        let behind = atoms.iter().map(|atom| {
+        let behind = atoms.iter().enumerate().map(|(index, atom)| {
             let others = atoms.iter().take(ATOMS_MAX).enumerate();
-            let before = others.filter(|(_, other)| comes_before(other, atom));
+            let before = others.filter(|&(other_index, other)| {
+                let is_earlier = other.event == atom.event && other.turn < atom.turn;
+                // Of like atoms one order stands for all.
+                is_earlier || other_index < index && other == atom
+            });
             before.fold(0, |set, (index, _)| set | 1 << index)
         });
         let behind = behind.collect();

@@ -123,3 +123,26 @@ fn looks_of_one_call_are_gone_through_in_their_order_alone() {
     assert!(verdict.violation.is_some());
     assert!(verdict.n_steps < 10_000, "{}", verdict.n_steps);
 }
+
+#[test]
+fn like_atoms_are_gone_through_in_one_order() {
+    // Beside five ends of its scope, a walk may come by the same key six times. What is read at last isn't so.
+    let cell = Cell {
+        index: 0,
+        place: Place::Outer,
+    };
+    let mut script = Script::new(&[cell]);
+    for thread in 0..2 {
+        let (begun, ended) = (3 + thread, 100 + thread);
+        let clear = Call::Clear(Place::Outer);
+        script = script.call(thread as usize, begun, ended, clear, Answer::Done);
+    }
+    for n in 1..=5 {
+        let call = Call::Invalidate(Place::Outer);
+        script = script.call(2, 10 * n, 10 * n + 5, call, Answer::Done);
+    }
+    let script = script.call(2, 200, 201, Call::Get(cell), Answer::Entry(seen(1)));
+    let verdict = judge(&script.history());
+    assert!(verdict.violation.is_some());
+    assert!(verdict.n_steps < 10_000, "{}", verdict.n_steps);
+}
