@@ -80,7 +80,9 @@ pub(crate) fn memcheck(rest: &[String]) -> Result<(), Failure> {
         .args(["test", "-p", "larder", "--lib"])
         .args(["--target-dir", "target/memcheck", "--"])
         .args(["--test-threads", "1", "--skip", "barrier"])
-        .env("CARGO_PROFILE_DEV_OPT_LEVEL", OPT_LEVEL)
+        // valgrind takes its time for each instruction; lines are all that its reports need.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "3")
+        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
         .args(rest)
         .env(
             &runner,
