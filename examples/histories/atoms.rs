@@ -3,7 +3,8 @@
 //! # Idea
 //! An atom happens at one moment between its call's beginning and end. It says what its cell must hold at that moment
 //! (`Before`), and what the cell holds afterwards (`After`). Nearly every operation is one atom of that form. Calls that see keys one after
-//! another (`get_many`), or that look several times (`remove_if`, `compute`), are several atoms with the same bounds.
+//! another (`get_many`), or that look several times (`remove_if`, `compute`), are several atoms with the same bounds. Where a call looks
+//! again because the last look was overtaken, its looks have turns: they come in their order, and what it does at last comes after them.
 //!
 //! # Invariants
 //! - A1 An atom says no more than the operation promises: a right cache satisfies the atoms of each of its histories.
@@ -23,6 +24,8 @@ use crate::pace::Stamp;
 pub(crate) struct Atom {
     /// The event it comes from, by its index in the history.
     pub(crate) event: usize,
+    /// Of one event's, those of a lower turn come before.
+    pub(crate) turn: u32,
     pub(crate) begun: u64,
     pub(crate) ended: u64,
     /// What the clock showed during the event, in its order.
@@ -42,6 +45,19 @@ pub(crate) enum Deed {
     Step {
         cell: u8,
         before: Before,
+        after: After,
+    },
+    /// The first half of a look beside a change of the hard deadline: what is there, and when that ends it.
+    LooksAtHard {
+        cell: u8,
+        before: Before,
+        look: usize,
+    },
+    /// The second half, by a use or not: what is left is told by the earlier of both deadlines.
+    LooksAtIdle {
+        cell: u8,
+        look: usize,
+        left: Left,
         after: After,
     },
     /// A load finds nothing, or what is stale, and nobody who loads; the same event ends it.
@@ -83,6 +99,23 @@ impl Before {
             ..seen
         };
         Before::of(seen.map(told))
+    }
+
+    /// The same without the time that is left, and that time.
+    fn without_left(self) -> (Before, Left) {
+        let untold = Left::Untold;
+        match self {
+            Before::Something(left) => (Before::Something(untold), left),
+            Before::This(seen) => {
+                let left = seen.left;
+                let seen = Seen {
+                    left: untold,
+                    ..seen
+                };
+                (Before::This(seen), left)
+            }
+            Before::Any | Before::Nothing | Before::Void | Before::Absence => (self, untold),
+        }
     }
 }
 
@@ -131,6 +164,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) history: &'a History,
     pub(crate) event: &'a Event,
     pub(crate) index: usize,
+    /// The turn of the next atom.
+    pub(crate) turn: u32,
     pub(crate) claims: &'a mut Claims,
 }
 
@@ -147,6 +182,37 @@ impl Maker<'_> {
             after,
         });
         Ok(())
+    }
+
+    /// A look of which the answer may tell what is left. The hard deadline and the idle one are words of their own, read one after the other:
+    /// beside a call that moves the hard one, that may happen in between.
+    pub(crate) fn look(&mut self, cell: Cell, before: Before, after: After) -> Result<(), String> {
+        let (untold, left) = before.without_left();
+        if left == Left::Untold || !self.is_beside_set_ttl(cell) {
+            return self.step(cell, before, after);
+        }
+        if let Before::This(seen) = before {
+            self.saw(seen)?;
+        }
+        let (cell, look) = (cell.index, self.claims.atoms.len());
+        self.push(Deed::LooksAtHard {
+            cell,
+            before: untold,
+            look,
+        });
+        self.push(Deed::LooksAtIdle {
+            cell,
+            look,
+            left,
+            after,
+        });
+        Ok(())
+    }
+
+    /// Whether there are idle deadlines, and a call that may move the hard one overlaps.
+    pub(crate) fn is_beside_set_ttl(&self, cell: Cell) -> bool {
+        let mut others = self.history.writes_during(self.event, cell);
+        self.history.idle.is_some() && others.any(|call| matches!(call, Call::SetTtl { .. }))
     }
 
     /// A value has one version in all its life.
@@ -180,6 +246,7 @@ impl Maker<'_> {
         readings.extend(advances.map(|advance| advance.ended.ticks));
         self.claims.atoms.push(Atom {
             event: self.index,
+            turn: self.turn,
             begun: begun.place,
             ended: ended.place,
             readings,

@@ -19,6 +19,7 @@ pub(crate) fn claims(history: &History) -> Result<Claims, (usize, String)> {
             history,
             event,
             index,
+            turn: 0,
             claims: &mut claims,
         };
         maker.claim().map_err(|what| (index, what))?;
@@ -32,7 +33,7 @@ impl Maker<'_> {
             (_, Answer::Broke(how)) => Err(how.clone()),
             (Call::Get(cell) | Call::Read(cell), Answer::Entry(seen)) => self.used(*cell, *seen),
             (Call::Peek(cell), Answer::Entry(seen)) => {
-                self.step(*cell, Before::of(*seen), After::Same)
+                self.look(*cell, Before::of(*seen), After::Same)
             }
             (Call::Lookup(cell), answer) => self.lookup(*cell, answer),
             (Call::GetMany(cells), Answer::Entries(entries)) if cells.len() == entries.len() => {
@@ -45,7 +46,7 @@ impl Maker<'_> {
             }
             (Call::Ttl(cell), Answer::Left(left)) => {
                 let before = left.map_or(Before::Nothing, Before::Something);
-                self.step(*cell, before, After::Same)
+                self.look(*cell, before, After::Same)
             }
             (&Call::Insert { cell, value, life }, Answer::Entry(replaced)) => {
                 self.step(cell, self.taken(*replaced), After::Value(value, life))
@@ -107,21 +108,20 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// A look that counts as a use. The hard deadline and the idle one are words of their own: beside a call that moves the hard one, what
-    /// is left may be told by it as it stood before, and the idle one moved after.
+    /// A look that counts as a use. Where it doesn't tell what is left, it is one at a moment of its own beside a change of that.
     fn used(&mut self, cell: Cell, seen: Option<Seen>) -> Result<(), String> {
-        let mut others = self.history.writes_during(self.event, cell);
-        if others.any(|call| matches!(call, Call::SetTtl { .. })) {
-            self.step(cell, Before::of(seen), After::MaybeUsed)?;
-            return self.may_use(cell);
+        let tells_left = seen.is_some_and(|seen| seen.left != Left::Untold);
+        if tells_left || !self.is_beside_set_ttl(cell) {
+            return self.look(cell, Before::of(seen), After::Used);
         }
-        self.step(cell, Before::of(seen), After::Used)
+        self.step(cell, Before::of(seen), After::MaybeUsed)?;
+        self.may_use(cell)
     }
 
     /// What the second look finds is no use.
     fn lookup(&mut self, cell: Cell, answer: &Answer) -> Result<(), String> {
         match answer {
-            Answer::Entry(Some(seen)) => self.step(cell, Before::This(*seen), After::MaybeUsed),
+            Answer::Entry(Some(seen)) => self.look(cell, Before::This(*seen), After::MaybeUsed),
             Answer::Entry(None) => self.step(cell, Before::Void, After::Same),
             Answer::Negative => self.step(cell, Before::Absence, After::Same),
             answer => Err(format!("it can't answer {answer}")),
@@ -148,10 +148,11 @@ impl Maker<'_> {
         Before::of(seen.map(told))
     }
 
-    /// What was asked about was there when it was; what the last answer decided is the call's effect.
+    /// What was asked about was there when it was, one after the other; what the last answer decided is the call's effect.
     fn remove_if(&mut self, cell: Cell, asked: &[Seen], taken: Option<Seen>) -> Result<(), String> {
         for seen in asked {
-            self.step(cell, Before::This(*seen), After::Same)?;
+            self.look(cell, Before::This(*seen), After::Same)?;
+            self.turn += 1;
         }
         let wants = asked.last().filter(|last| last.value.is_unwanted());
         match (wants, taken) {
@@ -201,7 +202,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Each entry that the closure was given was there at that time; the last one, still, when the change was made.
+    /// Each entry that the closure was given was there at that time, one after the other; the last one, still, when the change was made.
     fn compute(
         &mut self,
         given: &[Option<Seen>],
@@ -219,6 +220,7 @@ impl Maker<'_> {
         };
         for seen in given {
             self.used(cell, *seen)?;
+            self.turn += 1;
         }
         if given.last() != Some(&was) {
             return Err("what it says was there isn't what the closure was given".to_owned());
@@ -376,7 +378,7 @@ impl Maker<'_> {
             return self.step(cell, Before::Nothing, After::Same);
         }
         for seen in asked {
-            self.step(cell, Before::This(*seen), After::Same)?;
+            self.look(cell, Before::This(*seen), After::Same)?;
         }
         match asked {
             // With one that is unwanted, the count says whether it went.

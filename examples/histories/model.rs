@@ -7,8 +7,8 @@
 //! # Time
 //! At its deadline an entry is absent, for every operation, by the clock at the moment of the atom. But a deadline is counted, and
 //! what is left of it told, by any reading of the clock between the call's beginning and its end: an operation reads the clock at one
-//! moment and acts at another. So it is with the end of the fresh time, and with the idle deadline, which each use moves; and a use
-//! beside a change of the hard deadline moves the idle one at one moment and tells what is left at another.
+//! moment and acts at another. So it is with the end of the fresh time, and with the idle deadline, which each use moves; and a look
+//! beside a change of the hard deadline reads that at one moment, and reads or moves the idle one at another, and tells of the earlier.
 //!
 //! # Versions
 //! Writes of a key take effect in the order of their versions, where those are known.
@@ -38,6 +38,16 @@ struct Shelf {
     version: u64,
     /// The loads that have begun and not ended.
     loads: Vec<Load>,
+    /// The looks that have seen the hard deadline, and not the idle one.
+    looks: Vec<Look>,
+}
+
+/// Half a look: at what, and when that would end whatever its idle deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Look {
+    look: usize,
+    value: Option<Number>,
+    hard: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,6 +113,22 @@ impl State {
                 before,
                 after,
             } => return next.changed(cell, before, after, known),
+            Deed::LooksAtHard { cell, before, look } => {
+                let Some(held) = self
+                    .entry(cell)
+                    .filter(|held| before.is_so(Some(*held), known.atom))
+                else {
+                    return Vec::new();
+                };
+                let (value, hard) = (held.value, held.times.hard);
+                next.shelf(cell).looks.push(Look { look, value, hard });
+            }
+            Deed::LooksAtIdle {
+                cell,
+                look,
+                left,
+                after,
+            } => return next.looked(cell, (look, left), after, known),
             Deed::LoadBegins {
                 cell,
                 accepts_absent,
@@ -187,6 +213,46 @@ impl State {
                 moved.collect()
             }
         }
+    }
+
+    /// The states after the second half of a look, if what is left is what is told.
+    fn looked(
+        mut self,
+        cell: u8,
+        told: (usize, Left),
+        after: After,
+        known: Known<'_>,
+    ) -> Vec<State> {
+        let entry = self.entry(cell);
+        let looks = &mut self.shelf(cell).looks;
+        let index = looks.iter().position(|half| half.look == told.0);
+        let Some(half) = index.map(|index| looks.remove(index)) else {
+            return Vec::new();
+        };
+        // Who looks at what has gone by then sees it as it was at last.
+        let Some(held) = entry.filter(|held| held.value == half.value) else {
+            return Vec::new();
+        };
+        let used = known.atom.readings.iter();
+        let used = used.map(|at| held.times.used(*at, known.idle));
+        let times: Vec<Times> = match after {
+            After::Used => used.collect(),
+            After::MaybeUsed => used.chain([held.times]).collect(),
+            _ => vec![held.times],
+        };
+        let is_told = |times: &Times| {
+            let times = Times {
+                hard: half.hard,
+                ..*times
+            };
+            Held { times, ..held }.has_left(told.1, known.atom)
+        };
+        let left_behind = times.into_iter().filter(is_told).map(|times| {
+            let mut next = self.clone();
+            next.shelf(cell).entry = Some(Held { times, ..held });
+            next
+        });
+        left_behind.collect()
     }
 
     fn emptied(&self, cell: u8) -> State {

@@ -2,9 +2,9 @@
 //!
 //! # Idea
 //! Wing and Gong (Journal of Parallel and Distributed Computing, 1993): an atom may come next if no other one that is still to come ended
-//! before it began; go on from there, and come back if it leads nowhere. Lowe (Concurrency and Computation, 2017): what
-//! was reached once, with the same atoms behind and the same state, isn't gone through again. Horn and Kroening (FORTE
-//! 2015): keys that no call concerns together are judged apart.
+//! before it began, and none of its own call has an earlier turn; go on from there, and come back if it leads nowhere. Lowe (Concurrency and
+//! Computation, 2017): what was reached once, with the same atoms behind and the same state, isn't gone through again. Horn and Kroening
+//! (FORTE 2015): keys that no call concerns together are judged apart.
 //!
 //! # Costs
 //! Exponential at worst in the atoms that overlap; for histories as small as ours some tens of steps.
@@ -65,6 +65,8 @@ const ATOMS_MAX: usize = u128::BITS as usize;
 
 struct Search<'a> {
     atoms: Vec<&'a Atom>,
+    /// For each atom those that come before it by their turn, or because they are like it.
+    behind: Vec<u128>,
     versions: &'a HashMap<Number, u64>,
     idle: Option<u64>,
     start: State,
@@ -81,18 +83,31 @@ impl<'a> Search<'a> {
             Deed::End(ended) => cells.iter().any(|cell| ended.contains(&cell.index)),
             Deed::Overtake(cell)
             | Deed::Step { cell, .. }
+            | Deed::LooksAtHard { cell, .. }
+            | Deed::LooksAtIdle { cell, .. }
             | Deed::LoadBegins { cell, .. }
             | Deed::LoadEnds { cell, .. } => cells.iter().any(|own| own.index == *cell),
         };
         let mut atoms: Vec<&Atom> = claims.atoms.iter().filter(concerns).collect();
         // What ended first is tried first, which is mostly right.
         atoms.sort_by_key(|atom| atom.ended);
+        let behind = atoms.iter().enumerate().map(|(index, atom)| {
+            let others = atoms.iter().take(ATOMS_MAX).enumerate();
+            let before = others.filter(|&(other_index, other)| {
+                let is_earlier = other.event == atom.event && other.turn < atom.turn;
+                // Of like atoms one order stands for all.
+                is_earlier || other_index < index && other == atom
+            });
+            before.fold(0, |set, (index, _)| set | 1 << index)
+        });
+        let behind = behind.collect();
         let now = history.events.first().map_or(0, |event| match event.call {
             Call::Advance(ticks) => event.begun.ticks - ticks,
             _ => event.begun.ticks,
         });
         Search {
             atoms,
+            behind,
             versions: &claims.versions,
             idle: history.idle,
             start: State::new(now),
@@ -116,7 +131,7 @@ impl<'a> Search<'a> {
         let first_ended = self.atoms[first].ended;
         for index in to_come {
             let atom = self.atoms[index];
-            if atom.begun > first_ended {
+            if atom.begun > first_ended || self.behind[index] & !done != 0 {
                 continue;
             }
             self.n_steps += 1;

@@ -80,11 +80,13 @@ pub(crate) fn memcheck(rest: &[String]) -> Result<(), Failure> {
         .args(["test", "-p", "larder", "--lib"])
         .args(["--target-dir", "target/memcheck", "--"])
         .args(["--test-threads", "1", "--skip", "barrier"])
-        .env("CARGO_PROFILE_DEV_OPT_LEVEL", OPT_LEVEL)
+        // valgrind takes its time for each instruction; lines are all that its reports need.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "3")
+        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
         .args(rest)
         .env(
             &runner,
-            "valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite",
+            "valgrind --quiet --max-threads=2000 --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite",
         )
         .env("LARDER_CASES", "2")
         .env("PROPTEST_CASES", "2")

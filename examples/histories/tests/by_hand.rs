@@ -163,6 +163,10 @@ fn a_predicate_decides_on_what_is_taken() {
         .write(0, 4, 5, 3, Some(1))
         .accepted();
     asked(&[1, 2], None).write(0, 4, 5, 2, Some(1)).accepted();
+    // It asks about one after the other.
+    asked(&[3, 1, 3], Some(3))
+        .write(0, 4, 5, 3, Some(1))
+        .refused();
     asked(&[], None).refused();
     asked(&[1, 2], Some(2))
         .write(0, 4, 5, 2, Some(1))
@@ -230,6 +234,11 @@ fn a_computation_changes_what_it_was_given() {
     let first = || computed(0, 2, &[Some(1)], Some(2));
     both(first(), computed(1, 3, &[Some(1), Some(2)], Some(3))).accepted();
     both(first(), computed(1, 3, &[Some(1)], Some(3))).refused();
+    both(
+        first(),
+        computed(1, 3, &[Some(2), Some(1), Some(2)], Some(3)),
+    )
+    .refused();
     both(first(), computed(1, 3, &[Some(2)], Some(2))).refused_since("told to write");
 }
 

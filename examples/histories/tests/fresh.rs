@@ -222,3 +222,58 @@ fn a_use_beside_a_change_of_the_hard_deadline_moves_the_idle_one_at_a_moment_of_
     let alone = alone.call(2, 6, 7, endless.clone(), Answer::Ttl(Some(true)));
     alone.call(1, 8, 9, Call::Ttl(A), left(2)).refused();
 }
+
+fn peek(script: Script, begun: u64, ended: u64, left: u64) -> Script {
+    script.call(
+        2,
+        begun,
+        ended,
+        Call::Peek(A),
+        Answer::Entry(timed(1, left)),
+    )
+}
+
+fn set_for(script: Script, begun: u64, ended: u64, ticks: u64) -> Script {
+    let call = Call::SetTtl {
+        cell: A,
+        life: Life::Ticks(ticks),
+        only: Only::Always,
+    };
+    script.call(3, begun, ended, call, Answer::Ttl(Some(true)))
+}
+
+#[test]
+fn a_use_may_tell_of_a_hard_deadline_before_its_change_and_of_the_idle_one_after() {
+    let used = |begun, told| {
+        let script = Script::new(&[A]).idle(4);
+        let script = script.call(0, 1, 2, insert(A, 1), Answer::Entry(None));
+        let script = set_for(set_for(script.advance(3, 3), 4, 5, 3), 7, 9, 2);
+        let script = script.call(1, begun, 15, Call::Get(A), Answer::Entry(timed(1, told)));
+        // The idle deadline isn't moved before the hard one is.
+        peek(peek(script, 10, 11, 1), 16, 17, 2)
+    };
+    used(6, 3).accepted();
+    used(6, 2).accepted();
+    used(6, 1).refused();
+    used(6, 4).refused();
+    used(12, 2).accepted();
+    used(12, 3).refused();
+}
+
+#[test]
+fn a_look_may_tell_of_a_hard_deadline_before_its_change_and_of_the_idle_one_after() {
+    let looked = |begun, told| {
+        let script = Script::new(&[A]).idle(4);
+        let script = script.call(0, 1, 2, insert_for(A, 1, 7), Answer::Entry(None));
+        let script = set_for(script.advance(3, 3), 5, 6, 3);
+        let script = script.call(1, 7, 8, Call::Get(A), Answer::Entry(timed(1, 3)));
+        peek(script, begun, 10, told)
+    };
+    looked(4, 4).accepted();
+    looked(4, 3).accepted();
+    looked(4, 1).accepted();
+    looked(4, 2).refused();
+    looked(4, 5).refused();
+    looked(9, 3).accepted();
+    looked(9, 4).refused();
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::atoms::Claims;
+use crate::call::{Makes, Only};
 use crate::claims::claims;
 use crate::draw::Draw;
 use crate::model::{Known, State};
@@ -88,4 +89,60 @@ fn it_goes_through_nothing_twice() {
     let verdict = judge(&script.history());
     assert!(verdict.violation.is_some());
     assert!(verdict.n_steps < 12 << 12, "{}", verdict.n_steps);
+}
+
+#[test]
+fn looks_of_one_call_are_gone_through_in_their_order_alone() {
+    // Two computations meet each of five values, each as a look and as a use that may have come later. What is read at last isn't so.
+    let mut script = Script::new(&[A]).idle(2);
+    for thread in 0..2 {
+        let call = Call::Compute {
+            cell: A,
+            value: value(9),
+            life: Life::Endless,
+            makes: Makes::Missing,
+        };
+        let (was, is) = (seen(5), seen(5));
+        let given = (1..=5).map(seen).collect();
+        let answer = Answer::Computed { given, was, is };
+        script = script.call(thread, 3 + thread as u64, 100 + thread as u64, call, answer);
+    }
+    for n in 1..=5 {
+        let (begun, ended) = (10 * u64::from(n), 10 * u64::from(n) + 5);
+        let replaced = Answer::Entry(seen(n - 1).filter(|_| n > 1));
+        script = script.call(3, begun, ended, insert(A, n), replaced);
+    }
+    let call = Call::SetTtl {
+        cell: A,
+        life: Life::Endless,
+        only: Only::Always,
+    };
+    let script = script.call(4, 90, 91, call, Answer::Ttl(Some(true)));
+    let script = script.call(3, 200, 201, Call::Get(A), Answer::Entry(seen(1)));
+    let verdict = judge(&script.history());
+    assert!(verdict.violation.is_some());
+    assert!(verdict.n_steps < 10_000, "{}", verdict.n_steps);
+}
+
+#[test]
+fn like_atoms_are_gone_through_in_one_order() {
+    // Beside five ends of its scope, a walk may come by the same key six times. What is read at last isn't so.
+    let cell = Cell {
+        index: 0,
+        place: Place::Outer,
+    };
+    let mut script = Script::new(&[cell]);
+    for thread in 0..2 {
+        let (begun, ended) = (3 + thread, 100 + thread);
+        let clear = Call::Clear(Place::Outer);
+        script = script.call(thread as usize, begun, ended, clear, Answer::Done);
+    }
+    for n in 1..=5 {
+        let call = Call::Invalidate(Place::Outer);
+        script = script.call(2, 10 * n, 10 * n + 5, call, Answer::Done);
+    }
+    let script = script.call(2, 200, 201, Call::Get(cell), Answer::Entry(seen(1)));
+    let verdict = judge(&script.history());
+    assert!(verdict.violation.is_some());
+    assert!(verdict.n_steps < 10_000, "{}", verdict.n_steps);
 }

@@ -54,15 +54,20 @@ fn a_husk_of_the_right_size_is_used_again_and_one_of_another_is_not() {
     assert_eq!((member.as_ref().token(), member.as_ref().version()), (0, 0));
 
     for len in [0, 83, 85, 101, 500] {
-        let husk = husk_of(draft_in(None, 7, 84));
-        assert_eq!(husk.layout(), layout);
-        let unused = husk.base().addr().get();
-        sate_allocator(7, len);
-        let other = draft_in(Some(husk), 7, len);
-        assert_ne!(other.as_ref().layout::<[u8]>().0, layout);
-        assert_ne!(other.as_ref().as_ptr().addr(), unused, "{len}");
-        assert_eq!(value::<[u8]>(&other), vec![len as u8; len]);
-        release::<[u8]>(other);
+        let is_elsewhere = |()| {
+            let husk = husk_of(draft_in(None, 7, 84));
+            assert_eq!(husk.layout(), layout);
+            let unused = husk.base().addr().get();
+            sate_allocator(7, len);
+            let other = draft_in(Some(husk), 7, len);
+            assert_ne!(other.as_ref().layout::<[u8]>().0, layout);
+            assert_eq!(value::<[u8]>(&other), vec![len as u8; len]);
+            let address = other.as_ref().as_ptr().addr();
+            release::<[u8]>(other);
+            address != unused
+        };
+        // Beside other threads the allocator may hand out the same memory all the same: not each time.
+        assert!([(); 20].map(is_elsewhere).contains(&true), "{len}");
     }
     release::<[u8]>(member);
 }
