@@ -4,12 +4,19 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::clock::Nanos;
+use crate::sync::atomic::Ordering;
 use crate::table::RetiredSegment;
 
 impl Stripe {
     /// Checks K1, K2, K4 and that the account is the sum of what is there; O(everything). `kept_bytes` is the memory that is kept for the
     /// next blocks. What is claimed.
     pub(crate) fn validate(&mut self, env: &Env<'_>, kept_bytes: u64) -> Claims {
+        // Behind it, readers would take what has just come for something used 254 ticks ago.
+        assert_eq!(
+            env.tick.load(Ordering::Relaxed),
+            self.policy.tick().bits(),
+            "readers have the running tick"
+        );
         let mut live = 0;
         let (mut n_members, mut pooled) = (0, 0);
         let mut timed = HashSet::new();
