@@ -15,7 +15,7 @@
 //! | `Member` | the place, never changed; where its stripe keeps it among its like | a writer, under its stripe's lock |
 //!
 //! # Costs        one allocation an insert; a handle: one count up and one down
-//! # Invariants   E1 a block is freed by whoever takes its count from one to zero, exactly once
+//! # Invariants   E1 a block is freed by whoever gives up its last count, exactly once
 //!   E2 the fields that aren't atomic are written by the draft's only owner, before it is linked
 //!   E3 a `BlockRef` exists only while the cache's count is held or a hazard defers its end, so a count is
 //!   never raised from zero
@@ -122,8 +122,8 @@ impl fmt::Debug for Releaser {
 unsafe fn release_raw<V: Value + ?Sized>(raw: NonNull<Header>) -> Option<Husk> {
     // SAFETY: the count is owned, so the header is alive.
     let refs = unsafe { &raw.as_ref().refs };
-    // Acquire: pairs with the release decrements of all other owners. The last one of them takes nothing from nobody: no count is
-    // raised but by who holds one (E3), so a count of one is this owner's and stays so.
+    // Acquire: pairs with the release decrements of all other owners. A count of one is this owner's and stays so, and isn't an old value:
+    // who raised it held a count, or named the block before the cache's count ended (E3), and both happened before.
     if refs.load(Ordering::Acquire) != 1 {
         // Release: what this owner did to the value happens before the free; pairs with the loads.
         if refs.fetch_sub(1, Ordering::Release) != 1 {
@@ -132,7 +132,7 @@ unsafe fn release_raw<V: Value + ?Sized>(raw: NonNull<Header>) -> Option<Husk> {
         // Acquire: as above, of those whose decrements our own continues. A load and not a fence, since ThreadSanitizer knows no fences.
         refs.load(Ordering::Acquire);
     }
-    // SAFETY: the count is zero, and E3 says that nobody raises it again.
+    // SAFETY: this owner's count was the last one, and E3 says that nobody raises it again.
     Some(unsafe { hollow::<V>(raw) })
 }
 

@@ -39,6 +39,22 @@ const ANY: usize = usize::MAX;
 
 thread_local!(static PLAN: Cell<Plan> = const { Cell::new(PEACE) });
 
+/// How the table's segments are aligned.
+const SEGMENT_ALIGN: usize = 64;
+
+thread_local! {
+    /// Bytes that the thread has allocated like segments and not freed.
+    static SEGMENT_BYTES: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count_segment(layout: Layout, up: bool) {
+    if layout.align() == SEGMENT_ALIGN {
+        let bytes = layout.size() as u64;
+        let before = SEGMENT_BYTES.get();
+        SEGMENT_BYTES.set(if up { before + bytes } else { before - bytes });
+    }
+}
+
 struct Moody;
 
 // SAFETY: hands everything on to the system's allocator, or refuses with null, which the trait allows.
@@ -55,11 +71,13 @@ unsafe impl GlobalAlloc for Moody {
             }
             PLAN.set(plan);
         }
+        count_segment(layout, true);
         // SAFETY: the caller's promise about the layout.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count_segment(layout, false);
         // SAFETY: the block came from `System.alloc` with this layout.
         unsafe { System.dealloc(block, layout) }
     }
@@ -77,6 +95,7 @@ type Counted = (u64, Arc<()>);
 /// Inserts everything under a plan; whether anything was refused, and whether the plan was used up.
 fn run(plan: Plan) -> (u64, bool) {
     let census = Arc::new(());
+    let segment_bytes = SEGMENT_BYTES.get();
     let cache: Cache<Counted> = Cache::builder()
         .max_entries(10_000)
         .stripes(1)
@@ -126,7 +145,14 @@ fn run(plan: Plan) -> (u64, bool) {
         stats.inserted,
         stats.live_entries + stats.replaced + stats.evicted
     );
-    assert!(plan.align == 64 || stats.evicted == 0);
+    assert!(plan.align == SEGMENT_ALIGN || stats.evicted == 0);
+    let charged = stats.structure_bytes + stats.garbage_bytes;
+    let taken = SEGMENT_BYTES.get() - segment_bytes;
+    // What a stripe is born with is charged with its first entry.
+    assert!(
+        stored.is_empty() || taken <= charged,
+        "{taken} bytes of segments, {charged} charged"
+    );
     // With memory again, everything works.
     for key in 0..500 {
         cache.insert(key, (key, census.clone())).unwrap();
@@ -135,6 +161,7 @@ fn run(plan: Plan) -> (u64, bool) {
     assert_eq!(cache.len(), 0);
     drop(cache);
     assert_eq!(Arc::strong_count(&census), 1, "values leaked");
+    assert_eq!(SEGMENT_BYTES.get(), segment_bytes, "a segment leaked");
     (n_refused, left.refused == 0)
 }
 
@@ -164,7 +191,7 @@ fn f27_a_table_that_gets_no_memory_to_grow_goes_on_with_what_it_has() {
     for refused in [1, 2, usize::MAX] {
         for spared in 0..10 {
             let (n_refused, _) = run(Plan {
-                align: 64,
+                align: SEGMENT_ALIGN,
                 spared,
                 refused,
             });

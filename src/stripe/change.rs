@@ -40,6 +40,11 @@ impl Stripe {
             None => self.policy.admit(site, size),
             Some(past) => self.policy.admit_again(past, size),
         };
+        // Before the entry can be found: to a reader with an earlier tick, its use would be the first for 254 ticks.
+        let now = self.policy.tick();
+        if env.tick.load(Ordering::Relaxed) != now.bits() {
+            env.tick.store(now.bits(), Ordering::Relaxed);
+        }
         let at_place = match vacancy {
             None => Err(block),
             Some(vacancy) => {
@@ -187,9 +192,6 @@ impl Stripe {
         }
         policy.step();
         let now = policy.tick();
-        if env.tick.load(Ordering::Relaxed) != now.bits() {
-            env.tick.store(now.bits(), Ordering::Relaxed);
-        }
         self.sweep_credit += self.table.n_buckets() as u64;
         let price = SWEEP_TICKS * policy.period();
         for _ in 0..2 {

@@ -272,7 +272,7 @@ impl Stripe {
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
         // While all candidates are alike, as in a scan, looking further would find more of the same.
         let n_buckets = if pool.is_level() { 1 } else { SAMPLE_BUCKETS };
-        let pick = self.inserts;
+        let pick = pick_of(self.inserts);
         let is_weighted = ranker.is_weighted();
         let not_yet = if is_weighted {
             RANK_MAX - 1
@@ -383,4 +383,10 @@ impl Stripe {
         }
         any
     }
+}
+
+/// Which slot of the sampled lines is looked at after so many inserts. Samples are taken every so many inserts, and if that is a multiple of
+/// two the low bits of the number are few; so these are the top ones of a product, which take turns whatever the step (Weyl's sequence).
+pub(super) fn pick_of(inserts: u32) -> u32 {
+    inserts.wrapping_mul(0x9E37_79B9) >> 29
 }

@@ -4,12 +4,19 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::clock::Nanos;
-use crate::table::RetiredSegment;
+use crate::sync::atomic::Ordering;
+use crate::table::{RetiredSegment, SLOTS};
 
 impl Stripe {
     /// Checks K1, K2, K4 and that the account is the sum of what is there; O(everything). `kept_bytes` is the memory that is kept for the
     /// next blocks. What is claimed.
     pub(crate) fn validate(&mut self, env: &Env<'_>, kept_bytes: u64) -> Claims {
+        // Behind it, readers would take what has just come for something used 254 ticks ago.
+        assert_eq!(
+            env.tick.load(Ordering::Relaxed),
+            self.policy.tick().bits(),
+            "readers have the running tick"
+        );
         let mut live = 0;
         let (mut n_members, mut pooled) = (0, 0);
         let mut timed = HashSet::new();
@@ -67,6 +74,23 @@ impl Stripe {
         Claims {
             bytes: self.bytes.claimed(),
             entries: self.len() as u64 + self.spare_entries,
+        }
+    }
+}
+
+/// Else what waits is never observed, where one in eight inserts evicts, and always the one after which no slot is picked.
+#[test]
+fn each_slot_is_picked_as_often_however_many_inserts_lie_between_two_samples() {
+    for step in 1..=64_u32 {
+        for first in 0..8 {
+            let mut counts = [0; SLOTS + 1];
+            for sample in 0..800 {
+                counts[evict::pick_of(first + sample * step) as usize] += 1;
+            }
+            assert!(
+                counts.iter().all(|n| (50..=150).contains(n)),
+                "{counts:?}, every {step}"
+            );
         }
     }
 }
