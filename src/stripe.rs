@@ -63,7 +63,9 @@ const EVICT_PER_HOLD: usize = 64;
 const SHRINK_PER_WRITE: usize = 4;
 /// Unlinked blocks that are looked at together at the latest.
 const BATCH: usize = 256;
-/// Of those, how many a call frees that does something else: each is a few lines of memory that nobody has touched for long.
+/// The same of segments that were retired.
+const SEGMENT_BATCH: usize = 16;
+/// Of the blocks, how many a call frees that does something else: each is a few lines of memory that nobody has touched for long.
 pub(crate) const FREE_PER_CALL: usize = 64;
 /// Writes from one look at the readers' notes to the next: a ring holds more than they leave meanwhile.
 const NOTES_EVERY: u64 = 4;
@@ -90,6 +92,8 @@ pub(crate) struct Stripe {
     bytes: Account,
     spare_entries: u64,
     pending: Batch,
+    /// Of its segments, those that readers named when they were looked at.
+    n_stuck_segments: usize,
     told: VecDeque<(Block, RemovalCause)>,
     due: Vec<(KeyHash, u32)>,
     version: u64,
@@ -123,6 +127,7 @@ impl Stripe {
             bytes: Account::default(),
             spare_entries: 0,
             pending: Batch::default(),
+            n_stuck_segments: 0,
             told: VecDeque::new(),
             due: Vec::new(),
             version: 0,

@@ -1,13 +1,21 @@
 //! What has left and waits to be freed, as it goes out and comes back.
 
-use super::{BATCH, Batch, Env, FREE_PER_CALL, Stripe, cost};
+use super::{BATCH, Batch, Env, FREE_PER_CALL, SEGMENT_BATCH, Stripe, cost};
 use crate::table::RetiredSegment;
 
 impl Stripe {
     /// Whether something can be freed, or enough waits for a look at the hazards.
     #[inline]
     pub(crate) fn has_batch(&self) -> bool {
-        let is_due = self.pending.blocks.len() >= BATCH || self.bytes.wants_look();
+        // Those that a reader still named at the last look don't ask for another.
+        let n_segments = self
+            .pending
+            .segments
+            .len()
+            .saturating_sub(self.n_stuck_segments);
+        let is_due = self.pending.blocks.len() >= BATCH
+            || n_segments >= SEGMENT_BATCH
+            || self.bytes.wants_look();
         is_due || !self.pending.cleared.is_empty()
     }
 
@@ -18,6 +26,7 @@ impl Stripe {
         }
         let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
         if at_once || self.pending.cleared.is_empty() {
+            self.n_stuck_segments = 0;
             return Some(std::mem::take(&mut self.pending));
         }
         let cleared = self.pending.cleared.split_off(n_later);
@@ -43,6 +52,9 @@ impl Stripe {
         self.bytes
             .settle(freed, has_looked.then_some(stuck_bytes), kept);
         self.pending.blocks.extend(left.blocks);
+        if has_looked {
+            self.n_stuck_segments = left.segments.len();
+        }
         self.pending.segments.extend(left.segments);
         self.pending.cleared.extend(left.cleared);
         self.bytes.trim(env.bytes, 2 * env.chunk_bytes);

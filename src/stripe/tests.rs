@@ -94,3 +94,18 @@ fn each_slot_is_picked_as_often_however_many_inserts_lie_between_two_samples() {
         }
     }
 }
+
+/// Each split leaves one behind, which would come to as much as those that are there.
+#[test]
+fn a_growing_stripe_keeps_few_of_the_segments_that_it_leaves() {
+    let builder = crate::Cache::<u64>::builder().max_bytes(1 << 30).stripes(1);
+    let cache = builder.build().expect("a bound and a number of stripes");
+    for key in 0..40_000u64 {
+        cache.insert(key, key).expect("there is room");
+        if key % 64 == 0 {
+            let garbage = cache.stats().garbage_bytes;
+            assert!(garbage <= 17 * 4224, "{garbage} after {key}");
+        }
+    }
+    assert!(cache.stats().structure_bytes > 100 * 4224);
+}
