@@ -25,7 +25,7 @@ pub(crate) struct Loc(NonNull<AtomicPtr<Header>>);
 
 impl Loc {
     /// No location; for filling arrays.
-    pub(crate) const NOWHERE: Loc = Loc(NonNull::dangling());
+    pub(crate) const NOWHERE: Loc = Loc(NonNull::<Bucket>::dangling().cast());
 
     #[inline(always)]
     pub(super) fn new(segment: *mut Segment, index: usize, slot: u32) -> Loc {
