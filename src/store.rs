@@ -278,7 +278,7 @@ impl Store {
     /// Unlocks; then frees and tells what is due.
     #[inline(always)]
     fn finish(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>) {
-        if stripe.has_batch() || stripe.has_told() {
+        if stripe.has_batch(cell.has_husks()) || stripe.has_told() {
             self.finish_due(cell, stripe);
         }
     }

@@ -62,7 +62,7 @@ const EVICT_PER_HOLD: usize = 64;
 /// Entries that a write takes out beyond its need while the cache is above a lowered bound.
 const SHRINK_PER_WRITE: usize = 4;
 /// Unlinked blocks that are looked at together at the latest.
-const BATCH: usize = 256;
+const BATCH: usize = 512;
 /// The same of segments that were retired.
 const SEGMENT_BATCH: usize = 16;
 /// Of the blocks, how many a call frees that does something else: each is a few lines of memory that nobody has touched for long.

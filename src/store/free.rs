@@ -82,7 +82,8 @@ impl Store {
         stripe: &mut Stripe,
         at_once: bool,
     ) -> Option<Flight<'c>> {
-        stripe.take_batch(at_once).map(|batch| Flight {
+        let batch = stripe.take_batch(at_once, cell.has_husks());
+        batch.map(|batch| Flight {
             batch,
             free_max: if at_once { usize::MAX } else { FREE_PER_CALL },
             in_flight: InFlight::of(cell),

@@ -98,12 +98,18 @@ impl Cell {
     /// Memory for the stripe's next block, if any is kept.
     #[inline(always)]
     pub(super) fn pop_husk(&self) -> Option<Husk> {
-        // Relaxed: who sees it late takes a block from the allocator.
-        if self.has_husks.load(Ordering::Relaxed) {
+        if self.has_husks() {
             self.pop_kept_husk()
         } else {
             None
         }
+    }
+
+    /// Whether memory is kept for the stripe's next blocks.
+    #[inline(always)]
+    pub(super) fn has_husks(&self) -> bool {
+        // Relaxed: who sees it late takes a block from the allocator, or frees some.
+        self.has_husks.load(Ordering::Relaxed)
     }
 
     fn pop_kept_husk(&self) -> Option<Husk> {

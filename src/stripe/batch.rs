@@ -4,9 +4,10 @@ use super::{BATCH, Batch, Env, FREE_PER_CALL, SEGMENT_BATCH, Stripe, cost};
 use crate::table::RetiredSegment;
 
 impl Stripe {
-    /// Whether something can be freed, or enough waits for a look at the hazards.
+    /// Whether something is to be freed, or enough waits for a look at the hazards. Who `has_husks` is in no hurry with what was looked at:
+    /// the next blocks have their memory.
     #[inline]
-    pub(crate) fn has_batch(&self) -> bool {
+    pub(crate) fn has_batch(&self, has_husks: bool) -> bool {
         // Those that a reader still named at the last look don't ask for another.
         let n_segments = self
             .pending
@@ -16,12 +17,12 @@ impl Stripe {
         let is_due = self.pending.blocks.len() >= BATCH
             || n_segments >= SEGMENT_BATCH
             || self.bytes.wants_look();
-        is_due || !self.pending.cleared.is_empty()
+        is_due || !has_husks && !self.pending.cleared.is_empty()
     }
 
     /// What is to be freed next: what needs no look, in pieces; then what waits for one, if it is enough. All of it `at_once`.
-    pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
-        if self.pending.is_empty() || !(at_once || self.has_batch()) {
+    pub(crate) fn take_batch(&mut self, at_once: bool, has_husks: bool) -> Option<Batch> {
+        if self.pending.is_empty() || !(at_once || self.has_batch(has_husks)) {
             return None;
         }
         let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
