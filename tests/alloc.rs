@@ -2,7 +2,8 @@
 //!
 //! What the engine asks for through its own layouts, the blocks of entries (aligned to 16) and the segments of the table (aligned to 64),
 //! is refused with an error. Where a `Vec` of the engine's can't grow, the default handler aborts the process, as it does
-//! everywhere and SECURITY.md says; so whatever else is refused is refused in processes of their own.
+//! everywhere and SECURITY.md says; so whatever else is refused is refused in processes of their own. Besides: a full cache of entries of one
+//! size asks for no more memory.
 #![cfg(not(engine_loom))]
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
 #![allow(
@@ -202,6 +203,26 @@ fn f27_a_table_that_gets_no_memory_to_grow_goes_on_with_what_it_has() {
         }
     }
     assert_eq!(run(PEACE), (0, true));
+}
+
+/// From some point on the allocator gives nothing more to entries, and nobody notices.
+#[test]
+fn in_a_full_cache_what_has_left_is_the_memory_of_what_comes() {
+    let builder = Cache::<[u8]>::builder().max_entries(4_000).stripes(1);
+    let cache = builder.build().unwrap();
+    for key in 0..20_000_u64 {
+        cache.insert(key, [1; 64]).unwrap();
+    }
+    PLAN.set(Plan {
+        align: 16,
+        spared: 100,
+        refused: usize::MAX,
+    });
+    let refused: Vec<u64> = (20_000..40_000)
+        .filter(|&key| cache.insert(key, [1; 64]).is_err())
+        .collect();
+    PLAN.set(PEACE);
+    assert_eq!(refused, [0; 0]);
 }
 
 /// Says to a process of its own which allocation is refused.
