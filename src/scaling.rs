@@ -196,7 +196,7 @@ fn an_insert_that_evicts_takes_two_locks_of_its_stripe() {
         }
     });
     // That of the stripe, and that of the memory it keeps; then the victim's end, whose last count needs none. The rest is for batches,
-    // each of which is freed in four pieces.
+    // each of which is looked at once and freed in pieces.
     assert!(found.locks <= 2 * N + N / 16, "{found:?}");
     assert!(found.exchanges <= N + N / 16, "{found:?}");
 }
