@@ -354,9 +354,7 @@ impl Stripe {
     ) -> Option<Cursor> {
         self.table
             .writer(env.shared)
-            .collect(cursor, &|block| env.hash_of(block), |block, _| {
-                out.push(block)
-            })
+            .collect(cursor, env.rehash(), |block, _| out.push(block))
     }
 
     /// The next values that left, for the listener.

@@ -79,11 +79,7 @@ impl Stripe {
         if growth_bytes > 0 {
             let mut writer = self.table.writer(env.shared);
             let before = self.pending.segments.len();
-            writer.grow(
-                hash,
-                &|block| env.hash_of(block),
-                &mut self.pending.segments,
-            );
+            writer.grow(hash, env.rehash(), &mut self.pending.segments);
             self.discard_segments(before);
         }
         loop {
@@ -164,11 +160,7 @@ impl Stripe {
         let before = self.pending.segments.len();
         self.has_grown = true;
         let mut writer = self.table.writer(env.shared);
-        if writer.shrink(
-            hash,
-            &|block| env.hash_of(block),
-            &mut self.pending.segments,
-        ) {
+        if writer.shrink(hash, env.rehash(), &mut self.pending.segments) {
             self.discard_segments(before);
         }
     }

@@ -37,11 +37,21 @@ pub(crate) struct Env<'a> {
 impl Env<'_> {
     /// The hash of a linked entry, in all bits that the table asks for: what it keeps of it, or, where the directory is deeper than
     /// that tells, the hash of its key.
+    #[inline]
     pub(super) fn hash_of(&self, block: BlockRef<'_>) -> KeyHash {
-        if self.shared.is_told_by_short() {
-            KeyHash::of_short(block.short_hash())
-        } else {
-            block.probe().hash(self.hasher)
+        self.rehash()(block)
+    }
+
+    /// The same of many, for which it is asked once where their hashes are.
+    #[inline]
+    pub(super) fn rehash(&self) -> impl Fn(BlockRef<'_>) -> KeyHash + Copy {
+        let is_told_by_short = self.shared.is_told_by_short();
+        move |block| {
+            if is_told_by_short {
+                KeyHash::of_short(block.short_hash())
+            } else {
+                block.probe().hash(self.hasher)
+            }
         }
     }
 }

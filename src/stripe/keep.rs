@@ -21,7 +21,7 @@ impl Stripe {
     ) -> Option<Cursor> {
         let (policy, members) = (&self.policy, &self.members);
         let writer = self.table.writer(env.shared);
-        writer.collect(cursor, &|block| env.hash_of(block), |block, meta| {
+        writer.collect(cursor, env.rehash(), |block, meta| {
             let past = policy.past(Meta::from_bits(meta));
             let scope = membership(block.as_ref()).map(|(_, scope)| scope);
             let life = scope.map(|scope| Arc::clone(members.generation(scope)));

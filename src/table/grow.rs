@@ -5,11 +5,13 @@ use std::ptr::{self, NonNull};
 
 use super::owned::{counts_bytes, directory_bytes};
 use super::{
-    Directory, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, match_bytes, split_root,
+    Directory, RetiredSegment, SEGMENT_LOG2_MAX, SLOTS, Segment, Writer, address_of, match_bytes,
+    split_root,
 };
-use crate::entry::{Block, BlockRef};
+use crate::entry::{BlockRef, Header};
 use crate::hash::KeyHash;
 use crate::sync::atomic::Ordering;
+use crate::sync::prefetch;
 
 /// A directory may be this much deeper than its number of segments explains; beyond, the keys' hashes agree by intent
 /// or by a miracle, and splitting would only eat memory.
@@ -27,8 +29,10 @@ fn limit(log2: u32) -> usize {
 /// Two neighbours merge when they'd fill less than a third of one.
 pub(super) const MERGE_BELOW: usize = (SLOTS << SEGMENT_LOG2_MAX) / 3;
 
-/// The function that finds an entry's hash again from its key.
-pub(crate) type HashOf<'f> = &'f dyn Fn(BlockRef<'_>) -> KeyHash;
+/// Finds an entry's hash again.
+pub(crate) trait HashOf: Fn(BlockRef<'_>) -> KeyHash + Copy {}
+
+impl<F: Fn(BlockRef<'_>) -> KeyHash + Copy> HashOf for F {}
 
 impl Writer<'_> {
     /// The bytes that `grow` would allocate before this key is linked; 0: there is room.
@@ -72,7 +76,7 @@ impl Writer<'_> {
     pub(crate) fn grow(
         &mut self,
         hash: KeyHash,
-        hash_of: HashOf<'_>,
+        hash_of: impl HashOf,
         retired: &mut Vec<RetiredSegment>,
     ) {
         let (segment, _) = self.segment_of(hash);
@@ -84,7 +88,7 @@ impl Writer<'_> {
     }
 
     /// Puts a larger segment in the place of a small one.
-    fn enlarge(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) {
+    fn enlarge(&mut self, hash: KeyHash, hash_of: impl HashOf, retired: &mut Vec<RetiredSegment>) {
         let (old, mask) = self.segment_of(hash);
         let head = self.head(old);
         let (log2, depth) = (head.log2, head.depth.load(Ordering::Relaxed));
@@ -101,27 +105,39 @@ impl Writer<'_> {
         self.retire(old, retired);
     }
 
+    /// Asks the processor for what tells the hashes of a bucket's entries.
+    fn prefetch_hashes(&self, segment: *mut Segment, index: usize) {
+        for word in &self.bucket(segment, index).slots {
+            let block = address_of(word.load(Ordering::Relaxed));
+            prefetch(block.wrapping_byte_add(size_of::<Header>() - 1));
+        }
+    }
+
     /// Copies the entries of one bucket, each into the segment that it belongs to.
     fn copy_bucket(
         &self,
         from: *mut Segment,
         index: usize,
         mut to: impl FnMut(KeyHash) -> *mut Segment,
-        hash_of: HashOf<'_>,
+        hash_of: impl HashOf,
     ) {
-        self.visit(from, index, |loc, meta| {
-            let block = self.block(loc).expect("visited slots are taken");
+        for slot in &self.bucket(from, index).slots {
+            let word = slot.load(Ordering::Relaxed);
+            let Some(block) = self.block_of(word) else {
+                continue;
+            };
             let hash = hash_of(block);
             let (to, mask) = split_root(to(hash));
-            let filled = self.fill(to, mask, hash, second_count(block), meta);
-            assert!(filled.is_ok(), "a larger or emptier segment has room");
-        });
+            // The cache's one count, once more: it stands for both segments, of which the old one is given up.
+            let filled = self.fill(to, mask, hash, word);
+            assert!(filled.is_some(), "a larger or emptier segment has room");
+        }
     }
 
     /// Puts two segments in the place of a full one, each for half of its positions. Both are new, so that every entry lies where it
     /// belongs as if it had just come: in a segment that was full, many found their bucket full, and whoever looks for those, or for
     /// what is absent, has to pass on.
-    fn split(&mut self, hash: KeyHash, hash_of: HashOf<'_>, retired: &mut Vec<RetiredSegment>) {
+    fn split(&mut self, hash: KeyHash, hash_of: impl HashOf, retired: &mut Vec<RetiredSegment>) {
         let (old, mask) = self.segment_of(hash);
         let depth = self.head(old).depth.load(Ordering::Relaxed);
         let Some(halves) = Segment::try_new_pair(SEGMENT_LOG2_MAX, depth + 1) else {
@@ -133,7 +149,10 @@ impl Writer<'_> {
         // The second takes the upper half: positions whose bit number `depth` from the top is one.
         let upper = 1u64 << (63 - depth);
         let mut sizes = [0; 2];
+        self.prefetch_hashes(old, 0);
         for index in 0..=mask {
+            // A bucket ahead, since their hashes are in the entries.
+            self.prefetch_hashes(old, usize::min(index + 1, mask));
             self.copy_bucket(
                 old,
                 index,
@@ -170,7 +189,7 @@ impl Writer<'_> {
     pub(crate) fn shrink(
         &mut self,
         hash: KeyHash,
-        hash_of: HashOf<'_>,
+        hash_of: impl HashOf,
         retired: &mut Vec<RetiredSegment>,
     ) -> bool {
         let (segment, _) = self.segment_of(hash);
@@ -256,13 +275,6 @@ impl Writer<'_> {
         counts.fill(0);
         counts[0] = n as i32;
     }
-}
-
-/// The cache's one count, once more: it stands for both segments, of which the old one is given up.
-fn second_count(block: BlockRef<'_>) -> Block {
-    let raw = NonNull::new(block.as_ptr()).expect("a block is never null");
-    // SAFETY: the block is linked, so the count exists; the caller leaves it in one place only when it is done.
-    unsafe { Block::from_raw(raw) }
 }
 
 /// Small segments grow by fours, so that a stripe reaches full size in three steps.

@@ -2,9 +2,10 @@
 
 use std::ptr::{self, NonNull};
 
+use super::grow::HashOf;
 use super::{Loc, SLOTS, Segment, Table, Writer, address_of, bucket_at, meta_of, split_root};
-use crate::entry::{Block, BlockRef, Header};
-use crate::hash::{KeyHash, Position};
+use crate::entry::{Block, Header};
+use crate::hash::Position;
 use crate::sync::atomic::Ordering;
 use crate::sync::prefetch;
 
@@ -151,7 +152,7 @@ impl Writer<'_> {
     pub(crate) fn collect(
         &self,
         cursor: Cursor,
-        hash_of: &dyn Fn(BlockRef<'_>) -> KeyHash,
+        hash_of: impl HashOf,
         mut see: impl FnMut(Block, u32),
     ) -> Option<Cursor> {
         let directory = self.shared.directory();

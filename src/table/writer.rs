@@ -126,7 +126,7 @@ impl Writer<'_> {
         }
         let bucket = self.bucket_of(loc);
         let tags = bucket.tags.load(Ordering::Relaxed);
-        self.fill_slot(loc, tags, hash, block, meta);
+        self.fill_slot(loc, tags, hash, pack(block.into_raw(), meta));
         self.count(hash, 1);
         Ok(loc)
     }
@@ -180,7 +180,12 @@ impl Writer<'_> {
 
     /// The entry that is linked at `loc`, if any.
     pub(crate) fn block(&self, loc: Loc) -> Option<BlockRef<'_>> {
-        let word = self.slot(loc).load(Ordering::Relaxed);
+        self.block_of(self.slot(loc).load(Ordering::Relaxed))
+    }
+
+    /// The entry of a word that was found in a slot, if any.
+    #[inline(always)]
+    pub(super) fn block_of(&self, word: *mut Header) -> Option<BlockRef<'_>> {
         // SAFETY: what is linked holds the cache's count, and the borrow of `self` keeps it linked (E3).
         NonNull::new(address_of(word)).map(|raw| unsafe { BlockRef::new(raw) })
     }
@@ -207,52 +212,75 @@ impl Writer<'_> {
     /// Links a block whose key is absent. The caller made room by `grow` where `growth_bytes` asked for it.
     pub(crate) fn link(&mut self, hash: KeyHash, block: Block, meta: u32) -> Result<Loc, Crowded> {
         let (segment, mask) = self.segment_of(hash);
-        let loc = self.fill(segment, mask, hash, block, meta)?;
+        let raw = block.into_raw();
+        let Some(loc) = self.fill(segment, mask, hash, pack(raw, meta)) else {
+            let raw = NonNull::new(raw).expect("a block is never null");
+            // SAFETY: its count went into no slot.
+            return Err(Crowded(unsafe { Block::from_raw(raw) }));
+        };
         self.count(hash, 1);
         Ok(loc)
     }
 
-    /// Puts a block into the first free slot of its probe sequence.
+    /// Puts a word into the first free slot of its key's probe sequence, if there is one.
+    #[inline(always)]
     pub(super) fn fill(
         &self,
         segment: *mut Segment,
         mask: usize,
         hash: KeyHash,
-        block: Block,
-        meta: u32,
-    ) -> Result<Loc, Crowded> {
+        word: *mut Header,
+    ) -> Option<Loc> {
+        let home = hash.bucket() & mask;
+        let tags = self.bucket(segment, home).tags.load(Ordering::Relaxed);
+        let free = match_bytes(tags, 0);
+        if free == 0 {
+            return self.fill_beyond(segment, mask, hash, word);
+        }
+        let loc = Loc::new(segment, home, free.trailing_zeros() / 8);
+        self.fill_slot(loc, tags, hash, word);
+        Some(loc)
+    }
+
+    /// The same, where the key's first bucket is full.
+    #[inline(never)]
+    fn fill_beyond(
+        &self,
+        segment: *mut Segment,
+        mask: usize,
+        hash: KeyHash,
+        word: *mut Header,
+    ) -> Option<Loc> {
         let home = hash.bucket() & mask;
         let mut index = home;
-        for _ in 0..=mask {
+        for _ in 0..mask {
+            index = (index + hash.stride()) & mask;
             let bucket = self.bucket(segment, index);
             let tags = bucket.tags.load(Ordering::Relaxed);
             let free = match_bytes(tags, 0);
             if free == 0 {
-                index = (index + hash.stride()) & mask;
                 continue;
             }
-            let slot = free.trailing_zeros() / 8;
             // Those who are passed say so first, so that no reader stops short of the entry (T3).
             let mut passed = home;
             while passed != index {
                 self.change_overflow(segment, passed, true);
                 passed = (passed + hash.stride()) & mask;
             }
-            let loc = Loc::new(segment, index, slot);
-            self.fill_slot(loc, tags, hash, block, meta);
-            return Ok(loc);
+            let loc = Loc::new(segment, index, free.trailing_zeros() / 8);
+            self.fill_slot(loc, tags, hash, word);
+            return Some(loc);
         }
-        Err(Crowded(block))
+        None
     }
 
-    /// Puts a block into a free slot of a bucket with these tags.
+    /// Puts a word into a free slot of a bucket with these tags.
     #[inline(always)]
-    fn fill_slot(&self, loc: Loc, tags: u64, hash: KeyHash, block: Block, meta: u32) {
+    fn fill_slot(&self, loc: Loc, tags: u64, hash: KeyHash, word: *mut Header) {
         self.bucket_of(loc).tags.store(
             tags | u64::from(hash.tag()) << (8 * loc.slot()),
             Ordering::Relaxed,
         );
-        let word = pack(block.into_raw(), meta);
         // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
         self.slot(loc).store(word, Ordering::Release);
     }
