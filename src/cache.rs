@@ -45,6 +45,7 @@ pub use atomic::{Change, Computed};
 pub(crate) use changes::changes;
 pub use condition::{Condition, PutIf};
 pub use counter::{Append, Counter};
+pub(crate) use how::How;
 pub(crate) use how::keyed;
 pub use iter::Iter;
 pub(crate) use lifetime::Jitter;
@@ -81,9 +82,19 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) store: TypedStore<V>,
     pub(crate) weigher: Option<Weigher<V>>,
     pub(crate) has_tti: bool,
+    /// What an insert is to do that has no options, into the cache itself.
+    pub(crate) plain: How<'static>,
     pub(crate) tenants: Tenants,
     pub(crate) jitter: Jitter,
     pub(crate) watch: Watch,
+}
+
+impl<V: Value + ?Sized> Inner<V> {
+    /// Whether an insert without options into the cache itself stores no more than key and value, and tells nobody.
+    #[inline(always)]
+    fn writes_plainly(&self) -> bool {
+        self.weigher.is_none() && !self.has_tti && !self.watch.is_on()
+    }
 }
 
 impl<V: Value + ?Sized> Lender for Inner<V> {

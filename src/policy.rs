@@ -160,7 +160,6 @@ impl Policy {
     /// The insert of an absent key: moves the clock, asks ghosts and sketch, learns. Returns the metadata of the new slot.
     pub(crate) fn admit(&mut self, site: Site, size: u8) -> Meta {
         self.advance();
-        let spice = self.spice();
         let (now, ticks) = (self.tick(), self.ticks);
         let Some(known) = &mut self.known else {
             return Meta::new(now, Class::default(), size);
@@ -168,7 +167,7 @@ impl Policy {
         known.n_inserts = known.n_inserts.saturating_add(1);
         known.watch_ghosts(ticks);
         let count = known.sketch.add(site.key);
-        let class = known.class_of_new(site, count, ticks, spice);
+        let class = known.class_of_new(site, count, ticks, &mut self.random);
         Meta::new(now, class, size)
     }
 
@@ -306,14 +305,14 @@ impl Policy {
     fn turn_ticks(&self, slots: usize) -> f32 {
         slots as f32 / self.period as f32
     }
+}
 
-    fn spice(&mut self) -> u32 {
-        // The generator of Marsaglia, "Xorshift RNGs", 2003.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 32) as u32
-    }
+/// The next of numbers that look random: the generator of Marsaglia, "Xorshift RNGs", 2003.
+fn spice(random: &mut u64) -> u32 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    (*random >> 32) as u32
 }
 
 impl Known {
@@ -337,10 +336,10 @@ impl Known {
     }
 
     /// The class of a key that was absent, from what ghosts and sketch know; what the ghosts know is learned.
-    fn class_of_new(&mut self, site: Site, count: u32, ticks: u64, spice: u32) -> Class {
+    fn class_of_new(&mut self, site: Site, count: u32, ticks: u64, random: &mut u64) -> Class {
         if let Some(ghost) = self.ghosts.take(site.place, ticks) {
             self.learner.reused(ghost.class, ghost.age, 1.0);
-            return ghost.class.reused(ghost.age, spice);
+            return ghost.class.reused(ghost.age, spice(random));
         }
         let long = &mut self.long;
         if let Some(ghost) = site.long_place.and_then(|place| long.take(place, ticks)) {

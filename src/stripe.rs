@@ -25,7 +25,7 @@ mod works;
 use std::collections::VecDeque;
 
 use crate::budget::Account;
-use crate::entry::{Block, BlockRef, Draft, Probe, Times};
+use crate::entry::{Block, BlockRef, Draft, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::Generation;
 use crate::members::Members;
@@ -44,7 +44,6 @@ pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};
 use room::{Newcomer, NoWay};
 pub(crate) use scopes::Home;
-use scopes::ScopeEnded;
 pub(crate) use time::Lifetime;
 pub(crate) use ttl::NewTtl;
 pub use ttl::TtlChange;
@@ -198,20 +197,20 @@ impl Stripe {
         progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
         self.follow_bounds(env);
         let writer = self.table.writer(env.shared);
-        let (present, vacancy) = writer.seek(hash, &draft.as_ref().probe());
+        let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
         let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
         // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
         // lands in the life that is there now, however soon it ends.
-        let home = write.home.map(|home| (home, self.admit(env, home)));
-        match home {
-            Some((_, Err(ScopeEnded))) if !write.is_last => {
-                if let Some(loc) = present {
-                    self.unclaim(env, loc);
-                }
-                self.trim_all(env);
-                return Put::Ended;
+        let admitted = match write.home {
+            None => Ok(None),
+            Some(home) => self.admit(env, home),
+        };
+        if admitted.is_err() && !write.is_last {
+            if let Some(loc) = present {
+                self.unclaim(env, loc);
             }
-            _ => {}
+            self.trim_all(env);
+            return Put::Ended;
         }
         if write.condition != Condition::Always && !self.holds(env, hash, present, write.condition)
         {
@@ -229,14 +228,14 @@ impl Stripe {
         let cost = cost(draft.as_ref());
         let newcomer = Newcomer {
             hash,
-            draft,
+            draft: draft.as_ref(),
             cost,
             has_place: vacancy.is_some(),
             write,
             now,
         };
-        let funded = match self.fund(env, &newcomer, present) {
-            Err(lack) => self.make_way(env, &newcomer, &mut present, lack),
+        let funded = match self.fund(env, newcomer, present) {
+            Err(lack) => self.make_way(env, newcomer, &mut present, lack),
             Ok(growth_bytes) => Ok(growth_bytes),
         };
         let growth_bytes = match funded {
@@ -255,16 +254,14 @@ impl Stripe {
                 };
             }
         };
-        let times = if lifetime.is_plain() {
-            Times::NEVER
-        } else {
+        if lifetime.has_times() {
             let writer = self.table.writer(env.shared);
             let replaced = present.and_then(|loc| writer.block(loc));
-            lifetime.times(now, replaced.filter(|block| !block.is_absent()))
-        };
+            draft.set_times(lifetime.times(now, replaced.filter(|block| !block.is_absent())));
+        }
         self.next_version(env);
         self.counts.inserted += 1;
-        draft.seal(hash, self.version, self.stamp(), times);
+        draft.seal(hash, self.version, self.stamp());
         self.note_write(hash);
         self.end_load(hash, write.condition);
         self.bytes.admit(cost);
@@ -277,13 +274,11 @@ impl Stripe {
                     hash,
                     block,
                     size: policy::size_class(cost - ENTRY_SHARE),
-                    home,
                     site,
-                    past: write.past,
                     growth_bytes,
                     vacancy,
                 };
-                self.link(env, newcomer);
+                self.link(env, newcomer, write, admitted);
                 None
             }
         };

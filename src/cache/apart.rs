@@ -141,7 +141,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             idle: Nanos::MAX,
             refresh: RefreshAt::NEVER,
         };
-        draft.seal(parts.probe.hash(self.inner.store.hasher()), 0, 0, times);
+        draft.seal(parts.probe.hash(self.inner.store.hasher()), 0, 0);
+        draft.set_times(times);
         let left = Left::until(hard, now);
         let left = if is_stale { left.stale() } else { left };
         Ok(self.entry(draft.into_block(), left))

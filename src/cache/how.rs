@@ -4,12 +4,12 @@ use super::view::View;
 use crate::entry::{Entry, Value};
 use crate::error::{InsertError, Refusal, TtlError};
 use crate::key::{Key, KeyRef, lone_key, with_key};
-use crate::stripe::{Condition, Write};
+use crate::stripe::{Condition, Lifetime, Write};
 use crate::terms::{Tag, Ttl, WriteOptions};
 
 /// What a write is to do, but for key and value.
 #[derive(Clone, Copy)]
-pub(super) struct How<'a> {
+pub(crate) struct How<'a> {
     pub(super) write: Write<'a>,
     pub(super) tag: Tag,
     /// Whether it is a copy of what a further level has.
@@ -27,32 +27,42 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self.how_if(Some(&options))
     }
 
-    /// The same, of a write that may have none.
-    #[inline(always)]
+    /// The same, of a write that may have none; most have none.
     pub(super) fn how_if(self, options: Option<&WriteOptions>) -> Result<How<'a>, TtlError> {
-        let lifetime = match options {
-            None if self.local().is_none() => self.inner.store.lifetime(),
-            _ => self.lifetime(options.map_or(Ttl::DEFAULT, |options| options.ttl))?,
-        };
-        let write = Write {
-            lifetime,
-            home: self.home(),
-            condition: Condition::Always,
-            is_alone: false,
-            is_last: false,
-            past: None,
-        };
+        let lifetime = self.lifetime(options.map_or(Ttl::DEFAULT, |options| options.ttl))?;
+        let plain = How::plain(lifetime);
         Ok(How {
-            write,
-            tag: options.map_or(Tag::Bytes, |options| options.tag),
+            write: Write {
+                home: self.home(),
+                ..plain.write
+            },
+            tag: options.map_or(plain.tag, |options| options.tag),
             is_copy: options.is_some_and(|options| options.is_copy),
-            wants: false,
-            replaces_plain: false,
+            ..plain
         })
     }
 }
 
 impl How<'_> {
+    /// A write into the cache itself, which asks for nothing but to live that long.
+    pub(crate) fn plain(lifetime: Lifetime) -> Self {
+        let write = Write {
+            lifetime,
+            home: None,
+            condition: Condition::Always,
+            is_alone: false,
+            is_last: false,
+            past: None,
+        };
+        How {
+            write,
+            tag: Tag::Bytes,
+            is_copy: false,
+            wants: false,
+            replaces_plain: false,
+        }
+    }
+
     pub(super) fn only(mut self, condition: Condition) -> Self {
         self.write.condition = condition;
         self

@@ -74,9 +74,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         keyed(key, value, |key, value| self.write_encoded(key, value, how))
     }
 
-    /// The same of an insert, without options if there are none: the whole way down to the stripe's lock in one piece, for all types
-    /// of keys.
-    #[inline(never)]
+    /// The same of an insert, without options if there are none.
+    #[inline(always)]
     pub(super) fn insert_encoded<S>(
         self,
         key: KeyRef<'_>,
@@ -86,19 +85,52 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     where
         S: Source<V>,
     {
+        if options.is_none() && self.local().is_none() && self.inner.writes_plainly() {
+            self.insert_plain(key, value)
+        } else {
+            self.insert_on(key, value, options)
+        }
+    }
+
+    /// The most frequent of them: into the cache itself, without options, where no entry carries more than key and value. The whole way
+    /// down to the stripe's lock in one piece, for all types of keys.
+    #[inline(never)]
+    fn insert_plain<S>(self, key: KeyRef<'_>, value: S) -> Result<Option<Entry<V>>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
+        let done = |replaced, _| replaced;
+        let how = &self.inner.plain;
+        let replaced = self.write_with::<S, _, true>(key, value, how, done, |_| {
+            unreachable!("there is no condition, and no life to end")
+        });
+        log_refusal(&replaced);
+        replaced
+    }
+
+    #[inline(never)]
+    fn insert_on<S>(
+        self,
+        key: KeyRef<'_>,
+        value: S,
+        options: Option<&WriteOptions>,
+    ) -> Result<Option<Entry<V>>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
         let how = match self.how_if(options) {
-            Ok(how) => how,
+            Ok(how) => &{ how },
             Err(error) => {
                 let refusal = error.into();
                 return Err(InsertError { refusal, value });
             }
         };
-        let replaced = self.write_with(
+        let replaced = self.write_with::<S, _, false>(
             key,
             value,
-            &how,
+            how,
             |replaced, _| replaced,
-            |wrote| match self.follow(key, wrote, &how)? {
+            |wrote| match self.follow(key, wrote, how)? {
                 Wrote::Stored { replaced, .. } => Ok(replaced),
                 Wrote::Unmet { .. } | Wrote::Ended { .. } => unreachable!("there is no condition"),
             },
@@ -175,13 +207,14 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let done = |replaced, stored| Wrote::Stored { replaced, stored };
-        self.write_with(key, value, how, done, Ok)
+        self.write_with::<S, _, false>(key, value, how, done, Ok)
     }
 
     /// The same, with the answer that `done` makes of what was replaced and what is stored, or `undone` of the other outcomes. Each
-    /// is called where it is known which it is, so that the most frequent one isn't looked for again.
+    /// is called where it is known which it is, so that the most frequent one isn't looked for again. `PLAIN` says that the write is the
+    /// cache's plain one, and what that lacks isn't asked for.
     #[inline(always)]
-    fn write_with<S, R>(
+    fn write_with<S, R, const PLAIN: bool>(
         self,
         key: KeyRef<'_>,
         value: S,
@@ -194,7 +227,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     {
         let store = &self.inner.store;
         let value_bytes = <V as Stored>::size_bytes(value.n_elements()).unwrap_or(usize::MAX);
-        let Ready { parts, hash } = match self.ready(key, value_bytes, how) {
+        let Ready { parts, hash } = match self.ready::<PLAIN>(key, value_bytes, how) {
             Ok(ready) => ready,
             Err(refusal) => return Err(InsertError { refusal, value }),
         };
@@ -205,7 +238,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             });
         };
         let mut reservation = store.reservation(hash);
-        let reserved = reservation.reserve(hash, &parts.probe, plan.charge_bytes(), &how.write);
+        let reserved = reservation.reserve(hash, parts.probe, plan.charge_bytes(), &how.write);
         if let Err(refusal) = reserved {
             return Err(InsertError { refusal, value });
         }
@@ -215,7 +248,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 refusal: Refusal::OutOfMemory,
                 value,
             })?;
-        if let Some(weigher) = &self.inner.weigher {
+        if let Some(weigher) = self.inner.weigher.as_ref().filter(|_| !PLAIN) {
             let weight = weigher(key.parts(), store.draft_value(&draft));
             if !draft.add_weight(weight) {
                 let value = draft.undo::<V, S>(kept);
@@ -230,8 +263,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             let refusal = self.or_closed(refusal);
             return Err(InsertError { refusal, value });
         }
-        let stored = how.wants.then(|| self.untimed(draft.as_ref().acquire()));
-        let charged = self.inner.watch.is_on().then(|| cost(draft.as_ref()));
+        let stored = (!PLAIN && how.wants).then(|| self.untimed(draft.as_ref().acquire()));
+        let charged = (!PLAIN && self.inner.watch.is_on()).then(|| cost(draft.as_ref()));
         let mut slot = Some(draft);
         let put = store.put(hash, &mut slot, &how.write, &mut reservation);
         let (replaced, stored) = match put {
@@ -276,11 +309,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     /// Stores under a key that there is no value; false if the condition doesn't hold, or the life of the scope has ended.
     pub(super) fn write_absent(self, key: KeyRef<'_>, how: &How<'_>) -> Result<bool, Refusal> {
         let store = &self.inner.store;
-        let Ready { parts, hash } = self.ready(key, 0, how)?;
+        let Ready { parts, hash } = self.ready::<false>(key, 0, how)?;
         let too_large = store.too_large(u64::MAX);
         let plan = Plan::<V>::new(parts, 0).ok_or(too_large)?;
         let mut reservation = store.reservation(hash);
-        reservation.reserve(hash, &parts.probe, plan.charge_bytes(), &how.write)?;
+        reservation.reserve(hash, parts.probe, plan.charge_bytes(), &how.write)?;
         let husk = reservation.take_husk();
         let draft = Draft::absent::<V>(plan, husk).ok_or(Refusal::OutOfMemory)?;
         if let Some(refusal) = store.refuses(hash, draft.as_ref()) {
@@ -305,13 +338,19 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 
     /// What every write asks before it builds its entry.
     #[inline(always)]
-    fn ready<'k>(
+    fn ready<'k, const PLAIN: bool>(
         self,
         key: KeyRef<'k>,
         value_bytes: usize,
         how: &How<'_>,
     ) -> Result<Ready<'k>, Refusal> {
         let store = &self.inner.store;
+        if PLAIN {
+            let probe = at(None, key);
+            let hash = probe.hash(store.hasher());
+            let parts = Parts::plain(probe);
+            return Ok(Ready { parts, hash });
+        }
         let place = how.write.home.map(|home| home.word);
         if place == Some(PlaceWord::NOWHERE) {
             return Err(Refusal::Closed);
@@ -322,12 +361,12 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         }
         let probe = at(place, key);
         let hash = probe.hash(store.hasher());
-        store.prefetch_buckets(hash);
         let lifetime = &how.write.lifetime;
         let parts = Parts {
             probe,
             idle: self.inner.has_tti,
-            refreshed: lifetime.is_refreshed() || lifetime.keeps() && !how.replaces_plain,
+            refreshed: lifetime.has_times()
+                && (lifetime.is_refreshed() || lifetime.keeps() && !how.replaces_plain),
             tag: how.tag,
             is_copy: how.is_copy,
         };

@@ -77,18 +77,9 @@ pub(crate) struct Times {
     pub(crate) refresh: RefreshAt,
 }
 
-impl Times {
-    /// Those of an entry that stays until it is taken out.
-    pub(crate) const NEVER: Times = Times {
-        hard: Nanos::MAX,
-        idle: Nanos::MAX,
-        refresh: RefreshAt::NEVER,
-    };
-}
-
 impl<'a> Parts<'a> {
     /// An entry that carries nothing besides its key and value.
-    #[cfg(any(test, engine_loom))]
+    #[inline(always)]
     pub(crate) fn plain(probe: Probe<'a>) -> Self {
         Self {
             probe,
@@ -240,20 +231,18 @@ impl Draft {
 
     /// Fills in what is known under the stripe's lock alone.
     #[inline]
-    pub(crate) fn seal(&mut self, hash: KeyHash, version: u64, stamp: u16, times: Times) {
+    pub(crate) fn seal(&mut self, hash: KeyHash, version: u64, stamp: u16) {
         let header = self.header_mut();
         header.short_hash = hash.short();
         header.version = header.version & COPY | version;
         header.stamp = stamp;
-        header.deadline.set(times.hard);
-        let flags = header.kind.flags();
-        if flags & (REFRESHED | IDLE) != 0 {
-            self.seal_more(flags, times);
-        }
     }
 
-    #[inline(never)]
-    fn seal_more(&mut self, flags: u8, times: Times) {
+    /// The same of its times; until then it stays until it is taken out.
+    pub(crate) fn set_times(&mut self, times: Times) {
+        let header = self.header_mut();
+        header.deadline.set(times.hard);
+        let flags = header.kind.flags();
         if flags & REFRESHED != 0 {
             let offset = refresh_offset(flags);
             // SAFETY: as below.

@@ -58,7 +58,8 @@ where
         },
     };
     let hash = KeyHash::from_bits(u64::from_le_bytes([times[8]; 8]));
-    draft.seal(hash, (u64::MAX >> 1) - 1, u16::from(times[9]), sealed);
+    draft.seal(hash, (u64::MAX >> 1) - 1, u16::from(times[9]));
+    draft.set_times(sealed);
     let block = draft.as_ref();
     block.set_token(u32::MAX - 1);
     if let Some(member) = block.member() {

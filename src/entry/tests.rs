@@ -66,7 +66,8 @@ where
                 idle: Nanos(10),
                 refresh,
             };
-            draft.seal(KeyHash::from_bits(6), 7, 8, times);
+            draft.seal(KeyHash::from_bits(6), 7, 8);
+            draft.set_times(times);
             let block = draft.as_ref();
             block.set_token(u32::MAX);
             assert_eq!(

@@ -243,12 +243,6 @@ impl Store {
         self.cell(hash).front.table.prefetch_bucket(hash);
     }
 
-    /// The same of a write.
-    #[inline]
-    pub(crate) fn prefetch_buckets(&self, hash: KeyHash) {
-        self.cell(hash).front.table.prefetch_buckets(hash);
-    }
-
     /// Asks the processor for what it will touch next.
     #[inline]
     pub(crate) fn prefetch_entries(&self, hashes: &[KeyHash]) {

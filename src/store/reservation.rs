@@ -19,12 +19,14 @@ pub(crate) struct Reservation<'s> {
 }
 
 impl Store {
-    /// Nothing, for an entry of this hash.
+    /// Nothing, for an entry of this hash; the lines that its write begins with are asked for.
     #[inline(always)]
     pub(crate) fn reservation(&self, hash: KeyHash) -> Reservation<'_> {
+        let cell = self.cell(hash);
+        cell.front.table.prefetch_buckets(hash);
         Reservation {
             store: self,
-            cell: self.cell(hash),
+            cell,
             bytes: 0,
             reused: 0,
             husk: None,
@@ -39,7 +41,7 @@ impl Reservation<'_> {
     pub(crate) fn reserve(
         &mut self,
         hash: KeyHash,
-        probe: &Probe<'_>,
+        probe: Probe<'_>,
         charge_bytes: u64,
         write: &Write<'_>,
     ) -> Result<(), Refusal> {

@@ -35,7 +35,7 @@ impl Store {
         &self,
         cell: &Cell,
         hash: KeyHash,
-        probe: &Probe<'_>,
+        probe: Probe<'_>,
         needed: u64,
         may_yield: bool,
     ) -> Result<u64, Refusal> {
@@ -50,7 +50,7 @@ impl Store {
             stripe.receive(std::mem::take(&mut search.gained));
             // An update that may still be refused spares the old value, until nothing else is left to give way.
             let spares = search.idle + 1 < IDLE_PASSES || !may_yield;
-            let spared_key = spares.then_some((hash, probe));
+            let spared_key = spares.then_some((hash, &probe));
             let (claimed, progress) = stripe.claim(&self.env(cell), needed, spared_key, claimer);
             if !claimed {
                 search.gained = stripe.give(needed, 0);

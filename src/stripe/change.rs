@@ -1,42 +1,44 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
 use super::scopes::Admitted;
-use super::{Env, Home, NOTES_EVERY, SWEEP_TICKS, Stripe, cost};
+use super::{Env, NOTES_EVERY, SWEEP_TICKS, Stripe, Write, cost};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
-use crate::policy::{self, Meta, Note, Past, Site};
+use crate::policy::{self, Meta, Note, Site};
 use crate::stats::RemovalCause;
 use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc, Vacancy};
 
 /// A block that is to be linked under an absent key.
-pub(super) struct Linked<'a> {
+pub(super) struct Linked {
     pub(super) hash: KeyHash,
     pub(super) block: Block,
     pub(super) size: u8,
-    pub(super) home: Option<(Home<'a>, Admitted)>,
     pub(super) site: Site,
-    pub(super) past: Option<Past>,
     pub(super) growth_bytes: u64,
     pub(super) vacancy: Option<Vacancy>,
 }
 
 impl Stripe {
     #[inline(always)]
-    pub(super) fn link(&mut self, env: &Env<'_>, newcomer: Linked<'_>) {
+    pub(super) fn link(
+        &mut self,
+        env: &Env<'_>,
+        newcomer: Linked,
+        write: &Write<'_>,
+        admitted: Admitted,
+    ) {
         let Linked {
             hash,
             mut block,
             size,
-            home,
             site,
-            past,
             growth_bytes,
             vacancy,
         } = newcomer;
         self.inserts = self.inserts.wrapping_add(1);
         self.spare_entries -= 1;
-        let meta = match past {
+        let meta = match write.past {
             None => self.policy.admit(site, size),
             Some(past) => self.policy.admit_again(past, size),
         };
@@ -60,8 +62,10 @@ impl Stripe {
             }
         };
         self.watch(env, loc);
-        self.schedule(env, loc, hash);
-        if let Some((home, admitted)) = home {
+        if write.lifetime.has_times() {
+            self.schedule(env, loc, hash);
+        }
+        if let Some(home) = write.home {
             self.enter(env, loc, hash, home, admitted);
         }
     }

@@ -3,7 +3,7 @@
 use super::evict::Pool;
 use super::{EVICT_POOL_OF, Env, Stripe, cost};
 use crate::clock::Nanos;
-use crate::entry::{BlockRef, Draft};
+use crate::entry::BlockRef;
 use crate::lineage::PlaceWord;
 use crate::policy::Meta;
 use crate::shares::{Full, PoolId, Turn};
@@ -198,11 +198,10 @@ impl Stripe {
     pub(super) fn fund_pool(
         &mut self,
         env: &Env<'_>,
-        draft: &Draft,
+        draft: BlockRef<'_>,
         present: Option<Loc>,
         now: Nanos,
     ) -> Result<(), (Full, Room)> {
-        let draft = draft.as_ref();
         let pool = pool_of(draft);
         let before = present
             .and_then(|loc| self.table.writer(env.shared).block(loc).map(cost))

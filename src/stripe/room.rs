@@ -3,16 +3,17 @@
 use super::pools::Room;
 use super::{Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, POLICY_FIXED, Stripe, Write, cost, pool_of};
 use crate::clock::Nanos;
-use crate::entry::{Draft, Probe};
+use crate::entry::{BlockRef, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{Full, PoolId};
 use crate::table::Loc;
 
 /// A draft that is to be linked.
+#[derive(Clone, Copy)]
 pub(super) struct Newcomer<'a> {
     pub(super) hash: KeyHash,
-    pub(super) draft: &'a Draft,
+    pub(super) draft: BlockRef<'a>,
     /// What it is charged.
     pub(super) cost: u64,
     /// Whether a slot was free where it belongs.
@@ -119,7 +120,7 @@ impl Stripe {
     pub(super) fn fund(
         &mut self,
         env: &Env<'_>,
-        newcomer: &Newcomer<'_>,
+        newcomer: Newcomer<'_>,
         present: Option<Loc>,
     ) -> Result<u64, Lack> {
         let Newcomer {
@@ -129,7 +130,7 @@ impl Stripe {
             has_place,
             write,
             ..
-        } = *newcomer;
+        } = newcomer;
         let is_new = present.is_none();
         if is_new && self.spare_entries == 0 && !self.claim_entries(env) {
             return Err(self.lack());
@@ -140,7 +141,7 @@ impl Stripe {
             0
         };
         let mut needed = entry + growth_bytes;
-        let place = PlaceWord::from_bits(draft.as_ref().place());
+        let place = PlaceWord::from_bits(draft.place());
         if is_new && place != PlaceWord::ROOT {
             needed += self.members.growth_bytes(place) as u64;
         }
@@ -157,7 +158,7 @@ impl Stripe {
         if !self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
             return Err(self.lack());
         }
-        if pool_of(draft.as_ref()) != PoolId::ROOT {
+        if pool_of(draft) != PoolId::ROOT {
             self.fund_pool(env, draft, present, newcomer.now)
                 .map_err(|(full, room)| Lack::Pool(full, room))?;
         }
@@ -185,11 +186,11 @@ impl Stripe {
     pub(super) fn make_way(
         &mut self,
         env: &Env<'_>,
-        newcomer: &Newcomer<'_>,
+        newcomer: Newcomer<'_>,
         present: &mut Option<Loc>,
         mut lack: Lack,
     ) -> Result<u64, NoWay> {
-        let draft = newcomer.draft.as_ref();
+        let draft = newcomer.draft;
         let mut n_evicted = 0;
         loop {
             let (full, room) = match lack {

@@ -21,6 +21,9 @@ pub(crate) struct Lifetime {
     refresh: (u64, u64),
     /// Whether it ends, and is stale and loaded anew, when the entry that it replaces would have.
     keeps: bool,
+    /// What follows from these: whether it may end, and whether it may end or be stale.
+    is_timed: bool,
+    has_times: bool,
 }
 
 const FOREVER: u64 = u64::MAX;
@@ -32,6 +35,8 @@ impl Default for Lifetime {
             tti: FOREVER,
             refresh: (FOREVER, FOREVER),
             keeps: false,
+            is_timed: false,
+            has_times: false,
         }
     }
 }
@@ -42,36 +47,51 @@ fn span(span: Option<Duration>) -> u64 {
 
 impl Lifetime {
     pub(crate) fn new(ttl: Option<Duration>, tti: Option<Duration>) -> Self {
-        Lifetime {
+        let lifetime = Lifetime {
             ttl: span(ttl),
             tti: span(tti),
             ..Self::default()
+        };
+        lifetime.told()
+    }
+
+    /// The same, with what follows from its spans.
+    #[inline]
+    fn told(self) -> Self {
+        let is_timed = (self.ttl & self.tti) != FOREVER || self.keeps;
+        Lifetime {
+            is_timed,
+            has_times: is_timed || self.is_refreshed(),
+            ..self
         }
     }
 
     /// The same with another time to live.
     #[inline]
     pub(crate) fn lasting(self, ttl: Option<Duration>) -> Self {
-        Lifetime {
+        let lifetime = Lifetime {
             ttl: span(ttl),
             ..self
-        }
+        };
+        lifetime.told()
     }
 
     /// The same, to be loaded anew, and stale, after so long.
     pub(crate) fn refreshed(self, due: Duration, stale: Duration) -> Self {
-        Lifetime {
+        let lifetime = Lifetime {
             refresh: (span(Some(due)), span(Some(stale))),
             ..self
-        }
+        };
+        lifetime.told()
     }
 
     /// The same, but for the times of the entry that is replaced.
     pub(crate) fn keeping(self) -> Self {
-        Lifetime {
+        let lifetime = Lifetime {
             keeps: true,
             ..self
-        }
+        };
+        lifetime.told()
     }
 
     /// The time to live of what asks for none.
@@ -100,13 +120,13 @@ impl Lifetime {
     }
 
     pub(crate) fn is_timed(&self) -> bool {
-        (self.ttl & self.tti) != FOREVER || self.keeps
+        self.is_timed
     }
 
-    /// Whether what is written so never ends, and is never stale.
+    /// Whether what is written so may end, or be stale.
     #[inline]
-    pub(super) fn is_plain(&self) -> bool {
-        !self.is_timed() && !self.is_refreshed()
+    pub(crate) fn has_times(&self) -> bool {
+        self.has_times
     }
 
     /// The times of an entry that is written now, in the place of that one.

@@ -87,7 +87,7 @@ impl Garden {
         let (block, meta) = (Garden::block(key, value), value as u32 & 0xf_ffff);
         let mut writer = self.table.writer(&self.shared);
         let probe = Probe::new(None, 3, &bytes);
-        let (present, vacancy) = writer.seek(hash, &probe);
+        let (present, vacancy) = writer.seek(hash, || probe);
         assert_eq!(present, writer.find(hash, &probe));
         if let Some(loc) = present {
             self.left.push(writer.replace(loc, block, meta));
@@ -329,9 +329,8 @@ fn a_slot_that_was_taken_since_the_look_is_not_taken_again() {
     let mut garden = Garden::new(0);
     let (first, second) = ((1 << 20 | 0x41, 1), (2 << 20 | 0x41, 2));
     let [hash, _] = [first, second].map(|(hash, _)| KeyHash::from_bits(hash));
-    let (present, vacancy) = garden
-        .writer()
-        .seek(hash, &Probe::new(None, 3, &encode(first)));
+    let bytes = encode(first);
+    let (present, vacancy) = garden.writer().seek(hash, || Probe::new(None, 3, &bytes));
     assert!(present.is_none());
     let vacancy = vacancy.expect("the table is empty");
     garden.insert(second, 2).expect("there is room");
@@ -360,7 +359,7 @@ fn a_slot_of_a_retired_segment_is_not_taken() {
         garden.remove(key);
     }
     let probe = encode(newcomer);
-    let (_, vacancy) = garden.writer().seek(hash, &Probe::new(None, 3, &probe));
+    let (_, vacancy) = garden.writer().seek(hash, || Probe::new(None, 3, &probe));
     let vacancy = vacancy.expect("its bucket is empty");
     while garden.segments().len() > 1 {
         let shrunk = keys.iter().any(|&(hash, _)| garden.shrink(hash));

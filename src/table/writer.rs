@@ -90,13 +90,17 @@ impl Writer<'_> {
 
     /// The same, and a free slot for the key, if there is one where it belongs: one look at one line, for most keys that are absent.
     #[inline(always)]
-    pub(crate) fn seek(&self, hash: KeyHash, probe: &Probe<'_>) -> (Option<Loc>, Option<Vacancy>) {
+    pub(crate) fn seek<'k>(
+        &self,
+        hash: KeyHash,
+        probe: impl FnOnce() -> Probe<'k>,
+    ) -> (Option<Loc>, Option<Vacancy>) {
         let (segment, mask) = self.segment_of(hash);
         let index = hash.bucket() & mask;
         let tags = self.bucket(segment, index).tags.load(Ordering::Relaxed);
         let may_be_there = match_bytes(tags, LOW_BITS * u64::from(hash.tag())) != 0;
         let present = if may_be_there || overflow_of(tags) != 0 {
-            self.find(hash, probe)
+            self.find(hash, &probe())
         } else {
             None
         };

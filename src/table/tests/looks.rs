@@ -1,7 +1,6 @@
 //! What else entries are found by, and that the lines which the processor is asked for are those that are looked at next.
 
 use super::*;
-use crate::entry::Times;
 use crate::sync::counted::asked_by;
 
 /// Links entries of one hash, each of another version, token and member's token.
@@ -14,7 +13,7 @@ fn of_one_hash(garden: &mut Garden, hash: KeyHash, n_entries: u32) -> Vec<Loc> {
         let Ok((mut draft, ())) = Draft::new::<u64, u64>(plan.expect("it fits"), None, 1) else {
             panic!("there is memory")
         };
-        draft.seal(hash, 100 + u64::from(number), 0, Times::NEVER);
+        draft.seal(hash, 100 + u64::from(number), 0);
         let block = draft.into_block();
         block.as_ref().set_token(200 + number);
         if let Some(member) = block.as_ref().member() {
