@@ -24,6 +24,7 @@ mod view;
 mod watch;
 mod weak;
 mod write;
+mod wrote;
 
 use std::fmt;
 

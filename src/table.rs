@@ -27,6 +27,7 @@
 mod find;
 mod found;
 mod grow;
+mod loc;
 mod owned;
 mod sample;
 mod writer;
@@ -41,9 +42,10 @@ use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Life, dealloc};
 
 pub(crate) use found::{Found, Link};
+pub(crate) use loc::Loc;
 pub(crate) use owned::Table;
 pub(crate) use sample::{Cursor, RANK_MAX};
-pub(crate) use writer::{Crowded, Loc, Vacancy, Writer};
+pub(crate) use writer::{Crowded, Vacancy, Writer};
 
 /// Slots in a bucket.
 pub(crate) const SLOTS: usize = 7;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::how::How;
-use super::put::Wrote;
 use super::view::View;
+use super::wrote::Wrote;
 use crate::entry::{Source, Value};
 use crate::key::KeyRef;
 use crate::policy::Past;

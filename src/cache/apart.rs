@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use super::how::How;
-use super::put::Wrote;
 use super::view::{View, at};
+use super::wrote::Wrote;
 use crate::clock::Nanos;
 use crate::entry::{Draft, Entry, Left, Parts, Plan, RefreshAt, Source, Times, Value};
 use crate::error::{InsertError, Refusal};

@@ -7,8 +7,8 @@
 use super::condition::{Asked, Condition, PutIf};
 use super::counter::{Append, Counter, sealed};
 use super::lead::Lead;
-use super::put::Wrote;
 use super::view::View;
+use super::wrote::Wrote;
 use crate::entry::{Entry, Source, Value};
 use crate::error::{AppendError, ComputeError, IncrementError, InsertError, Refusal};
 use crate::flight::Waited;

@@ -4,6 +4,7 @@ use std::hint::cold_path;
 
 use super::how::{How, keyed};
 use super::view::{View, at};
+use super::wrote::{Unstored, Wrote};
 use crate::charter::Charter;
 use crate::entry::{Block, Draft, Entry, Left, Parts, Plan, Source, Stored, Value};
 use crate::error::{InsertError, Refusal};
@@ -16,41 +17,6 @@ use crate::terms::WriteOptions;
 
 /// Lives of a scope that a write follows while each ends before it lands.
 const LIVES_MAX: usize = 8;
-
-/// What came of it.
-pub(super) enum Wrote<V: Value + ?Sized, S: Source<V>> {
-    /// It is stored.
-    Stored {
-        replaced: Option<Entry<V>>,
-        stored: Option<Entry<V>>,
-    },
-    /// The condition doesn't hold.
-    Unmet {
-        unstored: Unstored<V, S>,
-        present: Option<Entry<V>>,
-    },
-    /// The life of the scope that it was for has ended since the call began. Of a write without a condition this is never the answer: it
-    /// goes to the next life.
-    Ended { unstored: Unstored<V, S> },
-}
-
-/// A value in a block that was not linked.
-pub(super) struct Unstored<V: Value + ?Sized, S: Source<V>> {
-    draft: Draft,
-    kept: S::Kept,
-}
-
-impl<V: Value + ?Sized, S: Source<V>> Unstored<V, S> {
-    /// The value as it was given.
-    pub(super) fn undo(self) -> S {
-        self.draft.undo::<V, S>(self.kept)
-    }
-
-    /// A handle to it, which is the only one.
-    pub(super) fn into_entry(self, view: View<'_, V>) -> Entry<V> {
-        view.last(self.draft.into_block())
-    }
-}
 
 impl<'a, V: Value + ?Sized> View<'a, V> {
     /// The terms of the tenant or named cache that the scope belongs to.

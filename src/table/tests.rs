@@ -101,7 +101,7 @@ impl Garden {
             let growth = writer.growth_bytes(hash);
             if growth > 0 {
                 let (depth, n_retired) = (self.shared.directory().depth, self.retired.len());
-                writer.grow(hash, &hash_of, &mut self.retired);
+                writer.grow(hash, hash_of, &mut self.retired);
                 let retired: u64 = self.retired[n_retired..].iter().map(|of| of.bytes()).sum();
                 // What a directory's counts replace is given back at once.
                 let given_back = if self.shared.directory().depth > depth {
@@ -133,11 +133,9 @@ impl Garden {
     }
 
     fn shrink(&mut self, hash: u64) -> bool {
-        self.table.writer(&self.shared).shrink(
-            KeyHash::from_bits(hash),
-            &hash_of,
-            &mut self.retired,
-        )
+        self.table
+            .writer(&self.shared)
+            .shrink(KeyHash::from_bits(hash), hash_of, &mut self.retired)
     }
 
     fn segments(&self) -> Vec<(usize, *mut Segment)> {

@@ -185,7 +185,7 @@ fn a_walk_asks_for_the_entries_a_bucket_ahead() {
     }
     let mut blocks = Vec::new();
     let asked = asked_by(|| {
-        let place = writer.collect(Cursor::START, &hash_of, |block, _| blocks.push(block));
+        let place = writer.collect(Cursor::START, hash_of, |block, _| blocks.push(block));
         assert_eq!(place, None, "there is one segment");
     });
     assert_eq!(blocks.len(), 300);

@@ -179,7 +179,7 @@ fn f05_a_key_is_not_missed_while_a_split_moves_it() {
                 retired,
                 ..
             } = &mut garden;
-            table.writer(shared).grow(grown, &hash_of, retired);
+            table.writer(shared).grow(grown, hash_of, retired);
             told.store(true, Ordering::Relaxed);
             assert_eq!(garden.segments().len(), 2);
             *keep.lock() = Some(garden);

@@ -159,7 +159,7 @@ fn walk(n_before: u64, mut meanwhile: impl FnMut(&mut Garden, u64)) {
         let mut blocks = Vec::new();
         place = garden
             .writer()
-            .collect(cursor, &hash_of, |block, _| blocks.push(block));
+            .collect(cursor, hash_of, |block, _| blocks.push(block));
         for block in blocks {
             *yielded.entry(key_of(block.as_ref())).or_default() += 1;
             garden.left.push(block);
