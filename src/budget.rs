@@ -166,6 +166,19 @@ impl Budget {
         }
     }
 
+    /// Claims the most, or the least where that doesn't fit: how much, if anything (B1).
+    #[inline]
+    pub(crate) fn claim_between(&self, least: u64, most: u64) -> Option<u64> {
+        // One look, for where there is nothing: so is it for each insert into a full cache.
+        let is_full = self.purse.is_none() && self.idle() < least;
+        if is_full {
+            return None;
+        }
+        [most, least]
+            .into_iter()
+            .find(|&amount| self.try_claim(amount))
+    }
+
     /// Claims in two steps, which is what the model's failing twin does.
     #[cfg(engine_loom)]
     pub(crate) fn claim_in_two_steps(&self, amount: u64) -> bool {
@@ -263,13 +276,9 @@ impl Account {
         else {
             return true;
         };
-        for claim in [missing.saturating_add(chunk), missing] {
-            if budget.try_claim(claim) {
-                self.spare += claim;
-                return true;
-            }
-        }
-        false
+        let claimed = budget.claim_between(missing, missing.saturating_add(chunk));
+        self.spare += claimed.unwrap_or(0);
+        claimed.is_some()
     }
 
     /// Gives back what is spare beyond `keep`.

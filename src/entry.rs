@@ -50,7 +50,7 @@ pub use handle::Entry;
 pub(crate) use handle::Left;
 pub(crate) use header::{Header, allocated_bytes};
 use header::{Member, block_layout, idle_offset, key_offset, refresh_offset};
-pub(crate) use husk::{Husk, Husks};
+pub(crate) use husk::{Husk, Husks, Shelf};
 pub(crate) use probe::Probe;
 use probe::{ABSENT, IDLE, Kind, PLACED, REFRESHED, TAG_SHIFT, same_bytes};
 pub(crate) use refresh::{Refresh, RefreshAt, Won};

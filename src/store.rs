@@ -23,7 +23,7 @@ pub(crate) use self::keep::KeptEntry;
 use crate::budget::{Budget, UNBOUNDED};
 use crate::clock::TimeSource;
 use crate::common::Seat;
-use crate::entry::{Block, BlockRef, Husks, Left, Probe, Releaser};
+use crate::entry::{Block, BlockRef, Left, Probe, Releaser, Shelf};
 use crate::error::Refusal;
 use crate::hash::{Hasher64, KeyHash};
 use crate::lineage::Registry;
@@ -32,7 +32,7 @@ use crate::reclaim::DOMAIN;
 use crate::shares::Shares;
 use crate::stats::{RemovalCause, Stats};
 use crate::stripe::{Env, Lifetime, NewTtl, Stripe, TtlChange};
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, MutexGuard};
 use crate::table::{Cursor, Shared};
 use crate::tally::{self, Tally};
@@ -72,10 +72,8 @@ struct Cell {
     index: usize,
     /// Batches that threads are freeing at this moment.
     in_flight: AtomicU32,
-    /// Memory for the next blocks of this stripe, charged as its garbage. Locked alone, or under the stripe's lock.
-    husks: Mutex<Husks>,
-    /// Changed under the lock of `husks`; who reads it late takes a block from the allocator.
-    has_husks: AtomicBool,
+    /// Memory for the next block of this stripe, charged as its garbage: filled under the stripe's lock.
+    shelf: Shelf,
 }
 
 /// What readers of a stripe look at; written when the directory doubles or the tick moves.
@@ -139,8 +137,7 @@ impl Store {
                     telling: Turn::new(),
                     index,
                     in_flight: AtomicU32::new(0),
-                    husks: Mutex::new(Husks::default()),
-                    has_husks: AtomicBool::new(false),
+                    shelf: Shelf::new(),
                 }
             })
             .collect();
@@ -278,7 +275,7 @@ impl Store {
     /// Unlocks; then frees and tells what is due.
     #[inline(always)]
     fn finish(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>) {
-        if stripe.has_batch(cell.has_husks()) || stripe.has_told() {
+        if stripe.has_batch() || stripe.has_told() {
             self.finish_due(cell, stripe);
         }
     }

@@ -10,6 +10,7 @@
 //! # Not here     locks, hazards, callbacks: module `store`
 
 mod batch;
+mod candidates;
 mod change;
 mod condition;
 mod evict;
@@ -25,7 +26,7 @@ mod works;
 use std::collections::VecDeque;
 
 use crate::budget::Account;
-use crate::entry::{Block, BlockRef, Draft, Probe};
+use crate::entry::{Block, BlockRef, Draft, Husks, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::Generation;
 use crate::members::Members;
@@ -37,8 +38,8 @@ use crate::sync::Arc;
 use crate::table::{Cursor, Loc, Shared, Table};
 use crate::wheel::Wheel;
 
+use candidates::Pool;
 use change::Linked;
-use evict::Pool;
 pub(crate) use exchange::{Batch, Claims, Condition, ENTRY_SHARE, Env, Put, Write, cost};
 pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};
@@ -91,6 +92,7 @@ pub(crate) struct Stripe {
     bytes: Account,
     spare_entries: u64,
     pending: Batch,
+    husks: Husks,
     /// Of its segments, those that readers named when they were looked at.
     n_stuck_segments: usize,
     told: VecDeque<(Block, RemovalCause)>,
@@ -126,6 +128,7 @@ impl Stripe {
             bytes: Account::default(),
             spare_entries: 0,
             pending: Batch::default(),
+            husks: Husks::default(),
             n_stuck_segments: 0,
             told: VecDeque::new(),
             due: Vec::new(),

@@ -23,6 +23,8 @@ mod moved;
 mod nested;
 #[path = "loom/shares.rs"]
 mod shares;
+#[path = "loom/shelf.rs"]
+mod shelf;
 #[path = "loom/tally.rs"]
 mod tally;
 #[path = "loom/timed.rs"]

@@ -71,7 +71,8 @@ impl Budget {
         })
     }
 
-    fn idle(&self) -> u64 {
+    #[inline]
+    pub(super) fn idle(&self) -> u64 {
         self.limit()
             .saturating_sub(self.used.load(Ordering::Relaxed))
     }

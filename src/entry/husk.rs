@@ -2,15 +2,17 @@
 //!
 //! # Idea         a cache that is full frees a block for each that it allocates; most have one size, and what was freed a moment
 //!   ago is still in the processor's caches, so a stripe keeps a few husks instead of asking the allocator twice
-//! # Costs        push, pop, append: O(1); a list takes no memory of its own, since its links lie in the husks
-//! # Invariants   H1 a husk owns its memory alone; H2 a husk in a list begins with a [`Link`], written by `push`
+//! # Costs        push, pop, append, a shelf's fill and take: O(1); a list takes no memory of its own, since its links lie in the husks
+//! # Invariants   H1 a husk owns its memory alone; H2 a husk in a list, or on a shelf, begins with a [`Link`], written by `push`
+//!   H3 a shelf is filled by one thread at a time, and emptied by an exchange for what was seen there, so who takes a husk off it is alone with that
 //! # Not here     how many are kept, and what they're charged
 
 use std::alloc::{Layout, alloc};
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::allocated_bytes;
+use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::{dealloc, prefetch};
 
 /// Memory for one block, owned and unwritten.
@@ -26,12 +28,21 @@ unsafe impl Send for Husk {}
 impl Husk {
     /// Memory from the allocator; `None` where it refuses, or answers with an address above 48 bits.
     #[inline]
-    pub(super) fn allocate(layout: Layout) -> Option<Husk> {
+    pub(crate) fn allocate(layout: Layout) -> Option<Husk> {
         debug_assert!(layout.size() >= size_of::<Link>());
         // SAFETY: the layout of a block holds a header at least, so its size is not zero.
         let base = NonNull::new(unsafe { alloc(layout) })?;
         let husk = Husk { base, layout };
         (base.addr().get() >> 48 == 0).then_some(husk)
+    }
+
+    /// # Safety
+    /// The caller owns a husk that begins with this link.
+    unsafe fn of_link(at: NonNull<Link>) -> Husk {
+        // SAFETY: owned, so nobody writes it.
+        let layout = unsafe { at.as_ref() }.layout;
+        let base = at.cast();
+        Husk { base, layout }
     }
 
     /// # Safety
@@ -123,6 +134,12 @@ impl Husks {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Husk> {
+        let at = self.unlink()?;
+        // SAFETY: H2; it has just left the list.
+        Some(unsafe { Husk::of_link(at) })
+    }
+
+    fn unlink(&mut self) -> Option<NonNull<Link>> {
         let at = self.head?;
         // SAFETY: H2; the list owns what it links to.
         let Link { next, layout } = unsafe { at.read() };
@@ -131,17 +148,80 @@ impl Husks {
             self.tail = None;
         }
         self.len -= 1;
-        if let Some(next) = next {
-            // It is written next, in a moment, and the list is longer than the processor's nearest caches.
-            let lines = layout.size().min(LINES_ASKED * 64);
-            for at in (0..lines).step_by(64) {
-                prefetch(next.as_ptr().wrapping_byte_add(at));
-            }
+        self.bytes -= allocated_bytes(layout.size());
+        // It is written next, in a moment, and the list is longer than the processor's nearest caches.
+        let lines = layout.size().min(LINES_ASKED * 64);
+        for line in (0..lines).step_by(64) {
+            prefetch(at.as_ptr().wrapping_byte_add(line));
         }
-        // SAFETY: the pointer and the layout of the husk that was pushed.
-        let husk = unsafe { Husk::from_raw(at.cast(), layout) };
-        self.bytes -= husk.bytes();
-        Some(husk)
+        Some(at)
+    }
+}
+
+/// Room for one husk, which threads take from there without a lock.
+#[derive(Debug)]
+pub(crate) struct Shelf(AtomicPtr<Link>);
+
+impl Shelf {
+    pub(crate) fn new() -> Shelf {
+        Shelf(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Puts the first of these there, if the shelf is empty. Of threads that might do so one at a time does (H3).
+    #[inline(always)]
+    pub(crate) fn fill(&self, husks: &mut Husks) {
+        if husks.len == 0 || !self.0.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        if let Some(at) = husks.unlink() {
+            // Release: pairs with the acquire of who takes it, by whom its link is read.
+            self.0.store(at.as_ptr(), Ordering::Release);
+        }
+    }
+
+    /// What is there, if anything, and no other thread is taking it.
+    #[inline(always)]
+    pub(crate) fn take(&self) -> Option<Husk> {
+        let seen = NonNull::new(self.0.load(Ordering::Relaxed))?;
+        // Acquire: pairs with the release in `fill`, whichever of those has put it there.
+        let taken = self.0.compare_exchange(
+            seen.as_ptr(),
+            ptr::null_mut(),
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        );
+        taken.ok()?;
+        // SAFETY: H2, and H3: nobody else has got it.
+        Some(unsafe { Husk::of_link(seen) })
+    }
+}
+
+#[cfg(engine_loom)]
+impl Shelf {
+    /// Takes by a look and a write: the model's failing twin.
+    pub(crate) fn take_in_two_steps(&self) -> Option<Husk> {
+        let at = NonNull::new(self.0.load(Ordering::Acquire))?;
+        self.0.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the model frees nothing that it takes.
+        Some(unsafe { Husk::of_link(at) })
+    }
+}
+
+#[cfg(test)]
+impl Shelf {
+    /// What is there is charged; nobody else fills it meanwhile.
+    pub(crate) fn bytes(&self) -> u64 {
+        let mut husks = Husks::default();
+        self.take().into_iter().for_each(|husk| husks.push(husk));
+        let bytes = husks.bytes();
+        self.fill(&mut husks);
+        bytes
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }
 

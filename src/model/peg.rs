@@ -52,7 +52,9 @@ impl Peg {
     /// Takes down what hangs there, and ends it if no reader names it. With `looks_early`, looks before it unlinks.
     pub fn clear(&self, looks_early: bool) {
         let early = looks_early.then(|| self.domain.look()).flatten();
-        let old = self.link.swap(std::ptr::null_mut(), Ordering::SeqCst);
+        let old = self.link.load(Ordering::Relaxed);
+        // Release, and no more, as the table's: the barrier is in the look.
+        self.link.store(std::ptr::null_mut(), Ordering::Release);
         let named = early.or_else(|| self.domain.look());
         if named.is_some_and(|named| !named.has(old)) {
             // SAFETY: the box is never freed in a model.

@@ -82,7 +82,7 @@ impl Store {
         stripe: &mut Stripe,
         at_once: bool,
     ) -> Option<Flight<'c>> {
-        let batch = stripe.take_batch(at_once, cell.has_husks());
+        let batch = stripe.take_batch(at_once);
         batch.map(|batch| Flight {
             batch,
             free_max: if at_once { usize::MAX } else { FREE_PER_CALL },
@@ -133,7 +133,7 @@ impl Store {
         let mut stripe = cell.back.lock();
         let kept = husks.bytes();
         stripe.settle(&self.env(cell), freed - kept, kept, left, has_looked);
-        let declined = self.keep(cell, husks);
+        let declined = self.keep(&mut stripe, husks);
         drop(stripe);
         drop(in_flight);
         self.end_husks(cell, declined);
@@ -166,17 +166,16 @@ impl Store {
         self.bytes.allowance() / HUSK_SHARE
     }
 
-    /// Keeps memory for the stripe's next blocks, as far as it may; gives back what isn't kept, still charged. Under the stripe's
-    /// lock, so that nobody uses what isn't accounted for.
-    fn keep(&self, cell: &Cell, husks: Husks) -> Husks {
-        let mut kept = cell.husks.lock();
+    /// Keeps memory for the stripe's next blocks, as far as it may; gives back what isn't kept, still charged. In the hold of the lock in
+    /// which it is accounted for.
+    fn keep(&self, stripe: &mut Stripe, husks: Husks) -> Husks {
+        let kept = stripe.husks();
         if kept.len() + husks.len() > HUSKS_MAX
             || kept.bytes() + husks.bytes() > self.husks_bytes_max()
         {
             return husks;
         }
         kept.append(husks);
-        cell.has_husks.store(kept.len() > 0, Ordering::Relaxed);
         Husks::default()
     }
 
@@ -191,11 +190,10 @@ impl Store {
 
     /// Frees the memory that is kept for a stripe's next blocks. Whether there was any.
     pub(super) fn drop_husks(&self, cell: &Cell) -> bool {
-        let husks = {
-            let mut kept = cell.husks.lock();
-            cell.has_husks.store(false, Ordering::Relaxed);
-            std::mem::take(&mut *kept)
-        };
+        let mut husks = std::mem::take(cell.back.lock().husks());
+        if let Some(husk) = cell.shelf.take() {
+            husks.push(husk);
+        }
         let any = husks.len() > 0;
         self.end_husks(cell, husks);
         any

@@ -5,7 +5,6 @@ use crate::entry::{Husk, Probe};
 use crate::error::Refusal;
 use crate::hash::KeyHash;
 use crate::stripe::{Claims, ENTRY_SHARE, Stripe, Write};
-use crate::sync::atomic::Ordering;
 
 /// What is set aside for an entry which isn't built yet; given back if it never is.
 pub(crate) struct Reservation<'s> {
@@ -49,7 +48,7 @@ impl Reservation<'_> {
         if self.store.is_large(needed) {
             let (store, may_yield) = (self.store, write.may_yield());
             self.bytes = store.reserve_large(self.cell, hash, probe, needed, may_yield)?;
-        } else if let Some(husk) = self.cell.pop_husk() {
+        } else if let Some(husk) = self.cell.shelf.take() {
             self.reused = husk.bytes();
             self.husk = Some(husk);
         }
@@ -93,33 +92,5 @@ impl Drop for Reservation<'_> {
         if self.bytes | self.reused > 0 {
             self.give_up();
         }
-    }
-}
-
-impl Cell {
-    /// Memory for the stripe's next block, if any is kept.
-    #[inline(always)]
-    pub(super) fn pop_husk(&self) -> Option<Husk> {
-        if self.has_husks() {
-            self.pop_kept_husk()
-        } else {
-            None
-        }
-    }
-
-    /// Whether memory is kept for the stripe's next blocks.
-    #[inline(always)]
-    pub(super) fn has_husks(&self) -> bool {
-        // Relaxed: who sees it late takes a block from the allocator, or frees some.
-        self.has_husks.load(Ordering::Relaxed)
-    }
-
-    fn pop_kept_husk(&self) -> Option<Husk> {
-        let mut husks = self.husks.lock();
-        let husk = husks.pop();
-        if husks.len() == 0 {
-            self.has_husks.store(false, Ordering::Relaxed);
-        }
-        husk
     }
 }

@@ -91,6 +91,7 @@ impl Store {
         let mut stripe = cell.back.lock();
         reservation.settle(&mut stripe);
         let put = stripe.put(&self.env(cell), hash, slot, write, false);
+        cell.shelf.fill(stripe.husks());
         self.finish(cell, stripe);
         put
     }

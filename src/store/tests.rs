@@ -11,7 +11,7 @@ impl Store {
             assert_eq!(cell.in_flight.load(Ordering::Relaxed), 0);
             let env = self.env(cell);
             let mut stripe = cell.back.lock();
-            let kept = cell.husks.lock().bytes();
+            let kept = cell.shelf.bytes() + stripe.husks().bytes();
             let claims = stripe.validate(&env, kept);
             bytes += claims.bytes;
             entries += claims.entries;

@@ -1,13 +1,14 @@
 //! What has left and waits to be freed, as it goes out and comes back.
 
 use super::{BATCH, Batch, Env, FREE_PER_CALL, SEGMENT_BATCH, Stripe, cost};
+use crate::entry::Husks;
 use crate::table::RetiredSegment;
 
 impl Stripe {
-    /// Whether something is to be freed, or enough waits for a look at the hazards. Who `has_husks` is in no hurry with what was looked at:
-    /// the next blocks have their memory.
+    /// Whether something is to be freed, or enough waits for a look at the hazards. While husks are left there is no hurry with what was
+    /// looked at: the next blocks have their memory.
     #[inline]
-    pub(crate) fn has_batch(&self, has_husks: bool) -> bool {
+    pub(crate) fn has_batch(&self) -> bool {
         // Those that a reader still named at the last look don't ask for another.
         let n_segments = self
             .pending
@@ -17,12 +18,12 @@ impl Stripe {
         let is_due = self.pending.blocks.len() >= BATCH
             || n_segments >= SEGMENT_BATCH
             || self.bytes.wants_look();
-        is_due || !has_husks && !self.pending.cleared.is_empty()
+        is_due || self.husks.len() == 0 && !self.pending.cleared.is_empty()
     }
 
     /// What is to be freed next: what needs no look, in pieces; then what waits for one, if it is enough. All of it `at_once`.
-    pub(crate) fn take_batch(&mut self, at_once: bool, has_husks: bool) -> Option<Batch> {
-        if self.pending.is_empty() || !(at_once || self.has_batch(has_husks)) {
+    pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
+        if self.pending.is_empty() || !(at_once || self.has_batch()) {
             return None;
         }
         let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
@@ -59,6 +60,12 @@ impl Stripe {
         self.pending.segments.extend(left.segments);
         self.pending.cleared.extend(left.cleared);
         self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+    }
+
+    /// Memory for the next blocks, charged as garbage.
+    #[inline(always)]
+    pub(crate) fn husks(&mut self) -> &mut Husks {
+        &mut self.husks
     }
 
     /// Bytes that were kept for blocks are used, or freed.

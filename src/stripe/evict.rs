@@ -1,5 +1,6 @@
 //! Whom to take when room is needed: expired first, then the policy's choice among a few.
 
+use super::candidates::Candidate;
 use super::pools::Room;
 use super::{Env, Stripe};
 use crate::clock::Nanos;
@@ -13,11 +14,6 @@ use crate::wheel::Token;
 
 /// Bucket lines that are sampled at once.
 const SAMPLE_BUCKETS: usize = 3;
-/// Victims in a row for which nothing is sampled, while the next candidate is no worse than the last one was: what was learned of those that
-/// wait has to be renewed.
-const UNSAMPLED_MAX: u8 = 3;
-/// Candidates that are remembered from one eviction to the next.
-const POOL: usize = 8;
 /// Entries for each of which a unit of stamps is doubled: a stripe's grace is then some hundred units, and one old entry in five hundred
 /// carries a stamp that looks as young.
 const STAMP_UNIT_PER: usize = 8192;
@@ -29,108 +25,6 @@ const MEANT_FOR_MIN: usize = 16;
 const WALK: usize = 128;
 /// Steps of the wheel, and of the sweep, before a victim is chosen among the living.
 const EXPIRE_PER_EVICTION: usize = 16;
-
-/// The best candidates of the last samples, lowest in rank first: what makes a small sample as good as a large one.
-///
-/// A candidate is known by its place and its metadata. Whatever has happened to it since, an entry with these metadata
-/// in this place is as good a victim, and one that was seen twice is a victim once; a place is valid as long as no segment was retired.
-#[derive(Debug)]
-pub(super) struct Pool {
-    items: [Candidate; POOL],
-    len: usize,
-    retirements: u64,
-    /// The rank of the last one that was taken, and victims since the last sample.
-    taken_rank: u32,
-    n_unsampled: u8,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    rank: u32,
-    meta: u32,
-    loc: Loc,
-}
-
-impl Pool {
-    pub(super) fn new() -> Pool {
-        Pool {
-            items: [Candidate {
-                rank: 0,
-                meta: 0,
-                loc: Loc::NOWHERE,
-            }; POOL],
-            len: 0,
-            retirements: 0,
-            taken_rank: 0,
-            n_unsampled: 0,
-        }
-    }
-
-    /// Forgets all places if a segment was retired since they were remembered. Whether it was.
-    pub(super) fn follow(&mut self, retirements: u64) -> bool {
-        let is_behind = self.retirements != retirements;
-        if is_behind {
-            self.retirements = retirements;
-            self.len = 0;
-        }
-        is_behind
-    }
-
-    #[inline(always)]
-    pub(super) fn see(&mut self, rank: u32, meta: u32, loc: Loc) {
-        if self.len < POOL || rank < self.items[POOL - 1].rank {
-            self.remember(Candidate { rank, meta, loc });
-        }
-    }
-
-    /// Before those of its rank; the last one is forgotten if there is no place for it.
-    fn remember(&mut self, new: Candidate) {
-        let mut at = self.len.min(POOL - 1);
-        self.len = at + 1;
-        while at > 0 && self.items[at - 1].rank >= new.rank {
-            self.items[at] = self.items[at - 1];
-            at -= 1;
-        }
-        self.items[at] = new;
-    }
-
-    /// Whether it is full, but for the one that was just taken, of candidates of one rank.
-    fn is_level(&self) -> bool {
-        self.len + 1 >= POOL && self.items[0].rank == self.items[self.len - 1].rank
-    }
-
-    /// Whether the next victim is as good as the last, so that a sample can wait.
-    fn goes_unsampled(&mut self) -> bool {
-        let is_good = self.len > 1 && self.items[0].rank <= self.taken_rank;
-        let waits = is_good && self.n_unsampled < UNSAMPLED_MAX;
-        self.n_unsampled = if waits { self.n_unsampled + 1 } else { 0 };
-        waits
-    }
-
-    /// Whether the candidate in this place is the lowest in rank.
-    fn is_first(&self, loc: Loc) -> bool {
-        self.len > 0 && self.items[0].loc == loc
-    }
-
-    /// The lowest in rank that `is_one`; those before it are forgotten.
-    pub(super) fn take_lowest(&mut self, is_one: impl Fn(Loc, u32) -> bool) -> Option<Loc> {
-        while self.len > 0 {
-            let Candidate { meta, loc, .. } = self.items[0];
-            self.forget(0);
-            if is_one(loc, meta) {
-                return Some(loc);
-            }
-        }
-        None
-    }
-
-    fn forget(&mut self, at: usize) {
-        for idx in at + 1..self.len {
-            self.items[idx - 1] = self.items[idx];
-        }
-        self.len -= 1;
-    }
-}
 
 impl Stripe {
     /// Takes one entry out that `may_go`, or some that expired or were invalidated. False if there is none but `spared`, which is
@@ -260,7 +154,7 @@ impl Stripe {
             }
             // The candidates that will leave next, most likely.
             let writer = self.table.writer(env.shared);
-            for candidate in &self.pool.items[..self.pool.len.min(2)] {
+            for candidate in self.pool.next_two() {
                 writer.prefetch_block(candidate.loc);
             }
         }
@@ -318,10 +212,7 @@ impl Stripe {
         let grace = ((self.newcomers.grace() + 1) >> self.stamp_unit_log2()).saturating_sub(1);
         let now = self.stamp();
         let writer = self.table.writer(env.shared);
-        while self.pool.len > 0 {
-            let Candidate { meta, loc, rank } = self.pool.items[0];
-            self.pool.forget(0);
-            self.pool.taken_rank = rank;
+        while let Some(Candidate { meta, loc, .. }) = self.pool.take() {
             let Some(block) = writer.block(loc).filter(|_| writer.meta(loc) == meta) else {
                 continue;
             };

@@ -1,6 +1,6 @@
 //! Memory shares in one stripe: claims for entries, and victims of the pool whose turn it is to give way.
 
-use super::evict::Pool;
+use super::candidates::Pool;
 use super::{EVICT_POOL_OF, Env, Stripe, cost};
 use crate::clock::Nanos;
 use crate::entry::BlockRef;

@@ -166,9 +166,7 @@ impl Stripe {
     }
 
     fn claim_entries(&mut self, env: &Env<'_>) -> bool {
-        let claimed = [env.chunk_entries, 1]
-            .into_iter()
-            .find(|&n| env.entries.try_claim(n));
+        let claimed = env.entries.claim_between(1, env.chunk_entries);
         self.spare_entries = claimed.unwrap_or(0);
         claimed.is_some()
     }

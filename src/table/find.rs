@@ -149,7 +149,7 @@ impl Way<'_> {
                 continue;
             }
             namer.name_entry(address);
-            // SeqCst: after the naming; pairs with the swap that unlinks. The directory is looked at after it (T4). That the
+            // SeqCst: after the naming; and after the barrier, so that what is unlinked before the look isn't missed. The directory is looked at after it (T4). That the
             // metadata have changed is as seldom as a lost race, so it may count as one.
             if slot.load(Ordering::SeqCst) != word || !self.is_current() {
                 return Err(Unfound::Raced);

@@ -241,12 +241,7 @@ impl Writer<'_> {
 
     /// Puts a block in the place of another one of the same key, whose count is handed out.
     pub(crate) fn replace(&mut self, loc: Loc, block: Block, meta: u32) -> Block {
-        // SeqCst: release, so that the new entry is seen whole; and the old one's unlinking comes before the look at
-        // the hazards, in the swap form too.
-        let old = self
-            .slot(loc)
-            .swap(pack(block.into_raw(), meta), Ordering::SeqCst);
-        let old = NonNull::new(address_of(old)).expect("what is replaced was linked");
+        let old = self.put_word(loc, pack(block.into_raw(), meta));
         // SAFETY: the count that went in with `into_raw` comes out with the unlinking, once.
         unsafe { Block::from_raw(old) }
     }
@@ -273,8 +268,8 @@ impl Writer<'_> {
         hash: KeyHash,
     ) -> NonNull<Header> {
         let bucket = self.bucket_of(loc);
-        // SeqCst: the unlinking comes before the look at the hazards. The tag goes after it (T2).
-        let old = self.slot(loc).swap(ptr::null_mut(), Ordering::SeqCst);
+        // The tag goes after it (T2).
+        let old = self.put_word(loc, ptr::null_mut());
         let tags = bucket.tags.load(Ordering::Relaxed) & !(0xff << (8 * loc.slot()));
         // Release: pairs with the acquire of a reader; who sees the tag gone sees the slot empty.
         bucket.tags.store(tags, Ordering::Release);
@@ -283,6 +278,18 @@ impl Writer<'_> {
             self.change_overflow(segment, passed, false);
             passed = (passed + hash.stride()) & mask;
         }
+        old
+    }
+
+    /// Puts a word in the place of a linked entry's, which is unlinked by that: its address. A plain store, since readers change no
+    /// address in a slot (T6), and what they change besides goes with the entry.
+    #[inline(always)]
+    fn put_word(&self, loc: Loc, word: *mut Header) -> NonNull<Header> {
+        let slot = self.slot(loc);
+        let old = slot.load(Ordering::Relaxed);
+        // Release: pairs with the acquire of a reader, who sees a new entry whole. The look at the hazards comes after the full barrier of
+        // `heavy`, and so after this, in all forms.
+        slot.store(word, Ordering::Release);
         NonNull::new(address_of(old)).expect("what is unlinked was linked")
     }
 
