@@ -55,6 +55,9 @@ pub(crate) use works::{Begun, Task, Work, WorkId};
 const EXPIRE_PER_WRITE: usize = 4;
 /// The same of entries whose scope has ended.
 const SWEEP_PER_WRITE: usize = 4;
+/// Where there are so many entries, an insert into a full stripe takes its victim out before it looks for its key. If that is there after
+/// all, the room is the next insert's: one entry less in so many.
+const AHEAD_MIN: usize = 512;
 /// Entries of a pool among which its victim is chosen.
 const EVICT_POOL_OF: usize = 8;
 /// Victims that one hold of the lock takes out at most.
@@ -199,6 +202,10 @@ impl Stripe {
         let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
         progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
         self.follow_bounds(env);
+        let cost = cost(draft.as_ref());
+        if write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
+            self.make_room_ahead(env, hash, cost, now);
+        }
         let writer = self.table.writer(env.shared);
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
         let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
@@ -228,7 +235,6 @@ impl Stripe {
         if let Some(loc) = present.take_if(|_| yielding) {
             self.leave(env, loc, hash, RemovalCause::Evicted);
         }
-        let cost = cost(draft.as_ref());
         let newcomer = Newcomer {
             hash,
             draft: draft.as_ref(),

@@ -98,11 +98,16 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
+    /// Whether it lands whatever is there, if nothing comes between.
+    #[inline(always)]
+    pub(super) fn is_likely(&self) -> bool {
+        matches!(self.condition, Condition::Always | Condition::Load(_))
+    }
+
     /// Whether the present entry may be evicted for its successor, where there is no room for both: not if what is written depends on
     /// it being there.
     pub(crate) fn may_yield(&self) -> bool {
-        let is_free = matches!(self.condition, Condition::Always | Condition::Load(_));
-        is_free && !self.lifetime.keeps()
+        self.is_likely() && !self.lifetime.keeps()
     }
 }
 

@@ -1,7 +1,9 @@
 //! The stripe's account: what is claimed before it is used.
 
 use super::pools::Room;
-use super::{Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, POLICY_FIXED, Stripe, Write, cost, pool_of};
+use super::{
+    AHEAD_MIN, Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, POLICY_FIXED, Stripe, Write, cost, pool_of,
+};
 use crate::clock::Nanos;
 use crate::entry::{BlockRef, Probe};
 use crate::hash::KeyHash;
@@ -163,6 +165,17 @@ impl Stripe {
                 .map_err(|(full, room)| Lack::Pool(full, room))?;
         }
         Ok(growth_bytes)
+    }
+
+    /// Takes out what most likely has to leave for a newcomer, while the line of its key's bucket is on its way; not the key's own entry.
+    #[inline(always)]
+    pub(super) fn make_room_ahead(&mut self, env: &Env<'_>, hash: KeyHash, cost: u64, now: Nanos) {
+        let has_entry = self.spare_entries > 0 || self.claim_entries(env);
+        let has_room = has_entry && self.bytes.fund(env.bytes, cost, env.chunk_bytes);
+        let may_evict = self.len() >= AHEAD_MIN && !env.shares.is_active();
+        if !has_room && may_evict && !self.waits_for_garbage() {
+            self.evict(env, None, now, |block| block.short_hash() != hash.short());
+        }
     }
 
     fn claim_entries(&mut self, env: &Env<'_>) -> bool {
