@@ -1,5 +1,6 @@
 //! Each operation once, on each kind of value.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::{Cache, Capacity, Lookup, ManualClock, MissReason, Refusal, RemovalCause};
@@ -231,4 +232,51 @@ fn e73_an_eviction_is_a_plain_miss_and_counted_as_one() {
         .filter(|found| matches!(found, Lookup::Hit(_)))
         .count();
     assert_eq!(n_hits, 10);
+}
+
+/// A full cache whose every step is the same each time, and what it has evicted.
+fn full_and_repeatable() -> (Cache<u64>, Arc<Mutex<Vec<u64>>>) {
+    const ROOM: u64 = 2048;
+    let evicted = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&evicted);
+    let builder = Cache::builder().max_entries(ROOM).stripes(1);
+    let cache: Cache<u64> = builder
+        .hash_seeds([1, 2, 3, 4])
+        .listener(move |_, value, cause| {
+            if cause == RemovalCause::Evicted {
+                told.lock().unwrap().push(*value);
+            }
+        })
+        .build()
+        .unwrap();
+    for key in 0..3 * ROOM {
+        cache.insert(key, key).unwrap();
+    }
+    assert_eq!(cache.len() as u64, ROOM);
+    (cache, evicted)
+}
+
+#[test]
+fn who_is_to_leave_next_is_replaced_all_the_same_and_one_of_others_leaves_for_it_at_most() {
+    const NEW: u64 = u64::MAX;
+    for n_before in 0..8 {
+        let [next, (cache, evicted)] = [(); 2].map(|()| {
+            let (cache, evicted) = full_and_repeatable();
+            for new in 0..n_before {
+                cache.insert(NEW - new, NEW - new).unwrap();
+            }
+            (cache, evicted)
+        });
+        next.0.insert(NEW / 2, 0).unwrap();
+        let victim = *next.1.lock().unwrap().last().unwrap();
+        let n_evicted = evicted.lock().unwrap().len();
+        // The newcomer's victim is there yet in the cache that has not seen it.
+        for round in 1..=3 {
+            let old = cache.insert(victim, victim + round).unwrap();
+            assert_eq!(old.as_deref(), Some(&(victim + round - 1)));
+        }
+        let evicted = evicted.lock().unwrap();
+        assert!(evicted.len() <= n_evicted + 1);
+        assert!(!evicted.contains(&victim));
+    }
 }
