@@ -158,17 +158,26 @@ impl Policy {
     }
 
     /// The insert of an absent key: moves the clock, asks ghosts and sketch, learns. Returns the metadata of the new slot.
+    #[inline(always)]
     pub(crate) fn admit(&mut self, site: Site, size: u8) -> Meta {
         self.advance();
-        let (now, ticks) = (self.tick(), self.ticks);
+        let class = if self.known.is_some() {
+            self.class_of_new(site)
+        } else {
+            Class::default()
+        };
+        Meta::new(self.tick(), class, size)
+    }
+
+    fn class_of_new(&mut self, site: Site) -> Class {
+        let ticks = self.ticks;
         let Some(known) = &mut self.known else {
-            return Meta::new(now, Class::default(), size);
+            return Class::default();
         };
         known.n_inserts = known.n_inserts.saturating_add(1);
         known.watch_ghosts(ticks);
         let count = known.sketch.add(site.key);
-        let class = known.class_of_new(site, count, ticks, &mut self.random);
-        Meta::new(now, class, size)
+        known.class_of_new(site, count, ticks, &mut self.random)
     }
 
     /// Where `admit` will look for a key, for which the processor is asked at once.
@@ -285,20 +294,26 @@ impl Policy {
         size_of::<Known>() + tables + known.learner.memory_bytes()
     }
 
+    #[inline(always)]
     fn advance(&mut self) {
         self.inserts += 1;
         self.until_tick -= 1;
         if self.until_tick == 0 {
-            self.ticks += 1;
-            self.running = Tick::of_count(self.ticks);
-            if self.capacity == 0 {
-                // Not full yet: ticks as for the capacity seen so far, so that ages are right when it is.
-                let least = self.expected.as_ref().map_or(1, |expected| expected.period);
-                self.period = (self.inserts / GROWING_TICKS).max(least);
-            }
-            self.until_tick = self.period;
-            self.bins = BinOfTick::at(self.tick());
+            self.begin_tick();
         }
+    }
+
+    #[inline(never)]
+    fn begin_tick(&mut self) {
+        self.ticks += 1;
+        self.running = Tick::of_count(self.ticks);
+        if self.capacity == 0 {
+            // Not full yet: ticks as for the capacity seen so far, so that ages are right when it is.
+            let least = self.expected.as_ref().map_or(1, |expected| expected.period);
+            self.period = (self.inserts / GROWING_TICKS).max(least);
+        }
+        self.until_tick = self.period;
+        self.bins = BinOfTick::at(self.tick());
     }
 
     /// The time, in ticks, of as many inserts as there are `slots`.

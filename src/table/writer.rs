@@ -294,6 +294,7 @@ impl Writer<'_> {
     }
 
     /// Counts an entry that comes or goes.
+    #[inline(always)]
     fn count(&mut self, hash: KeyHash, by: i32) {
         let index = self.shared.directory().index(hash);
         // T5: the latest directory is the one that the counts belong to.
