@@ -84,7 +84,7 @@ impl Limits {
     }
 
     /// Admits a request, or says how long it has to wait (LI2, LI3).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit(
         &self,
         watch: &impl Watch,
@@ -92,10 +92,10 @@ impl Limits {
         bytes: u64,
     ) -> Result<(), LimitExceeded> {
         let flags = self.flags();
-        if flags & OPEN != 0 || self.take(flags, watch, [ops, bytes], thread_number) {
+        if flags & OPEN != 0 || self.take(flags, watch, ops, bytes, thread_number) {
             return Ok(());
         }
-        self.admit_at_desk(watch, [ops, bytes], thread_number())
+        self.admit_at_desk(watch, ops, bytes, thread_number())
     }
 
     /// Counts bytes that turned out to be read. What doesn't fit is debt, of at most one more burst; nothing is admitted
@@ -103,7 +103,7 @@ impl Limits {
     #[inline]
     pub(crate) fn charge(&self, watch: &impl Watch, bytes: u64) {
         let flags = self.flags();
-        if flags & FREE_BYTES != 0 || self.take(flags, watch, [0, bytes], thread_number) {
+        if flags & FREE_BYTES != 0 || self.take(flags, watch, 0, bytes, thread_number) {
             return;
         }
         self.charge_at_desk(watch, bytes, thread_number());
@@ -174,36 +174,55 @@ impl Limits {
         &self,
         flags: u8,
         watch: &impl Watch,
-        cost: [u64; 2],
+        ops: u64,
+        bytes: u64,
         thread: impl FnOnce() -> u32,
     ) -> bool {
-        if flags & TIGHT != 0 || cost[0] > HALF_MAX || cost[1] > HALF_MAX {
+        if flags & TIGHT != 0 || (ops | bytes) > HALF_MAX {
             return false;
         }
-        let is_in_force = || {
-            // Acquire: pairs with the release in `lend`. Who sees the end of a new period sees that the old one's leases
-            // were called in, so that no token of theirs is taken by the new end.
-            let end = self.front.lease_end.load(Ordering::Acquire);
-            let now = if end & BY_EXACT == 0 {
-                watch.coarse()
-            } else {
-                watch.exact()
-            };
-            now < end
-        };
-        if flags & SPREAD == 0 {
-            let taken = self.front.home.take(cost, is_in_force);
-            if taken == Taken::Raced {
-                self.note_race();
+        let is_spread = flags & SPREAD != 0;
+        let cell = if is_spread {
+            match self.own_cell(thread()) {
+                Some(cell) => cell,
+                None => return false,
             }
-            return taken != Taken::No;
-        }
-        let Some(cells) = self.front.cells.get() else {
-            return false;
+        } else {
+            &self.front.home
         };
-        cells
-            .get(cells.index_of(thread()))
-            .is_some_and(|cell| cell.take(cost, is_in_force) != Taken::No)
+        let taken = cell.take(ops, bytes, || self.is_in_force(watch));
+        if taken == Taken::Raced && !is_spread {
+            self.note_race();
+        }
+        taken != Taken::No
+    }
+
+    /// Whether the leases that are out aren't over.
+    #[inline(always)]
+    fn is_in_force(&self, watch: &impl Watch) -> bool {
+        if self.front.lease_end.load(Ordering::Relaxed) & BY_EXACT != 0 {
+            return self.is_in_force_exactly(watch);
+        }
+        let now = watch.coarse();
+        // Acquire: pairs with the release in `lend`. Who sees the end of a new period sees that the old one's leases
+        // were called in, so that no token of theirs is taken by the new end.
+        let end = self.front.lease_end.load(Ordering::Acquire);
+        // An end that is to be met exactly came meanwhile: the desk knows what to do.
+        now < end && end & BY_EXACT == 0
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_in_force_exactly(&self, watch: &impl Watch) -> bool {
+        let now = watch.exact();
+        // Acquire: as above. An end by the coarse clock is met by the exact one too.
+        now < self.front.lease_end.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn own_cell(&self, thread: u32) -> Option<&Cell> {
+        let cells = self.front.cells.get()?;
+        cells.get(cells.index_of(thread))
     }
 
     #[cold]
@@ -214,14 +233,16 @@ impl Limits {
             .store(n_races.saturating_add(1), Ordering::Relaxed);
     }
 
+    #[cold]
     #[inline(never)]
     fn admit_at_desk(
         &self,
         watch: &impl Watch,
-        cost: [u64; 2],
+        ops: u64,
+        bytes: u64,
         thread: u32,
     ) -> Result<(), LimitExceeded> {
-        let now = watch.exact();
+        let (now, cost) = (watch.exact(), [ops, bytes]);
         if let Some(refusal) = self.refusal_on_board(now, cost) {
             return Err(LimitExceeded::new(refusal));
         }
@@ -299,10 +320,10 @@ impl Limits {
         thread: u32,
     ) -> Result<(), LimitExceeded> {
         let flags = self.flags();
-        if flags & OPEN != 0 || self.take(flags, watch, cost, || thread) {
+        if flags & OPEN != 0 || self.take(flags, watch, cost[0], cost[1], || thread) {
             return Ok(());
         }
-        self.admit_at_desk(watch, cost, thread)
+        self.admit_at_desk(watch, cost[0], cost[1], thread)
     }
 
     /// As many races as make a tenant spread.
