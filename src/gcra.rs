@@ -42,8 +42,21 @@ pub(crate) enum Wait {
     Forever,
 }
 
+/// No time at all; no clock comes so far.
+const FOREVER: u64 = u64::MAX;
+
 impl Wait {
+    #[inline]
+    fn of(ns: u64) -> Wait {
+        if ns == FOREVER {
+            Wait::Forever
+        } else {
+            Wait::For(Duration::from_nanos(ns))
+        }
+    }
+
     /// The time, if it comes.
+    #[inline]
     pub(crate) fn duration(self) -> Option<Duration> {
         match self {
             Wait::For(time) => Some(time),
@@ -128,23 +141,26 @@ impl Pace {
         (level + self.units(cost)).saturating_sub(self.capacity())
     }
 
-    /// How long a cost with such an excess at `now` has to wait (G2).
+    /// How many nanoseconds a cost with such an excess at `now` has to wait (G2); [`FOREVER`], if the time never comes.
     #[inline]
-    fn wait(&self, excess: u128, now: u64) -> Wait {
+    fn wait_ns(&self, excess: u128, now: u64) -> u64 {
         if excess == 0 {
-            return Wait::For(Duration::ZERO);
+            return 0;
         }
         if excess == u128::MAX || self.units_per_ns == 0 {
-            return Wait::Forever;
+            return FOREVER;
         }
-        // Most are short enough for the machine's own division.
         let ns = match u64::try_from(excess) {
+            // So it is for a thousand in a second, and most rates that people choose.
+            Ok(excess) if self.units_per_ns == 1 => excess,
+            // Most are short enough for the machine's own division.
             Ok(excess) => excess.div_ceil(self.units_per_ns),
             Err(_) => narrow(excess.div_ceil(u128::from(self.units_per_ns))),
         };
-        match now.checked_add(ns) {
-            Some(_) => Wait::For(Duration::from_nanos(ns)),
-            None => Wait::Forever,
+        if now.checked_add(ns).is_some() {
+            ns
+        } else {
+            FOREVER
         }
     }
 
@@ -220,7 +236,7 @@ impl Bucket {
         let level = self.level(pace, now);
         match pace.lift(level, cost) {
             Some(level) => Ok(Bucket { level, at: now }),
-            None => Err(pace.wait(pace.excess(level, cost), now)),
+            None => Err(Wait::of(pace.wait_ns(pace.excess(level, cost), now))),
         }
     }
 

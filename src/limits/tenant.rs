@@ -95,7 +95,7 @@ impl Limits {
         if flags & OPEN != 0 || self.take(flags, watch, ops, bytes, thread_number) {
             return Ok(());
         }
-        self.admit_at_desk(watch, ops, bytes, thread_number())
+        self.admit_by_the_meter(watch, ops, bytes, thread_number)
     }
 
     /// Counts bytes that turned out to be read. What doesn't fit is debt, of at most one more burst; nothing is admitted
@@ -233,19 +233,31 @@ impl Limits {
             .store(n_races.saturating_add(1), Ordering::Relaxed);
     }
 
+    /// Admits by an exact reading: refuses by the board, which is quick, or asks the desk.
     #[cold]
     #[inline(never)]
-    fn admit_at_desk(
+    fn admit_by_the_meter(
         &self,
         watch: &impl Watch,
         ops: u64,
         bytes: u64,
+        thread: impl FnOnce() -> u32,
+    ) -> Result<(), LimitExceeded> {
+        let now = watch.exact();
+        match self.refusal_on_board(now, [ops, bytes]) {
+            Some(refusal) => Err(LimitExceeded::new(refusal)),
+            None => self.admit_at_desk(watch, now, [ops, bytes], thread()),
+        }
+    }
+
+    #[inline(never)]
+    fn admit_at_desk(
+        &self,
+        watch: &dyn Watch,
+        now: u64,
+        cost: [u64; 2],
         thread: u32,
     ) -> Result<(), LimitExceeded> {
-        let (now, cost) = (watch.exact(), [ops, bytes]);
-        if let Some(refusal) = self.refusal_on_board(now, cost) {
-            return Err(LimitExceeded::new(refusal));
-        }
         let mut desk = self.enter();
         let with = self.surroundings(watch, thread);
         let answer = desk.admit(now, cost, with);
@@ -257,7 +269,7 @@ impl Limits {
     }
 
     /// What the board says, which is there once the tenant is short.
-    #[inline]
+    #[inline(always)]
     fn refusal_on_board(&self, now: u64, cost: [u64; 2]) -> Option<(usize, Wait)> {
         if self.flags() & TIGHT == 0 {
             return None;
@@ -323,7 +335,7 @@ impl Limits {
         if flags & OPEN != 0 || self.take(flags, watch, cost[0], cost[1], || thread) {
             return Ok(());
         }
-        self.admit_at_desk(watch, cost[0], cost[1], thread)
+        self.admit_by_the_meter(watch, cost[0], cost[1], || thread)
     }
 
     /// As many races as make a tenant spread.
