@@ -104,7 +104,7 @@ impl Pace {
         if self.units_per_ns == 0 {
             return u64::MAX;
         }
-        narrow(self.capacity().div_ceil(u128::from(self.units_per_ns)))
+        self.sink_ns(self.capacity())
     }
 
     /// The highest level that an admission may leave.
@@ -150,17 +150,23 @@ impl Pace {
         if excess == u128::MAX || self.units_per_ns == 0 {
             return FOREVER;
         }
-        let ns = match u64::try_from(excess) {
-            // So it is for a thousand in a second, and most rates that people choose.
-            Ok(excess) if self.units_per_ns == 1 => excess,
-            // Most are short enough for the machine's own division.
-            Ok(excess) => excess.div_ceil(self.units_per_ns),
-            Err(_) => narrow(excess.div_ceil(u128::from(self.units_per_ns))),
-        };
+        let ns = self.sink_ns(excess);
         if now.checked_add(ns).is_some() {
             ns
         } else {
             FOREVER
+        }
+    }
+
+    /// How many nanoseconds take so many units away, if some do; what doesn't fit is [`FOREVER`].
+    #[inline]
+    fn sink_ns(&self, units: u128) -> u64 {
+        match u64::try_from(units) {
+            // So it is for a thousand in a second, and most rates that people choose.
+            Ok(units) if self.units_per_ns == 1 => units,
+            // Most are short enough for the machine's own division.
+            Ok(units) => units.div_ceil(self.units_per_ns),
+            Err(_) => narrow(units.div_ceil(u128::from(self.units_per_ns))),
         }
     }
 
@@ -280,8 +286,8 @@ impl Bucket {
         if pace.units_per_ns == 0 {
             return None;
         }
-        let ns = self.level.div_ceil(u128::from(pace.units_per_ns));
-        self.at.checked_add(u64::try_from(ns).ok()?)
+        // Not even from zero on does a clock come as far as the most there is.
+        self.at.checked_add(pace.sink_ns(self.level))
     }
 }
 

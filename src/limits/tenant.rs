@@ -17,19 +17,21 @@ use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Neither dimension is limited.
-const OPEN: u8 = 1;
+const OPEN: u64 = 1;
 /// Bytes aren't limited.
-const FREE_BYTES: u8 = 2;
+const FREE_BYTES: u64 = 1 << 1;
 /// The tenant is at its limit: the board shows the meter.
-const TIGHT: u8 = 4;
+const TIGHT: u64 = 1 << 2;
 /// Leases are in the threads' own cells.
-const SPREAD: u8 = 8;
+const SPREAD: u64 = 1 << 3;
+/// The end of leases is watched by the exact clock.
+const BY_EXACT: u64 = 1 << 4;
+
+/// All of these; what is left of a word of terms is a time, in steps of 32 ns.
+const FLAGS: u64 = OPEN | FREE_BYTES | TIGHT | SPREAD | BY_EXACT;
 
 /// Races at home, or for the lock, in one period that make a tenant spread its leases.
 const CROWD: u8 = 16;
-
-/// In the end of leases: they're watched by the exact clock.
-const BY_EXACT: u64 = 1;
 
 /// One tenant's rates, for many threads at once.
 // In this order: what an admission looks at comes first.
@@ -45,13 +47,13 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 #[repr(C)]
 struct Front {
-    flags: AtomicU8,
+    /// The flags, and above them when the leases of this period end, on the coarse clock's line.
+    terms: AtomicU64,
+    /// The lease of all threads, while they don't crowd. What is left of it is beside the terms: limits lie at a multiple of 16 bytes,
+    /// so both are on one line.
+    home: Cell,
     /// Races at home in this period; some may be lost.
     n_races: AtomicU8,
-    /// When the leases of this period end; the lowest bit: by the exact clock.
-    lease_end: AtomicU64,
-    /// The lease of all threads, while they don't crowd.
-    home: Cell,
     /// Made when threads crowd for the first time.
     cells: OnceLock<Box<Cells>>,
 }
@@ -66,10 +68,9 @@ impl Limits {
         let desk = Desk::new(rates.paces());
         Limits {
             front: Front {
-                flags: AtomicU8::new(flags(&desk)),
-                n_races: AtomicU8::new(0),
-                lease_end: AtomicU64::new(0),
+                terms: AtomicU64::new(flags(&desk)),
                 home: Cell::new(),
+                n_races: AtomicU8::new(0),
                 cells: OnceLock::new(),
             },
             desk: Mutex::new(desk),
@@ -80,7 +81,7 @@ impl Limits {
     /// Whether nothing is limited.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.flags() & OPEN != 0
+        self.terms() & OPEN != 0
     }
 
     /// Admits a request, or says how long it has to wait (LI2, LI3).
@@ -91,8 +92,8 @@ impl Limits {
         ops: u64,
         bytes: u64,
     ) -> Result<(), LimitExceeded> {
-        let flags = self.flags();
-        if flags & OPEN != 0 || self.take(flags, watch, ops, bytes, thread_number) {
+        let terms = self.terms();
+        if terms & OPEN != 0 || self.take(terms, watch, ops, bytes, thread_number) {
             return Ok(());
         }
         self.admit_by_the_meter(watch, ops, bytes, thread_number)
@@ -102,8 +103,8 @@ impl Limits {
     /// before it is gone.
     #[inline]
     pub(crate) fn charge(&self, watch: &impl Watch, bytes: u64) {
-        let flags = self.flags();
-        if flags & FREE_BYTES != 0 || self.take(flags, watch, 0, bytes, thread_number) {
+        let terms = self.terms();
+        if terms & FREE_BYTES != 0 || self.take(terms, watch, 0, bytes, thread_number) {
             return;
         }
         self.charge_at_desk(watch, bytes, thread_number());
@@ -116,7 +117,7 @@ impl Limits {
         ops: u64,
         bytes: u64,
     ) -> Result<OpenTab, LimitExceeded> {
-        if self.flags() & OPEN != 0 {
+        if self.terms() & OPEN != 0 {
             return Ok(OpenTab(None));
         }
         let now = watch.exact();
@@ -135,7 +136,7 @@ impl Limits {
         ops: u64,
         bytes: u64,
     ) -> Option<LimitExceeded> {
-        if self.flags() & OPEN != 0 {
+        if self.terms() & OPEN != 0 {
             return None;
         }
         let (now, cost) = (watch.exact(), [ops, bytes]);
@@ -172,16 +173,16 @@ impl Limits {
     #[inline(always)]
     fn take(
         &self,
-        flags: u8,
+        terms: u64,
         watch: &impl Watch,
         ops: u64,
         bytes: u64,
         thread: impl FnOnce() -> u32,
     ) -> bool {
-        if flags & TIGHT != 0 || (ops | bytes) > HALF_MAX {
+        if terms & TIGHT != 0 || (ops | bytes) > HALF_MAX {
             return false;
         }
-        let is_spread = flags & SPREAD != 0;
+        let is_spread = terms & SPREAD != 0;
         let cell = if is_spread {
             match self.own_cell(thread()) {
                 Some(cell) => cell,
@@ -190,33 +191,11 @@ impl Limits {
         } else {
             &self.front.home
         };
-        let taken = cell.take(ops, bytes, || self.is_in_force(watch));
+        let taken = cell.take(ops, bytes, || is_in_force(terms, watch));
         if taken == Taken::Raced && !is_spread {
             self.note_race();
         }
         taken != Taken::No
-    }
-
-    /// Whether the leases that are out aren't over.
-    #[inline(always)]
-    fn is_in_force(&self, watch: &impl Watch) -> bool {
-        if self.front.lease_end.load(Ordering::Relaxed) & BY_EXACT != 0 {
-            return self.is_in_force_exactly(watch);
-        }
-        let now = watch.coarse();
-        // Acquire: pairs with the release in `lend`. Who sees the end of a new period sees that the old one's leases
-        // were called in, so that no token of theirs is taken by the new end.
-        let end = self.front.lease_end.load(Ordering::Acquire);
-        // An end that is to be met exactly came meanwhile: the desk knows what to do.
-        now < end && end & BY_EXACT == 0
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn is_in_force_exactly(&self, watch: &impl Watch) -> bool {
-        let now = watch.exact();
-        // Acquire: as above. An end by the coarse clock is met by the exact one too.
-        now < self.front.lease_end.load(Ordering::Acquire)
     }
 
     #[inline]
@@ -262,7 +241,7 @@ impl Limits {
         let with = self.surroundings(watch, thread);
         let answer = desk.admit(now, cost, with);
         if answer.is_ok() {
-            self.lend(now, cost, with, &mut desk);
+            self.lend(watch, now, cost, with, &mut desk);
         }
         self.leave(desk);
         answer.map_err(LimitExceeded::new)
@@ -271,7 +250,7 @@ impl Limits {
     /// What the board says, which is there once the tenant is short.
     #[inline(always)]
     fn refusal_on_board(&self, now: u64, cost: [u64; 2]) -> Option<(usize, Wait)> {
-        if self.flags() & TIGHT == 0 {
+        if self.terms() & TIGHT == 0 {
             return None;
         }
         Meter::from_words(self.board.read()?).refusal(now, cost)
@@ -283,19 +262,20 @@ impl Limits {
         let mut desk = self.enter();
         let with = self.surroundings(watch, thread);
         desk.charge(now, [0, bytes], with);
-        self.lend(now, [0, bytes], with, &mut desk);
+        self.lend(watch, now, [0, bytes], with, &mut desk);
         self.leave(desk);
     }
 
-    fn lend(&self, now: u64, cost: [u64; 2], with: Surroundings<'_>, desk: &mut Desk) {
+    fn lend(
+        &self,
+        watch: &dyn Watch,
+        now: u64,
+        cost: [u64; 2],
+        with: Surroundings<'_>,
+        desk: &mut Desk,
+    ) {
         if let Some(end) = desk.lend(now, cost, with) {
-            let end = if desk.is_coarse() {
-                end & !BY_EXACT
-            } else {
-                end | BY_EXACT
-            };
-            // Release: pairs with the acquire in `take`.
-            self.front.lease_end.store(end, Ordering::Release);
+            self.set_terms(watch.coarse_line(end) & !FLAGS | flags(desk));
         }
     }
 
@@ -331,8 +311,8 @@ impl Limits {
         cost: [u64; 2],
         thread: u32,
     ) -> Result<(), LimitExceeded> {
-        let flags = self.flags();
-        if flags & OPEN != 0 || self.take(flags, watch, cost[0], cost[1], || thread) {
+        let terms = self.terms();
+        if terms & OPEN != 0 || self.take(terms, watch, cost[0], cost[1], || thread) {
             return Ok(());
         }
         self.admit_by_the_meter(watch, cost[0], cost[1], || thread)
@@ -355,8 +335,16 @@ impl Limits {
     }
 
     #[inline]
-    fn flags(&self) -> u8 {
-        self.front.flags.load(Ordering::Relaxed)
+    fn terms(&self) -> u64 {
+        // Acquire: pairs with the release in `set_terms`. Who sees the end of a new period sees that the old one's leases
+        // were called in, so that no token of theirs is taken by the new end.
+        self.front.terms.load(Ordering::Acquire)
+    }
+
+    /// Under the lock (LT2).
+    fn set_terms(&self, terms: u64) {
+        // Release: pairs with the acquire in `terms`.
+        self.front.terms.store(terms, Ordering::Release);
     }
 
     #[inline]
@@ -369,20 +357,37 @@ impl Limits {
 
     #[inline]
     fn leave(&self, desk: MutexGuard<'_, Desk>) {
+        let terms = self.terms();
         let flags = flags(&desk);
-        if flags != self.flags() {
-            self.front.flags.store(flags, Ordering::Relaxed);
+        if flags != terms & FLAGS {
+            self.set_terms(terms & !FLAGS | flags);
         }
     }
 }
 
-fn flags(desk: &Desk) -> u8 {
+/// Whether the leases that are out by these terms aren't over.
+#[inline(always)]
+fn is_in_force(terms: u64, watch: &impl Watch) -> bool {
+    if terms & BY_EXACT != 0 {
+        return is_in_force_exactly(terms, watch);
+    }
+    watch.coarse() < terms & !FLAGS
+}
+
+#[cold]
+#[inline(never)]
+fn is_in_force_exactly(terms: u64, watch: &impl Watch) -> bool {
+    watch.coarse_line(watch.exact()) < terms & !FLAGS
+}
+
+fn flags(desk: &Desk) -> u64 {
     let [ops, bytes] = desk.paces().map(|pace| pace.is_unlimited());
-    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
     flag(ops && bytes, OPEN)
         | flag(bytes, FREE_BYTES)
         | flag(desk.is_tight(), TIGHT)
         | flag(desk.is_spread(), SPREAD)
+        | flag(!desk.is_coarse(), BY_EXACT)
 }
 
 /// Twice as many as cores, so that few threads share one.

@@ -41,6 +41,10 @@ impl Watch for Hand {
         self.now.get().saturating_sub(self.lag.get())
     }
 
+    fn coarse_line(&self, time: u64) -> u64 {
+        time
+    }
+
     fn lag_ns(&self) -> u64 {
         64 * MS
     }
