@@ -35,6 +35,7 @@ pub(crate) enum Taken {
 
 /// One lease.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Cell {
     left: AtomicU64,
     /// What it was filled with, for the desk alone.

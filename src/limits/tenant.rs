@@ -6,6 +6,8 @@
 //!   flags change under the lock; who reads them stale takes a longer way to the same answer
 //! # Not here     arithmetic
 
+use std::mem::offset_of;
+
 use super::board::LateBoard;
 use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
 use super::desk::{Desk, DeskHold, Surroundings};
@@ -36,7 +38,7 @@ const CROWD: u8 = 16;
 /// One tenant's rates, for many threads at once.
 // In this order: what an admission looks at comes first.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(16))]
 pub(crate) struct Limits {
     front: Front,
     desk: Mutex<Desk>,
@@ -49,14 +51,19 @@ pub(crate) struct Limits {
 struct Front {
     /// The flags, and above them when the leases of this period end, on the coarse clock's line.
     terms: AtomicU64,
-    /// The lease of all threads, while they don't crowd. What is left of it is beside the terms: limits lie at a multiple of 16 bytes,
-    /// so both are on one line.
+    /// The lease of all threads, while they don't crowd.
     home: Cell,
     /// Races at home in this period; some may be lost.
     n_races: AtomicU8,
     /// Made when threads crowd for the first time.
     cells: OnceLock<Box<Cells>>,
 }
+
+// Terms and what is left at home are within the first 16 bytes: so on one line, wherever limits lie.
+const _: () = {
+    assert!(offset_of!(Limits, front) == 0 && offset_of!(Front, terms) == 0);
+    assert!(offset_of!(Front, home) + size_of::<u64>() <= 16);
+};
 
 /// What was admitted for the moment, until it is known what it comes to.
 #[derive(Debug)]
