@@ -12,25 +12,12 @@ use super::board::LateBoard;
 use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
 use super::desk::{Desk, DeskHold, Surroundings};
 use super::rates::{LimitExceeded, Rates};
+use super::terms::{FLAGS, FREE_BYTES, OPEN, SPREAD, TIGHT, flags, is_in_force};
 use super::watch::Watch;
 use crate::gcra::{METER_WORDS, Meter, Wait};
 use crate::reclaim::thread_number;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
-
-/// Neither dimension is limited.
-const OPEN: u64 = 1;
-/// Bytes aren't limited.
-const FREE_BYTES: u64 = 1 << 1;
-/// The tenant is at its limit: the board shows the meter.
-const TIGHT: u64 = 1 << 2;
-/// Leases are in the threads' own cells.
-const SPREAD: u64 = 1 << 3;
-/// The end of leases is watched by the exact clock.
-const BY_EXACT: u64 = 1 << 4;
-
-/// All of these; what is left of a word of terms is a time, in steps of 32 ns.
-const FLAGS: u64 = OPEN | FREE_BYTES | TIGHT | SPREAD | BY_EXACT;
 
 /// Races at home, or for the lock, in one period that make a tenant spread its leases.
 const CROWD: u8 = 16;
@@ -370,31 +357,6 @@ impl Limits {
             self.set_terms(terms & !FLAGS | flags);
         }
     }
-}
-
-/// Whether the leases that are out by these terms aren't over.
-#[inline(always)]
-fn is_in_force(terms: u64, watch: &impl Watch) -> bool {
-    if terms & BY_EXACT != 0 {
-        return is_in_force_exactly(terms, watch);
-    }
-    watch.coarse() < terms & !FLAGS
-}
-
-#[cold]
-#[inline(never)]
-fn is_in_force_exactly(terms: u64, watch: &impl Watch) -> bool {
-    watch.coarse_line(watch.exact()) < terms & !FLAGS
-}
-
-fn flags(desk: &Desk) -> u64 {
-    let [ops, bytes] = desk.paces().map(|pace| pace.is_unlimited());
-    let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
-    flag(ops && bytes, OPEN)
-        | flag(bytes, FREE_BYTES)
-        | flag(desk.is_tight(), TIGHT)
-        | flag(desk.is_spread(), SPREAD)
-        | flag(!desk.is_coarse(), BY_EXACT)
 }
 
 /// Twice as many as cores, so that few threads share one.
