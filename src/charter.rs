@@ -38,23 +38,25 @@ pub enum Whose {
 }
 
 /// See the module.
+// In this order: what an admission looks at comes first, and mostly lies on one line.
+#[repr(C)]
 pub(crate) struct Charter {
-    pool: PoolId,
-    /// Of which the charter is a holder.
-    shares: Arc<Shares>,
     /// Of a named cache: its tenant.
     above: Option<Arc<Owner>>,
-    limits: Mutex<Limits>,
+    /// Of which the charter is a holder.
+    shares: Arc<Shares>,
     meter: Meter,
+    limits: Mutex<Limits>,
     /// Of a tenant: its named caches.
     caches: Directory,
     item_bytes_max: AtomicU64,
     key_bytes_max: AtomicU64,
     default_ttl: AtomicU64,
     ttl_max: AtomicU64,
-    clamps: AtomicBool,
     /// Most tenants aren't watched.
     watched: OnceLock<Box<Watched>>,
+    pool: PoolId,
+    clamps: AtomicBool,
 }
 
 /// What is watched of a tenant on request.

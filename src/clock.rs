@@ -96,6 +96,12 @@ impl SystemClock {
         }
     }
 
+    /// A time of this clock on the system's own line, which begins earlier.
+    #[inline]
+    pub(crate) fn system_ns(&self, time: Nanos) -> u64 {
+        time.0.saturating_add(self.birth_ns)
+    }
+
     /// The time as of the last kernel tick: at most the precise time, and mostly within 10 ms of it.
     #[inline]
     fn coarse_now(&self) -> Nanos {

@@ -42,8 +42,21 @@ pub(crate) enum Wait {
     Forever,
 }
 
+/// No time at all; no clock comes so far.
+const FOREVER: u64 = u64::MAX;
+
 impl Wait {
+    #[inline]
+    fn of(ns: u64) -> Wait {
+        if ns == FOREVER {
+            Wait::Forever
+        } else {
+            Wait::For(Duration::from_nanos(ns))
+        }
+    }
+
     /// The time, if it comes.
+    #[inline]
     pub(crate) fn duration(self) -> Option<Duration> {
         match self {
             Wait::For(time) => Some(time),
@@ -91,7 +104,7 @@ impl Pace {
         if self.units_per_ns == 0 {
             return u64::MAX;
         }
-        narrow(self.capacity().div_ceil(u128::from(self.units_per_ns)))
+        self.sink_ns(self.capacity())
     }
 
     /// The highest level that an admission may leave.
@@ -128,23 +141,32 @@ impl Pace {
         (level + self.units(cost)).saturating_sub(self.capacity())
     }
 
-    /// How long a cost with such an excess at `now` has to wait (G2).
+    /// How many nanoseconds a cost with such an excess at `now` has to wait (G2); [`FOREVER`], if the time never comes.
     #[inline]
-    fn wait(&self, excess: u128, now: u64) -> Wait {
+    fn wait_ns(&self, excess: u128, now: u64) -> u64 {
         if excess == 0 {
-            return Wait::For(Duration::ZERO);
+            return 0;
         }
         if excess == u128::MAX || self.units_per_ns == 0 {
-            return Wait::Forever;
+            return FOREVER;
         }
-        // Most are short enough for the machine's own division.
-        let ns = match u64::try_from(excess) {
-            Ok(excess) => excess.div_ceil(self.units_per_ns),
-            Err(_) => narrow(excess.div_ceil(u128::from(self.units_per_ns))),
-        };
-        match now.checked_add(ns) {
-            Some(_) => Wait::For(Duration::from_nanos(ns)),
-            None => Wait::Forever,
+        let ns = self.sink_ns(excess);
+        if now.checked_add(ns).is_some() {
+            ns
+        } else {
+            FOREVER
+        }
+    }
+
+    /// How many nanoseconds take so many units away, if some do; what doesn't fit is [`FOREVER`].
+    #[inline]
+    fn sink_ns(&self, units: u128) -> u64 {
+        match u64::try_from(units) {
+            // So it is for a thousand in a second, and most rates that people choose.
+            Ok(units) if self.units_per_ns == 1 => units,
+            // Most are short enough for the machine's own division.
+            Ok(units) => units.div_ceil(self.units_per_ns),
+            Err(_) => narrow(units.div_ceil(u128::from(self.units_per_ns))),
         }
     }
 
@@ -220,7 +242,7 @@ impl Bucket {
         let level = self.level(pace, now);
         match pace.lift(level, cost) {
             Some(level) => Ok(Bucket { level, at: now }),
-            None => Err(pace.wait(pace.excess(level, cost), now)),
+            None => Err(Wait::of(pace.wait_ns(pace.excess(level, cost), now))),
         }
     }
 
@@ -264,8 +286,8 @@ impl Bucket {
         if pace.units_per_ns == 0 {
             return None;
         }
-        let ns = self.level.div_ceil(u128::from(pace.units_per_ns));
-        self.at.checked_add(u64::try_from(ns).ok()?)
+        // Not even from zero on does a clock come as far as the most there is.
+        self.at.checked_add(pace.sink_ns(self.level))
     }
 }
 

@@ -46,6 +46,8 @@ mod rates;
 #[cfg(not(engine_loom))]
 mod tenant;
 #[cfg(not(engine_loom))]
+mod terms;
+#[cfg(not(engine_loom))]
 mod watch;
 
 #[cfg(engine_loom)]

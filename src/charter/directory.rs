@@ -8,7 +8,7 @@
 
 use super::{Charter, Limits, TenantError};
 use crate::lineage::{Local, Names, Owner};
-use crate::sync::{Arc, CachePadded, Mutex, OnceLock};
+use crate::sync::{Arc, CachePadded, Mutex, OnceLock, prefetch};
 
 /// A name, and the hash that all agree on.
 #[derive(Clone, Copy)]
@@ -23,6 +23,16 @@ struct Seat {
     owner: Arc<Owner>,
     /// Made when it is asked for.
     view: Option<Arc<Local>>,
+}
+
+impl Seat {
+    /// Asks for what whoever has found the name looks at next, to be on its way while names are compared.
+    fn prefetch(&self) {
+        prefetch(Arc::as_ptr(&self.owner));
+        if let Some(view) = &self.view {
+            prefetch(Arc::as_ptr(view));
+        }
+    }
 }
 
 /// Who exists, by name.
@@ -69,7 +79,11 @@ impl Directory {
         make: impl FnOnce(&Arc<Owner>) -> Result<Arc<Local>, TenantError>,
     ) -> Result<Option<Arc<Local>>, TenantError> {
         let mut names = self.0.lock();
-        let Some(seat) = names.find_mut(key.hash).find(|seat| key.is_of(seat)) else {
+        let is_it = |seat: &&mut Seat| {
+            seat.prefetch();
+            key.is_of(seat)
+        };
+        let Some(seat) = names.find_mut(key.hash).find(is_it) else {
             return Ok(None);
         };
         let view = match &seat.view {

@@ -153,9 +153,9 @@ impl Meter {
         if excess == [0; 2] {
             return None;
         }
-        let waits = [ops.wait(excess[0], now), bytes.wait(excess[1], now)];
+        let waits = [ops.wait_ns(excess[0], now), bytes.wait_ns(excess[1], now)];
         let longer = usize::from(waits[1] > waits[0]);
-        Some((longer, waits[longer]))
+        Some((longer, Wait::of(waits[0].max(waits[1]))))
     }
 
     /// Hands out tokens that fit; see [`spare`](Self::spare).

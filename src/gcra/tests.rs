@@ -170,10 +170,8 @@ fn a_new_pace_keeps_what_is_used() {
     check(pace(1, 3, 10), used(4) + 1, 5);
     let debt = old.charge(used(10), 3);
     let new = pace(1, SECOND, 6);
-    assert_eq!(
-        ns(new.wait(new.excess(new.convert(debt, &old), 0), 0)),
-        3 * SECOND
-    );
+    let excess = new.excess(new.convert(debt, &old), 0);
+    assert_eq!(new.wait_ns(excess, 0), 3 * SECOND);
 }
 
 #[test]

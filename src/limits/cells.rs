@@ -35,6 +35,7 @@ pub(crate) enum Taken {
 
 /// One lease.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Cell {
     left: AtomicU64,
     /// What it was filled with, for the desk alone.
@@ -51,32 +52,45 @@ impl Cell {
 
     /// Takes a cost from the lease, if it has that much left and is still in force.
     #[inline(always)]
-    pub(crate) fn take(&self, [ops, bytes]: [u64; 2], is_in_force: impl FnOnce() -> bool) -> Taken {
-        let mut left = self.left.load(Ordering::Relaxed);
+    pub(crate) fn take(&self, ops: u64, bytes: u64, is_in_force: impl FnOnce() -> bool) -> Taken {
+        // Before the time is read: a load waits for the exchange before it, and does so meanwhile.
+        let left = self.left.load(Ordering::Relaxed);
         if !holds(left, ops, bytes) || !is_in_force() {
             return Taken::No;
         }
-        let mut taken = Taken::Alone;
+        match self.exchange(left, ops, bytes) {
+            Ok(_) => Taken::Alone,
+            Err(left) => self.take_among_others(left, ops, bytes),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_among_others(&self, mut left: u64, ops: u64, bytes: u64) -> Taken {
         while holds(left, ops, bytes) {
-            // Relaxed: all that matters is the order of this word's values (LC2), and a lease guards no memory.
-            match self.left.compare_exchange_weak(
-                left,
-                left - (ops << 32 | bytes),
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return taken,
+            match self.exchange(left, ops, bytes) {
+                Ok(_) => return Taken::Raced,
                 Err(other) => left = other,
             }
-            taken = Taken::Raced;
         }
         Taken::No
     }
 
+    #[inline(always)]
+    fn exchange(&self, left: u64, ops: u64, bytes: u64) -> Result<u64, u64> {
+        // Relaxed: all that matters is the order of this word's values (LC2), and a lease guards no memory.
+        self.left.compare_exchange_weak(
+            left,
+            left - (ops << 32 | bytes),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        )
+    }
+
     /// Takes in two steps, which is what the model's failing twin does.
     #[cfg(engine_loom)]
-    pub(crate) fn take_in_two_steps(&self, [ops, bytes]: [u64; 2]) -> Taken {
-        let left = self.left.load(Ordering::Relaxed);
+    pub(crate) fn take_in_two_steps(&self, cost: [u64; 2]) -> Taken {
+        let (left, [ops, bytes]) = (self.left.load(Ordering::Relaxed), cost);
         if !holds(left, ops, bytes) {
             return Taken::No;
         }

@@ -46,12 +46,12 @@ use crate::sync::Arc;
 /// limiter.check(1, 400)?;
 /// # Ok::<(), larder::LimitExceeded>(())
 /// ```
-// In this order: the clock's birth is read with the front of the limits, and lies on its line.
+// In this order: what an admission from a lease looks at comes first, and the clock isn't part of that.
 #[derive(Debug)]
 #[repr(C)]
 pub struct RateLimiter {
-    time: TimeSource,
     limits: Limits,
+    time: TimeSource,
 }
 
 impl RateLimiter {

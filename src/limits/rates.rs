@@ -178,10 +178,14 @@ pub struct LimitExceeded {
 }
 
 impl LimitExceeded {
-    #[cold]
+    #[inline]
     pub(super) fn new((dimension, wait): (usize, Wait)) -> Self {
         Self {
-            which: [Metered::Operations, Metered::Bytes][dimension],
+            which: if dimension == 0 {
+                Metered::Operations
+            } else {
+                Metered::Bytes
+            },
             retry_after: wait.duration(),
         }
     }

@@ -6,35 +6,26 @@
 //!   flags change under the lock; who reads them stale takes a longer way to the same answer
 //! # Not here     arithmetic
 
+use std::mem::offset_of;
+
 use super::board::LateBoard;
 use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
 use super::desk::{Desk, DeskHold, Surroundings};
 use super::rates::{LimitExceeded, Rates};
+use super::terms::{FLAGS, FREE_BYTES, OPEN, SPREAD, TIGHT, flags, is_in_force};
 use super::watch::Watch;
 use crate::gcra::{METER_WORDS, Meter, Wait};
 use crate::reclaim::thread_number;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
 
-/// Neither dimension is limited.
-const OPEN: u8 = 1;
-/// Bytes aren't limited.
-const FREE_BYTES: u8 = 2;
-/// The tenant is at its limit: the board shows the meter.
-const TIGHT: u8 = 4;
-/// Leases are in the threads' own cells.
-const SPREAD: u8 = 8;
-
 /// Races at home, or for the lock, in one period that make a tenant spread its leases.
 const CROWD: u8 = 16;
-
-/// In the end of leases: they're watched by the exact clock.
-const BY_EXACT: u64 = 1;
 
 /// One tenant's rates, for many threads at once.
 // In this order: what an admission looks at comes first.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(16))]
 pub(crate) struct Limits {
     front: Front,
     desk: Mutex<Desk>,
@@ -45,16 +36,21 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 #[repr(C)]
 struct Front {
-    flags: AtomicU8,
-    /// Races at home in this period; some may be lost.
-    n_races: AtomicU8,
-    /// When the leases of this period end; the lowest bit: by the exact clock.
-    lease_end: AtomicU64,
+    /// The flags, and above them when the leases of this period end, on the coarse clock's line.
+    terms: AtomicU64,
     /// The lease of all threads, while they don't crowd.
     home: Cell,
+    /// Races at home in this period; some may be lost.
+    n_races: AtomicU8,
     /// Made when threads crowd for the first time.
     cells: OnceLock<Box<Cells>>,
 }
+
+// Terms and what is left at home are within the first 16 bytes: so on one line, wherever limits lie.
+const _: () = {
+    assert!(offset_of!(Limits, front) == 0 && offset_of!(Front, terms) == 0);
+    assert!(offset_of!(Front, home) + size_of::<u64>() <= 16);
+};
 
 /// What was admitted for the moment, until it is known what it comes to.
 #[derive(Debug)]
@@ -66,10 +62,9 @@ impl Limits {
         let desk = Desk::new(rates.paces());
         Limits {
             front: Front {
-                flags: AtomicU8::new(flags(&desk)),
-                n_races: AtomicU8::new(0),
-                lease_end: AtomicU64::new(0),
+                terms: AtomicU64::new(flags(&desk)),
                 home: Cell::new(),
+                n_races: AtomicU8::new(0),
                 cells: OnceLock::new(),
             },
             desk: Mutex::new(desk),
@@ -80,30 +75,30 @@ impl Limits {
     /// Whether nothing is limited.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.flags() & OPEN != 0
+        self.terms() & OPEN != 0
     }
 
     /// Admits a request, or says how long it has to wait (LI2, LI3).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit(
         &self,
         watch: &impl Watch,
         ops: u64,
         bytes: u64,
     ) -> Result<(), LimitExceeded> {
-        let flags = self.flags();
-        if flags & OPEN != 0 || self.take(flags, watch, [ops, bytes], thread_number) {
+        let terms = self.terms();
+        if terms & OPEN != 0 || self.take(terms, watch, ops, bytes, thread_number) {
             return Ok(());
         }
-        self.admit_at_desk(watch, [ops, bytes], thread_number())
+        self.admit_by_the_meter(watch, ops, bytes, thread_number)
     }
 
     /// Counts bytes that turned out to be read. What doesn't fit is debt, of at most one more burst; nothing is admitted
     /// before it is gone.
     #[inline]
     pub(crate) fn charge(&self, watch: &impl Watch, bytes: u64) {
-        let flags = self.flags();
-        if flags & FREE_BYTES != 0 || self.take(flags, watch, [0, bytes], thread_number) {
+        let terms = self.terms();
+        if terms & FREE_BYTES != 0 || self.take(terms, watch, 0, bytes, thread_number) {
             return;
         }
         self.charge_at_desk(watch, bytes, thread_number());
@@ -116,7 +111,7 @@ impl Limits {
         ops: u64,
         bytes: u64,
     ) -> Result<OpenTab, LimitExceeded> {
-        if self.flags() & OPEN != 0 {
+        if self.terms() & OPEN != 0 {
             return Ok(OpenTab(None));
         }
         let now = watch.exact();
@@ -135,7 +130,7 @@ impl Limits {
         ops: u64,
         bytes: u64,
     ) -> Option<LimitExceeded> {
-        if self.flags() & OPEN != 0 {
+        if self.terms() & OPEN != 0 {
             return None;
         }
         let (now, cost) = (watch.exact(), [ops, bytes]);
@@ -172,38 +167,35 @@ impl Limits {
     #[inline(always)]
     fn take(
         &self,
-        flags: u8,
+        terms: u64,
         watch: &impl Watch,
-        cost: [u64; 2],
+        ops: u64,
+        bytes: u64,
         thread: impl FnOnce() -> u32,
     ) -> bool {
-        if flags & TIGHT != 0 || cost[0] > HALF_MAX || cost[1] > HALF_MAX {
+        if terms & TIGHT != 0 || (ops | bytes) > HALF_MAX {
             return false;
         }
-        let is_in_force = || {
-            // Acquire: pairs with the release in `lend`. Who sees the end of a new period sees that the old one's leases
-            // were called in, so that no token of theirs is taken by the new end.
-            let end = self.front.lease_end.load(Ordering::Acquire);
-            let now = if end & BY_EXACT == 0 {
-                watch.coarse()
-            } else {
-                watch.exact()
-            };
-            now < end
-        };
-        if flags & SPREAD == 0 {
-            let taken = self.front.home.take(cost, is_in_force);
-            if taken == Taken::Raced {
-                self.note_race();
+        let is_spread = terms & SPREAD != 0;
+        let cell = if is_spread {
+            match self.own_cell(thread()) {
+                Some(cell) => cell,
+                None => return false,
             }
-            return taken != Taken::No;
-        }
-        let Some(cells) = self.front.cells.get() else {
-            return false;
+        } else {
+            &self.front.home
         };
-        cells
-            .get(cells.index_of(thread()))
-            .is_some_and(|cell| cell.take(cost, is_in_force) != Taken::No)
+        let taken = cell.take(ops, bytes, || is_in_force(terms, watch));
+        if taken == Taken::Raced && !is_spread {
+            self.note_race();
+        }
+        taken != Taken::No
+    }
+
+    #[inline]
+    fn own_cell(&self, thread: u32) -> Option<&Cell> {
+        let cells = self.front.cells.get()?;
+        cells.get(cells.index_of(thread))
     }
 
     #[cold]
@@ -214,31 +206,45 @@ impl Limits {
             .store(n_races.saturating_add(1), Ordering::Relaxed);
     }
 
+    /// Admits by an exact reading: refuses by the board, which is quick, or asks the desk.
+    #[cold]
+    #[inline(never)]
+    fn admit_by_the_meter(
+        &self,
+        watch: &impl Watch,
+        ops: u64,
+        bytes: u64,
+        thread: impl FnOnce() -> u32,
+    ) -> Result<(), LimitExceeded> {
+        let now = watch.exact();
+        match self.refusal_on_board(now, [ops, bytes]) {
+            Some(refusal) => Err(LimitExceeded::new(refusal)),
+            None => self.admit_at_desk(watch, now, [ops, bytes], thread()),
+        }
+    }
+
     #[inline(never)]
     fn admit_at_desk(
         &self,
-        watch: &impl Watch,
+        watch: &dyn Watch,
+        now: u64,
         cost: [u64; 2],
         thread: u32,
     ) -> Result<(), LimitExceeded> {
-        let now = watch.exact();
-        if let Some(refusal) = self.refusal_on_board(now, cost) {
-            return Err(LimitExceeded::new(refusal));
-        }
         let mut desk = self.enter();
         let with = self.surroundings(watch, thread);
         let answer = desk.admit(now, cost, with);
         if answer.is_ok() {
-            self.lend(now, cost, with, &mut desk);
+            self.lend(watch, now, cost, with, &mut desk);
         }
         self.leave(desk);
         answer.map_err(LimitExceeded::new)
     }
 
     /// What the board says, which is there once the tenant is short.
-    #[inline]
+    #[inline(always)]
     fn refusal_on_board(&self, now: u64, cost: [u64; 2]) -> Option<(usize, Wait)> {
-        if self.flags() & TIGHT == 0 {
+        if self.terms() & TIGHT == 0 {
             return None;
         }
         Meter::from_words(self.board.read()?).refusal(now, cost)
@@ -250,19 +256,20 @@ impl Limits {
         let mut desk = self.enter();
         let with = self.surroundings(watch, thread);
         desk.charge(now, [0, bytes], with);
-        self.lend(now, [0, bytes], with, &mut desk);
+        self.lend(watch, now, [0, bytes], with, &mut desk);
         self.leave(desk);
     }
 
-    fn lend(&self, now: u64, cost: [u64; 2], with: Surroundings<'_>, desk: &mut Desk) {
+    fn lend(
+        &self,
+        watch: &dyn Watch,
+        now: u64,
+        cost: [u64; 2],
+        with: Surroundings<'_>,
+        desk: &mut Desk,
+    ) {
         if let Some(end) = desk.lend(now, cost, with) {
-            let end = if desk.is_coarse() {
-                end & !BY_EXACT
-            } else {
-                end | BY_EXACT
-            };
-            // Release: pairs with the acquire in `take`.
-            self.front.lease_end.store(end, Ordering::Release);
+            self.set_terms(watch.coarse_line(end) & !FLAGS | flags(desk));
         }
     }
 
@@ -298,11 +305,11 @@ impl Limits {
         cost: [u64; 2],
         thread: u32,
     ) -> Result<(), LimitExceeded> {
-        let flags = self.flags();
-        if flags & OPEN != 0 || self.take(flags, watch, cost, || thread) {
+        let terms = self.terms();
+        if terms & OPEN != 0 || self.take(terms, watch, cost[0], cost[1], || thread) {
             return Ok(());
         }
-        self.admit_at_desk(watch, cost, thread)
+        self.admit_by_the_meter(watch, cost[0], cost[1], || thread)
     }
 
     /// As many races as make a tenant spread.
@@ -322,8 +329,16 @@ impl Limits {
     }
 
     #[inline]
-    fn flags(&self) -> u8 {
-        self.front.flags.load(Ordering::Relaxed)
+    fn terms(&self) -> u64 {
+        // Acquire: pairs with the release in `set_terms`. Who sees the end of a new period sees that the old one's leases
+        // were called in, so that no token of theirs is taken by the new end.
+        self.front.terms.load(Ordering::Acquire)
+    }
+
+    /// Under the lock (LT2).
+    fn set_terms(&self, terms: u64) {
+        // Release: pairs with the acquire in `terms`.
+        self.front.terms.store(terms, Ordering::Release);
     }
 
     #[inline]
@@ -336,20 +351,12 @@ impl Limits {
 
     #[inline]
     fn leave(&self, desk: MutexGuard<'_, Desk>) {
+        let terms = self.terms();
         let flags = flags(&desk);
-        if flags != self.flags() {
-            self.front.flags.store(flags, Ordering::Relaxed);
+        if flags != terms & FLAGS {
+            self.set_terms(terms & !FLAGS | flags);
         }
     }
-}
-
-fn flags(desk: &Desk) -> u8 {
-    let [ops, bytes] = desk.paces().map(|pace| pace.is_unlimited());
-    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-    flag(ops && bytes, OPEN)
-        | flag(bytes, FREE_BYTES)
-        | flag(desk.is_tight(), TIGHT)
-        | flag(desk.is_spread(), SPREAD)
 }
 
 /// Twice as many as cores, so that few threads share one.

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::RateLimiter;
 use super::rates::{Metered, Rate, Rates};
 use super::tenant::Limits;
+use super::terms::{FLAGS, is_in_force};
 use super::watch::Watch;
 use crate::clock::{ManualClock, TimeSource};
 
@@ -39,6 +40,10 @@ impl Watch for Hand {
 
     fn coarse(&self) -> u64 {
         self.now.get().saturating_sub(self.lag.get())
+    }
+
+    fn coarse_line(&self, time: u64) -> u64 {
+        time
     }
 
     fn lag_ns(&self) -> u64 {
@@ -233,6 +238,28 @@ fn the_systems_clock_serves_too() {
     assert!(limits.lock_for_tests().has_leases());
     limits.set(&time, &ops(Rate::per_day(1)));
     limits.admit(&time, 1, 0).unwrap_err();
+}
+
+#[test]
+fn the_systems_coarse_face_is_on_the_line_of_the_exact_one_and_never_ahead() {
+    let time = TimeSource::system();
+    for _ in 0..1000 {
+        let coarse = time.coarse();
+        let exact = time.coarse_line(time.exact());
+        assert!(coarse <= exact, "{coarse} {exact}");
+        // Ticks are milliseconds apart; a machine that was put aside for longer than this runs no tests.
+        assert!(exact - coarse < 60 * SECOND, "{coarse} {exact}");
+    }
+}
+
+#[test]
+fn flags_add_nothing_to_the_end_of_leases() {
+    let end = SECOND;
+    assert_eq!(end & FLAGS, 0);
+    for flags in 0..=FLAGS {
+        assert!(is_in_force(end | flags, &Hand::at(end - 1)), "{flags:b}");
+        assert!(!is_in_force(end | flags, &Hand::at(end)), "{flags:b}");
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Tenant {
     pub fn admit(&self, thread: usize, cost: [u64; 2]) -> bool {
         let taken = match self.fault {
             TwoSteps::Take => self.cells[thread].take_in_two_steps(cost),
-            _ => self.cells[thread].take(cost, || true),
+            _ => self.cells[thread].take(cost[0], cost[1], || true),
         };
         if taken != Taken::No {
             return true;

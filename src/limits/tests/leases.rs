@@ -273,6 +273,10 @@ impl Watch for Late<'_> {
         self.hand.coarse()
     }
 
+    fn coarse_line(&self, time: u64) -> u64 {
+        time
+    }
+
     fn lag_ns(&self) -> u64 {
         self.hand.lag_ns()
     }
