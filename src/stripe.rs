@@ -346,7 +346,9 @@ impl Stripe {
             self.leave(env, loc, hash, cause);
         }
         self.shrink(env, hash);
-        self.claim_structure(env);
+        if self.has_grown || self.has_idle_policy() {
+            self.claim_structure(env);
+        }
     }
 
     /// Counts of all entries of the next segment from `cursor` on.

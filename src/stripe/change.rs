@@ -160,7 +160,14 @@ impl Stripe {
     }
 
     /// Merges segments that have become nearly empty, a pair at a time.
+    #[inline]
     pub(super) fn shrink(&mut self, env: &Env<'_>, hash: KeyHash) {
+        if self.table.writer(env.shared).may_shrink(hash) {
+            self.merge(env, hash);
+        }
+    }
+
+    fn merge(&mut self, env: &Env<'_>, hash: KeyHash) {
         let before = self.pending.segments.len();
         self.has_grown = true;
         let mut writer = self.table.writer(env.shared);

@@ -100,12 +100,24 @@ impl Stripe {
         (false, true)
     }
 
+    /// What entries are charged for the policy's memory.
+    fn covered_bytes(&self) -> u64 {
+        POLICY_FIXED + ENTRY_SHARE * self.table.len() as u64
+    }
+
+    /// Whether fewer entries than it is made for pay for the policy's memory: then each that leaves adds to the structure's bytes.
+    pub(super) fn has_idle_policy(&self) -> bool {
+        self.policy_bytes > self.covered_bytes()
+    }
+
     /// Bytes of the structure that entries' charges don't cover: the table, the wheel, and the policy beyond its share.
     pub(super) fn structure_bytes(&self) -> u64 {
-        let covered = POLICY_FIXED + ENTRY_SHARE * self.table.len() as u64;
         let wheel = (self.wheel.memory_bytes() - self.wheel_fixed) as u64;
         let members = self.members.memory_bytes() as u64;
-        self.table.bytes() + wheel + members + self.policy_bytes.saturating_sub(covered)
+        self.table.bytes()
+            + wheel
+            + members
+            + self.policy_bytes.saturating_sub(self.covered_bytes())
     }
 
     pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {

@@ -185,6 +185,13 @@ impl Writer<'_> {
         retired.push(RetiredSegment(segment));
     }
 
+    /// Whether `shrink` may have something to do: not while this key's root alone has entries enough.
+    #[inline(always)]
+    pub(crate) fn may_shrink(&self, hash: KeyHash) -> bool {
+        let index = self.shared.directory().index(hash);
+        self.table.counts[index] <= MERGE_BELOW as i32
+    }
+
     /// Merges the segment of this key with its neighbour if both are nearly empty. True if it did.
     pub(crate) fn shrink(
         &mut self,
