@@ -338,7 +338,7 @@ impl Name for Hazard<'_> {
 }
 
 #[cfg(not(engine_loom))]
-pub(crate) use local::{DOMAIN, enter, enter_first, tally, thread_number};
+pub(crate) use local::{DOMAIN, First, enter, enter_first, tally, thread_number};
 
 #[cfg(not(engine_loom))]
 mod local;

@@ -40,6 +40,7 @@ use crate::hash::{KeyHash, N_BUCKETS, Position, SHORT_TOP_BITS};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Life, dealloc};
 
+pub(crate) use find::{Glance, Spot};
 pub(crate) use found::{Found, Link};
 pub(crate) use owned::Table;
 pub(crate) use sample::{Cursor, RANK_MAX};
