@@ -209,7 +209,36 @@ impl<'a> BlockRef<'a> {
         if self.kind == probe.kind() {
             return self.is_keyed_at(key_offset(probe.kind().flags()), probe);
         }
+        self.is_laden(probe)
+    }
+
+    /// The same of an entry that carries more than is asked for.
+    #[inline(always)]
+    pub(crate) fn is_laden(self, probe: &Probe<'_>) -> bool {
         self.kind.asked() == probe.kind() && self.carries_key_of(*probe)
+    }
+
+    /// Whether it carries what is asked for and nothing besides, as most do.
+    #[inline(always)]
+    pub(crate) fn is_plain(self, probe: &Probe<'_>) -> bool {
+        self.kind == probe.kind()
+    }
+
+    /// The rest of [`is`](Self::is) for an entry that is plain.
+    #[inline(always)]
+    pub(crate) fn is_keyed_plainly(self, probe: &Probe<'_>) -> bool {
+        debug_assert!(self.is_plain(probe));
+        self.is_keyed_at(key_offset(probe.kind().flags()), probe)
+    }
+
+    /// Tells the compiler that the entry is plain: then it needn't ask where the value begins.
+    ///
+    /// # Safety
+    /// It is, as [`is_plain`](Self::is_plain) said of this probe.
+    #[inline(always)]
+    pub(crate) unsafe fn be_plain(self, probe: &Probe<'_>) {
+        // SAFETY: by the contract; the kind of an entry never changes (E2).
+        unsafe { std::hint::assert_unchecked(self.kind == probe.kind()) }
     }
 
     #[cold]

@@ -150,7 +150,7 @@ impl Reader<'_> {
         let found = self
             .pantry
             .shared
-            .find(&mut hazard, KeyHash::from_bits(outer), &probe(&key));
+            .look(&mut hazard, KeyHash::from_bits(outer), &probe(&key));
         let Ok(Some(found)) = found else {
             return (Answer::Raced, Answer::Raced);
         };
@@ -167,7 +167,7 @@ impl Reader<'_> {
         match self
             .pantry
             .shared
-            .find(hazard, KeyHash::from_bits(key), &probe(&key.to_le_bytes()))
+            .look(hazard, KeyHash::from_bits(key), &probe(&key.to_le_bytes()))
         {
             Ok(Some(found)) => Answer::Hit(number(found.block)),
             Ok(None) => Answer::Miss,
@@ -178,7 +178,7 @@ impl Reader<'_> {
     /// Reads a value through a counted handle, after the hazard is gone.
     pub fn get(&self, key: u64) -> Answer {
         let mut hazard = self.record.hazard(0);
-        let found = self.pantry.shared.find(
+        let found = self.pantry.shared.look(
             &mut hazard,
             KeyHash::from_bits(key),
             &probe(&key.to_le_bytes()),
@@ -195,7 +195,7 @@ impl Reader<'_> {
     /// As `get`, but counts when the hazard is gone already.
     pub fn get_too_late(&self, key: u64) -> Answer {
         let mut hazard = self.record.hazard(0);
-        let found = self.pantry.shared.find(
+        let found = self.pantry.shared.look(
             &mut hazard,
             KeyHash::from_bits(key),
             &probe(&key.to_le_bytes()),

@@ -179,6 +179,31 @@ impl Named {
 }
 
 impl Record {
+    /// One that is nobody's: its first slot is in use for ever.
+    #[cfg(not(engine_loom))]
+    const fn in_use() -> Record {
+        let mut slots = [const {
+            Slot {
+                segment: AtomicPtr::new(ptr::null_mut()),
+                entry: AtomicPtr::new(ptr::null_mut()),
+            }
+        }; DEPTH];
+        slots[0].segment = AtomicPtr::new(ptr::dangling_mut());
+        Record {
+            slots,
+            taken: AtomicBool::new(true),
+            next: AtomicPtr::new(ptr::null_mut()),
+            tally: Table::new(),
+        }
+    }
+
+    /// Whether a read of its thread, which asks, uses the first slot.
+    #[cfg(not(engine_loom))]
+    #[inline(always)]
+    fn is_read_by(&self) -> bool {
+        !self.slots[0].segment.load(Ordering::Relaxed).is_null()
+    }
+
     /// What the thread counts.
     #[cfg(not(engine_loom))]
     #[inline(always)]
@@ -313,7 +338,7 @@ impl Name for Hazard<'_> {
 }
 
 #[cfg(not(engine_loom))]
-pub(crate) use local::{DOMAIN, enter, enter_first, tally, thread_number};
+pub(crate) use local::{DOMAIN, First, enter, enter_first, tally, thread_number};
 
 #[cfg(not(engine_loom))]
 mod local;

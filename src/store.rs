@@ -9,6 +9,7 @@
 
 mod free;
 mod keep;
+mod left;
 mod lend;
 mod members;
 mod read;
@@ -39,8 +40,9 @@ use crate::tally::{self, Tally};
 use crate::turn::Turn;
 
 pub use free::Maintained;
+pub(crate) use left::Timed;
 pub(crate) use members::MemberWalk;
-pub(crate) use read::{Counting, Missed, Timed};
+pub(crate) use read::{Counting, Missed};
 pub(crate) use room::Placed;
 pub(crate) use tell::is_telling;
 pub(crate) use typed::{TypedListener, TypedStore};

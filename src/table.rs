@@ -41,6 +41,7 @@ use crate::hash::{KeyHash, N_BUCKETS, Position, SHORT_TOP_BITS};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Life, dealloc};
 
+pub(crate) use find::{Glance, Spot};
 pub(crate) use found::{Found, Link};
 pub(crate) use loc::Loc;
 pub(crate) use owned::Table;

@@ -15,7 +15,8 @@ impl<V: Value + ?Sized> View<'_, V> {
     pub(crate) fn lookup<K: Key + ?Sized>(self, key: &K) -> Lookup<V> {
         let store = &self.inner.store;
         let entry = |block: BlockRef<'_>, left| store.entry(block.acquire(), left);
-        let missed = match self.look(key, true, entry) {
+        let found = |block: BlockRef<'_>, left| Ok(entry(block, left));
+        let missed = match self.look(key, true, found, Err) {
             Ok(entry) => return self.found(entry),
             Err(missed) => missed,
         };

@@ -44,25 +44,23 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     #[inline(always)]
     pub(crate) fn get<K: Key + ?Sized>(self, key: &K, is_use: bool) -> Option<Entry<V>> {
         let store = &self.inner.store;
-        self.look(key, is_use, |block, left| {
-            store.entry(block.acquire(), left)
-        })
-        .ok()
+        let entry = |block: BlockRef<'_>, left| Some(store.entry(block.acquire(), left));
+        self.look(key, is_use, entry, |_| None)
     }
 
     #[inline(always)]
     pub(crate) fn read<K: Key + ?Sized, R>(self, key: &K, f: impl FnOnce(&V) -> R) -> Option<R> {
         let store = &self.inner.store;
-        self.look(key, true, |block, _| f(store.value(block))).ok()
+        self.look(key, true, |block, _| Some(f(store.value(block))), |_| None)
     }
 
     #[inline(always)]
     pub(crate) fn contains_key<K: Key + ?Sized>(self, key: &K) -> bool {
-        self.look(key, false, |_, _| ()).is_ok()
+        self.look(key, false, |_, _| true, |_| false)
     }
 
     pub(crate) fn ttl<K: Key + ?Sized>(self, key: &K) -> Option<Option<Duration>> {
-        self.look(key, false, |_, left| left.ttl()).ok()
+        self.look(key, false, |_, left| Some(left.ttl()), |_| None)
     }
 
     pub(crate) fn get_many<K: Key>(self, keys: &[K]) -> Vec<Option<Entry<V>>> {
@@ -85,13 +83,12 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 let entry = with_key(key, |key| {
                     let hash = *hashes.next()?;
                     let probe = at(place, key);
-                    let found = |block: BlockRef<'_>, left| self.entry(block.acquire(), left);
-                    let entry = if self.inner.watch.is_on() {
-                        self.look_watched_at(hash, probe, found)
+                    let found = |block: BlockRef<'_>, left| Some(self.entry(block.acquire(), left));
+                    if self.inner.watch.is_on() {
+                        self.look_watched_at(hash, probe, found, |_| None)
                     } else {
-                        store.look(hash, probe, true, self.counting(true), found)
-                    };
-                    entry.ok()
+                        store.look(hash, probe, self.counting(true), found, |_| None)
+                    }
                 });
                 entry.unwrap_or_else(|_| {
                     store.count(self.counting(true), Event::Absent);
@@ -109,14 +106,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         key: &K,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
-        let place = self.place();
+        missed: impl Fn(Missed) -> R,
+    ) -> R {
+        let (counting, place) = (self.counting(is_use), self.place());
         if let Some(key) = lone_key(key) {
-            return self.look_in(place, key, is_use, f);
+            return self.look_in(place, key, counting, f, missed);
         }
-        with_key(key, |key| self.look_in(place, key, is_use, f)).unwrap_or_else(|_| {
-            self.inner.store.count(self.counting(is_use), Event::Absent);
-            Err(Missed::Absent)
+        with_key(key, |key| self.look_in(place, key, counting, f, &missed)).unwrap_or_else(|_| {
+            self.inner.store.count(counting, Event::Absent);
+            missed(Missed::Absent)
         })
     }
 
@@ -125,16 +123,17 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self,
         place: Option<PlaceWord>,
         key: KeyRef<'_>,
-        is_use: bool,
+        counting: Counting<'_>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
         // Asked before the key is hashed, so that little has to be kept for it.
-        if is_use && self.inner.watch.is_on() {
-            return self.look_watched(place, key.shape(), key.bytes(), f);
+        if counting.is_use() && self.inner.watch.is_on() {
+            return self.look_watched(place, key.shape(), key.bytes(), f, missed);
         }
         let store = &self.inner.store;
-        let (probe, counting) = (at(place, key), self.counting(is_use));
-        store.look(probe.hash(store.hasher()), probe, is_use, counting, f)
+        let probe = at(place, key);
+        store.look(probe.hash(store.hasher()), probe, counting, f, missed)
     }
 
     /// Whom a look-up through this view counts for, if it is one that counts.
@@ -148,11 +147,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// Whom the view's loads count for.
-    pub(super) fn tally(self) -> &'a Tally {
-        self.local.map_or_else(
-            || self.inner.store.registry().tally(),
-            |local| local.tally(),
-        )
+    pub(super) fn tally(self) -> &'a Arc<Tally> {
+        match self.local {
+            None => self.inner.store.registry().tally(),
+            Some(local) => local.tally(),
+        }
     }
 
     /// Where the caller stands at this moment (V1).

@@ -85,10 +85,11 @@ impl<V: Value + ?Sized> View<'_, V> {
         shape: Shape,
         key: &[u8],
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
         let probe = at(place, KeyRef::from_stored(shape, key));
         let hash = probe.hash(self.inner.store.hasher());
-        self.look_watched_at(hash, probe, f)
+        self.look_watched_at(hash, probe, f, missed)
     }
 
     /// The same, of a key that is hashed already.
@@ -97,19 +98,20 @@ impl<V: Value + ?Sized> View<'_, V> {
         hash: KeyHash,
         probe: Probe<'_>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
         let mut note = Note::Miss;
+        let noted = |block: BlockRef<'_>, left: Left| {
+            note = Note::Hit {
+                bytes: cost(block),
+                left: left.ttl().map_or(Nanos::MAX, Nanos::from_duration),
+            };
+            f(block, left)
+        };
         // By the way that is a call: a second copy of the other one in line would change how the first is compiled.
-        let found =
-            self.inner
-                .store
-                .look_again(hash, probe, true, self.counting(true), |block, left| {
-                    note = Note::Hit {
-                        bytes: cost(block),
-                        left: left.ttl().map_or(Nanos::MAX, Nanos::from_duration),
-                    };
-                    f(block, left)
-                });
+        let tally = Some(self.tally());
+        let store = &self.inner.store;
+        let found = store.look_again(hash, probe, tally, noted, missed);
         self.note(hash, note);
         let shape = Shape::from_bits(probe.shape());
         self.note_key(hash, KeyRef::from_stored(shape, probe.key()));

@@ -1,5 +1,7 @@
 //! What an entry is looked up by: the place that it belongs to, and its key.
 
+use std::ops::{BitOr, BitXor};
+
 use crate::hash::{Hasher64, KeyHash};
 
 /// The entry carries an idle word.
@@ -133,22 +135,28 @@ impl<'a> Probe<'a> {
 /// Whether two strings of one length are equal; in line, since most keys are shorter than a call is long.
 #[inline(always)]
 pub(super) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
-    fn words<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
-        let mut rest = (a, b);
-        // The last word overlaps the one before it.
-        let last = a.last_chunk::<N>()? == b.last_chunk::<N>()?;
-        while rest.0.len() > N {
-            if rest.0.first_chunk::<N>()? != rest.1.first_chunk::<N>()? {
-                return Some(false);
-            }
-            rest = (&rest.0[N..], rest.1.get(N..)?);
+    match a.len() {
+        4..8 => same_ends(a, b, u32::from_ne_bytes),
+        8..16 => same_ends(a, b, u64::from_ne_bytes),
+        16..=32 => same_ends(a, b, u128::from_ne_bytes),
+        33..=64 => {
+            let (first, last) = (a.split_at(32), b.split_at(32));
+            first.0 == last.0 && first.1 == last.1
         }
-        Some(last)
+        _ => a == b,
     }
-    if a.len() > 64 {
-        return a == b;
-    }
-    words::<16>(a, b)
-        .or_else(|| words::<4>(a, b))
-        .unwrap_or_else(|| a == b)
+}
+
+/// The same of strings of one to two words, the last of which may overlap the first. Both are looked at in any case, which is quicker than
+/// to ask whether the second has to be.
+#[inline(always)]
+fn same_ends<const N: usize, W>(a: &[u8], b: &[u8], word: fn([u8; N]) -> W) -> bool
+where
+    W: BitXor<Output = W> + BitOr<Output = W> + PartialEq + Default,
+{
+    let ends = |bytes: &[u8]| Some((*bytes.first_chunk::<N>()?, *bytes.last_chunk::<N>()?));
+    let (Some(a), Some(b)) = (ends(a), ends(b)) else {
+        return false;
+    };
+    (word(a.0) ^ word(b.0)) | (word(a.1) ^ word(b.1)) == W::default()
 }

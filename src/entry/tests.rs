@@ -270,3 +270,17 @@ fn bytes_of_an_entry_share_its_block() {
     assert_eq!((&bytes[..], bytes.as_ptr()), (&b"hello"[..], address));
     assert_eq!(&bytes.slice(1..3)[..], b"el");
 }
+
+#[test]
+fn a_key_of_any_length_differs_by_any_byte() {
+    for len in 0..=130_u8 {
+        let key: Vec<u8> = (0..len).collect();
+        let mut other = key.clone();
+        assert!(same_bytes(&key, &other), "{len} bytes");
+        for at in 0..key.len() {
+            other[at] ^= 0x80;
+            assert!(!same_bytes(&key, &other), "byte {at} of {len}");
+            other[at] ^= 0x80;
+        }
+    }
+}

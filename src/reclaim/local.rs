@@ -13,9 +13,13 @@ pub(crate) static DOMAIN: Domain = Domain::new();
 
 static THREADS: AtomicU32 = AtomicU32::new(0);
 
+/// Whom a thread without a record reads by: its first slot is always in use.
+static NOBODY: Record = Record::in_use();
+
 struct Local {
-    /// The same record while no read uses its first slot; in the light form alone.
-    first: Cell<Option<&'static Record>>,
+    /// The same record, whose first slot is in use while it names a segment. [`NOBODY`] before the first read, after the last, and in
+    /// forms other than the light one.
+    first: Cell<&'static Record>,
     record: Cell<Option<&'static Record>>,
     /// How many of the other slots are in use.
     level: Cell<usize>,
@@ -27,7 +31,7 @@ thread_local! {
     // Without a destructor, so that an access is one load and stays legal while the thread ends.
     static LOCAL: Local = const {
         Local {
-            first: Cell::new(None),
+            first: Cell::new(&NOBODY),
             record: Cell::new(None),
             level: Cell::new(0),
             number: Cell::new(0),
@@ -46,7 +50,8 @@ impl Drop for End {
             local.over.set(true);
             // A read that is still under way (its closure ends the thread's locals) keeps the record for ever.
             let is_idle = local.level.get() == 0
-                && (local.first.take().is_some() || barrier::form() != Form::Light);
+                && (!local.first.get().is_read_by() || barrier::form() != Form::Light);
+            local.first.set(&NOBODY);
             if let Some(record) = local.record.take().filter(|_| is_idle) {
                 record.leave();
             }
@@ -71,15 +76,12 @@ impl First {
     }
 }
 
-/// The hazard of the outermost read; `None` in a nested read, on a thread's first read, and in forms other than the
-/// light one: [`enter`] serves those.
+/// The hazard of the outermost read, which names a segment before anything else is read; `None` in a nested read, on a thread's first
+/// read, and in forms other than the light one: [`enter`] serves those.
 #[inline(always)]
 pub(crate) fn enter_first() -> Option<First> {
-    LOCAL.with(|local| {
-        let first = local.first.get()?;
-        local.first.set(None);
-        Some(First(first))
-    })
+    let record = LOCAL.with(|local| local.first.get());
+    (!record.is_read_by()).then(|| First(record))
 }
 
 /// By a slot, in the light form.
@@ -111,12 +113,10 @@ impl Name for First {
 impl Drop for First {
     #[inline(always)]
     fn drop(&mut self) {
+        let slot = self.slot();
         // Release: pairs with the look of a writer, which frees only after what we read.
-        self.slot().entry.store(ptr::null_mut(), Ordering::Release);
-        self.slot()
-            .segment
-            .store(ptr::null_mut(), Ordering::Release);
-        LOCAL.with(|local| local.first.set(Some(self.0)));
+        slot.entry.store(ptr::null_mut(), Ordering::Release);
+        slot.segment.store(ptr::null_mut(), Ordering::Release);
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn enter() -> Option<Hazard<'static>> {
                 let record: &'static Record = DOMAIN.register();
                 local.record.set(Some(record));
                 if barrier::form() == Form::Light {
-                    local.first.set(Some(record));
+                    local.first.set(record);
                 }
                 record
             }

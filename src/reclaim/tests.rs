@@ -77,6 +77,7 @@ fn threads_have_records_of_their_own_and_all_are_looked_at() {
 /// Enters as a read does.
 fn enter_any() -> Option<(Option<First>, Option<Hazard<'static>>)> {
     if let Some(first) = enter_first() {
+        first.namer().name_segment(address(1));
         return Some((Some(first), None));
     }
     enter().map(|hazard| (None, Some(hazard)))

@@ -1,21 +1,17 @@
 //! The read path: from a hash to an entry in place, without a lock.
 
-use std::time::Duration;
+use std::hint::cold_path;
 
-use super::{Front, Held, RACES_MAX, Store};
-use crate::clock::Nanos;
-use crate::entry::{BlockRef, InChange, Left, Probe};
+use super::{Front, Held, RACES_MAX, Store, Timed};
+use crate::entry::{BlockRef, Left, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::Local;
 use crate::policy::{self, Meta, Note, Tick};
-use crate::reclaim::{self, Record};
+use crate::reclaim::{self, First, Record};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::table::{Found, Link};
+use crate::table::{Found, Glance, Link, Raced, Spot};
 use crate::tally::{Event, Tally};
-
-/// An idle deadline is moved when that gains more than this share of the time to idle.
-const IDLE_GAIN_SHARE: u32 = 16;
 
 /// Why a look-up found nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +20,6 @@ pub(crate) enum Missed {
     Absent,
     /// It is there still, and its deadline was reached.
     Expired,
-}
-
-/// What the deadlines of an entry come to at a moment. Two words, so that it travels in registers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timed {
-    /// It has so long to live.
-    Left(Left),
-    /// A deadline has passed: the entry is absent.
-    Over,
-    /// It can't be told, since a writer is changing the entry.
-    InChange,
 }
 
 /// Whom a look-up counts for.
@@ -48,67 +33,156 @@ pub(crate) enum Counting<'a> {
     View(&'a Local),
 }
 
-/// The thread's counts, and whom a look-up counts for.
-#[derive(Clone, Copy)]
-struct Counter<'a> {
-    record: &'a Record,
-    front: &'a Front,
-    counting: Counting<'a>,
-}
-
-impl Counter<'_> {
+impl<'a> Counting<'a> {
+    /// Whether the look-up is a use of the entry: those that count are.
     #[inline(always)]
-    fn count(self, event: Event) {
-        let (id, tally) = match self.counting {
-            Counting::Nobody => return,
-            Counting::Cache => (self.front.tally_id, &self.front.tally),
-            Counting::View(local) => (local.tally_id(), local.tally()),
-        };
-        if !self.record.tally().count(id, event) {
-            count_anew(self.record, tally, event);
+    pub(crate) fn is_use(self) -> bool {
+        !matches!(self, Counting::Nobody)
+    }
+
+    /// Whom it counts for, in a stripe.
+    #[inline(always)]
+    fn tally(self, front: &'a Front) -> Option<&'a Arc<Tally>> {
+        match self {
+            Counting::Nobody => None,
+            Counting::Cache => Some(&front.tally),
+            Counting::View(local) => Some(local.tally()),
         }
+    }
+
+    /// Counts by the thread's record, if whom it counts for has a place there.
+    #[inline(always)]
+    fn count(self, record: &Record, front: &Front, event: Event) -> bool {
+        let id = match self {
+            Counting::Nobody => return true,
+            Counting::Cache => front.tally_id,
+            Counting::View(local) => local.tally_id(),
+        };
+        record.tally().count(id, event)
     }
 }
 
-/// By the record, which a hit has at hand.
-#[cold]
-#[inline(never)]
-fn count_anew(record: &Record, tally: &Arc<Tally>, event: Event) {
-    record.tally().count_anew(tally, event);
-}
-
 impl Store {
-    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live. `is_use` tells the policy and the idle deadline;
-    /// what came of it is `counting`.
+    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live, or `missed`. Whom it counts for is
+    /// `counting`; if it counts, it tells the policy and the idle deadline as well.
+    ///
+    /// In line is what most look-ups come to: an entry without a deadline, that the policy has heard of since the tick. Whatever else there
+    /// is goes another way for good, and doesn't come back: then nothing has to be kept for it.
     #[inline(always)]
     pub(crate) fn look<R>(
         &self,
         hash: KeyHash,
         probe: Probe<'_>,
-        is_use: bool,
         counting: Counting<'_>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
-        let cell = self.cell(hash);
-        if let Some(mut hazard) = reclaim::enter_first() {
-            let counter = Counter {
-                record: hazard.record(),
-                front: &cell.front,
-                counting,
-            };
-            if let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe) {
-                let Some(found) = found else {
-                    counter.count(Event::Absent);
-                    return Err(Missed::Absent);
-                };
-                match self.time_left(found.block, is_use) {
-                    Timed::Left(left) => return Ok(hit(&found, hash, is_use, counter, left, f)),
-                    Timed::Over => return Err(self.over(counting)),
-                    Timed::InChange => {}
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
+        let front = &*self.cell(hash).front;
+        let Some(hazard) = reclaim::enter_first() else {
+            return self.look_again(hash, probe, counting.tally(front), f, missed);
+        };
+        match front.table.glance(hazard, hash, &probe) {
+            Glance::Plain(hazard, spot) => {
+                // SAFETY: they came together.
+                #[allow(unsafe_code)]
+                let found = unsafe { spot.found(&hazard) };
+                let deadline = found.block.deadline();
+                let is_noted = !counting.is_use() || front.is_noted(&found);
+                if deadline.is_never() {
+                    if is_noted && counting.count(hazard.record(), front, Event::Hit) {
+                        // SAFETY: that is the kind of entry that a glance finds.
+                        #[allow(unsafe_code)]
+                        unsafe {
+                            found.block.be_plain(&probe);
+                        }
+                        return f(found.block, Left::NEVER);
+                    }
+                } else if is_noted
+                    && let Some(left) = self.left_until(deadline)
+                    && counting.count(hazard.record(), front, Event::Hit)
+                {
+                    cold_path();
+                    return f(found.block, left);
                 }
+                cold_path();
+                self.look_found(front, counting.tally(front), hazard, spot, f, missed)
+            }
+            Glance::Laden(hazard, spot) => {
+                cold_path();
+                self.look_found(front, counting.tally(front), hazard, spot, f, missed)
+            }
+            Glance::Absent(hazard) => {
+                if !counting.count(hazard.record(), front, Event::Absent) {
+                    count(hazard.record(), counting.tally(front), Event::Absent);
+                }
+                missed(Missed::Absent)
+            }
+            Glance::Unclear(hazard) => {
+                cold_path();
+                self.look_on(hazard, hash, probe, counting.tally(front), f, missed)
             }
         }
-        self.look_again(hash, probe, is_use, counting, f)
+    }
+
+    /// The rest of a look-up that has found the entry.
+    #[inline(never)]
+    fn look_found<R>(
+        &self,
+        front: &Front,
+        tally: Option<&Arc<Tally>>,
+        hazard: First,
+        spot: Spot,
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
+        // SAFETY: they came together.
+        #[allow(unsafe_code)]
+        let found = unsafe { spot.found(&hazard) };
+        match self.time_left(found.block, tally.is_some()) {
+            Timed::Left(left) => {
+                front.hit(&found, hazard.record(), tally);
+                f(found.block, left)
+            }
+            Timed::Over => missed(self.over(tally)),
+            Timed::InChange => {
+                // By the entry's own key, which the hazard keeps.
+                let probe = found.block.probe();
+                let hash = probe.hash(&self.hasher);
+                self.look_again(hash, probe, tally, f, missed)
+            }
+        }
+    }
+
+    /// The way of look-ups that have to look at more than one entry or bucket, or at an entry that carries more than a value.
+    #[inline(never)]
+    fn look_on<R>(
+        &self,
+        mut hazard: First,
+        hash: KeyHash,
+        probe: Probe<'_>,
+        tally: Option<&Arc<Tally>>,
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
+        let record = hazard.record();
+        let front = &*self.cell(hash).front;
+        match front.table.find(&mut hazard, hash, &probe) {
+            Ok(Some(found)) => match self.time_left(found.block, tally.is_some()) {
+                Timed::Left(left) => {
+                    front.hit(&found, record, tally);
+                    return f(found.block, left);
+                }
+                Timed::Over => return missed(self.over(tally)),
+                Timed::InChange => {}
+            },
+            Ok(None) => {
+                count(record, tally, Event::Absent);
+                return missed(Missed::Absent);
+            }
+            Err(Raced) => {}
+        }
+        drop(hazard);
+        self.look_again(hash, probe, tally, f, missed)
     }
 
     /// The way for nested reads, and for those that lost a race.
@@ -118,85 +192,79 @@ impl Store {
         &self,
         hash: KeyHash,
         probe: Probe<'_>,
-        is_use: bool,
-        counting: Counting<'_>,
+        tally: Option<&Arc<Tally>>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
-        let cell = self.cell(hash);
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
         if let Some(mut hazard) = reclaim::enter() {
-            let counter = Counter {
-                record: hazard.record(),
-                front: &cell.front,
-                counting,
-            };
+            let (record, front) = (hazard.record(), &*self.cell(hash).front);
             for _ in 0..RACES_MAX {
-                if let Ok(found) = cell.front.table.find(&mut hazard, hash, &probe) {
-                    let Some(found) = found else {
-                        counter.count(Event::Absent);
-                        return Err(Missed::Absent);
-                    };
-                    match self.time_left(found.block, is_use) {
+                match front.table.find(&mut hazard, hash, &probe) {
+                    Ok(Some(found)) => match self.time_left(found.block, tally.is_some()) {
                         Timed::Left(left) => {
-                            return Ok(hit(&found, hash, is_use, counter, left, f));
+                            front.hit(&found, record, tally);
+                            return f(found.block, left);
                         }
-                        Timed::Over => return Err(self.over(counting)),
+                        Timed::Over => return missed(self.over(tally)),
                         Timed::InChange => {}
+                    },
+                    Ok(None) => {
+                        count(record, tally, Event::Absent);
+                        return missed(Missed::Absent);
                     }
+                    Err(Raced) => {}
                 }
             }
         }
-        self.look_locked(hash, probe, is_use, counting, f)
+        self.look_locked(hash, probe, tally, f, missed)
     }
 
     /// A deadline was found to have passed.
     #[cold]
     #[inline(never)]
-    fn over(&self, counting: Counting<'_>) -> Missed {
-        self.count(counting, Event::Expired);
+    fn over(&self, tally: Option<&Arc<Tally>>) -> Missed {
+        count_anyhow(tally, Event::Expired);
         Missed::Expired
     }
 
-    /// Counts what is no look-up by itself, or didn't come to its end as one.
+    /// Counts what is no look-up by itself.
     #[cold]
     #[inline(never)]
     pub(crate) fn count(&self, counting: Counting<'_>, event: Event) {
         let tally = match counting {
-            Counting::Nobody => return,
-            Counting::Cache => self.registry.tally(),
-            Counting::View(local) => local.tally(),
+            Counting::Nobody => None,
+            Counting::Cache => Some(self.registry.tally()),
+            Counting::View(local) => Some(local.tally()),
         };
-        match reclaim::tally() {
-            Some(table) if table.count(tally.id(), event) => {}
-            Some(table) => table.count_anew(tally, event),
-            None => tally.count(event, 1),
-        }
+        count_anyhow(tally, event);
     }
 
     /// The way for reads that lost too many races, or are nested too deep, or come while the thread ends.
     #[cold]
+    #[inline(never)]
     fn look_locked<R>(
         &self,
         hash: KeyHash,
         probe: Probe<'_>,
-        is_use: bool,
-        counting: Counting<'_>,
+        tally: Option<&Arc<Tally>>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
-    ) -> Result<R, Missed> {
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
         let cell = self.cell(hash);
         loop {
             let block = cell.back.lock().get(&self.env(cell), hash, &probe, false);
             let held = Held { store: self, block };
             let Some(block) = held.block.as_ref() else {
-                self.count(counting, Event::Absent);
-                return Err(Missed::Absent);
+                count_anyhow(tally, Event::Absent);
+                return missed(Missed::Absent);
             };
             // Who changes the entry at this moment does so under the lock: each round sees another write.
-            match self.time_left(block.as_ref(), is_use) {
+            match self.time_left(block.as_ref(), tally.is_some()) {
                 Timed::Left(left) => {
-                    self.count(counting, Event::Hit);
-                    return Ok(f(block.as_ref(), left));
+                    count_anyhow(tally, Event::Hit);
+                    return f(block.as_ref(), left);
                 }
-                Timed::Over => return Err(self.over(counting)),
+                Timed::Over => return missed(self.over(tally)),
                 Timed::InChange => {}
             }
         }
@@ -255,114 +323,65 @@ impl Store {
             }
         }
     }
-
-    /// The time that an entry which a reader found has left to live.
-    #[inline(always)]
-    pub(crate) fn time_left(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
-        if block.deadline().is_never() && !block.has_idle() {
-            return Timed::Left(Left::NEVER);
-        }
-        self.timed_left(block, is_use)
-    }
-
-    /// The same of an entry with a deadline, which is most often its only one, and far away.
-    #[inline(never)]
-    fn timed_left(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
-        if block.has_deadline_alone()
-            && let Some(deadline) = block.deadline().undisputed()
-            && let Some(now) = self.time.long_before(deadline)
-        {
-            return Timed::Left(Left::until(deadline, now));
-        }
-        self.timed_left_exactly(block, is_use)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn timed_left_exactly(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
-        let probe = |deadline| self.time.probe(deadline);
-        let mut first = match block.deadline().check(probe) {
-            Ok(Some(ahead)) => ahead,
-            Ok(None) => return Timed::Over,
-            Err(InChange) => return Timed::InChange,
-        };
-        while block.has_idle() {
-            let idle = match block.idle().check(probe) {
-                Ok(Some(ahead)) => ahead,
-                Ok(None) => return Timed::Over,
-                Err(InChange) => return Timed::InChange,
-            };
-            let tti = self.lifetime.tti().unwrap_or(Duration::MAX);
-            let extended = idle.now.saturating_add(tti);
-            let gain = extended.saturating_since(idle.deadline);
-            if !is_use || gain <= tti / IDLE_GAIN_SHARE {
-                first.deadline = first.deadline.min(idle.deadline);
-                break;
-            }
-            if block.idle().try_move(idle, extended) {
-                first.deadline = first.deadline.min(extended);
-                break;
-            }
-        }
-        Timed::Left(self.told(block, Left::until(first.deadline, first.now)))
-    }
-
-    /// The time that was left to an entry which leaves at this moment.
-    pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Left {
-        match block.earliest() {
-            Nanos::MAX => Left::NEVER,
-            deadline => self.told(block, Left::until(deadline, self.time.coarse_now())),
-        }
-    }
-
-    /// The time that is left to an entry, with whether it is stale.
-    #[inline]
-    fn told(&self, block: BlockRef<'_>, left: Left) -> Left {
-        match block.refresh() {
-            Some(refresh) if self.time.probe(refresh.stale_from()).0 => left.stale(),
-            _ => left,
-        }
-    }
 }
 
-/// A look-up that found its entry alive.
+/// Counts by the record, which a look-up has at hand.
 #[inline(always)]
-fn hit<R>(
-    found: &Found<'_>,
-    hash: KeyHash,
-    is_use: bool,
-    counter: Counter<'_>,
-    left: Left,
-    f: impl FnOnce(BlockRef<'_>, Left) -> R,
-) -> R {
-    counter.count(Event::Hit);
-    if is_use {
-        note_use(counter.front, found, hash);
-    }
-    f(found.block, left)
-}
-
-/// Tells the policy of a hit, if the coarse tick has moved since the last one on this entry.
-#[inline(always)]
-fn note_use(front: &Front, found: &Found<'_>, hash: KeyHash) {
-    let tick = Tick::from_bits(front.tick.load(Ordering::Relaxed));
-    if Meta::from_bits(found.link.meta()).tick() != tick {
-        note_use_slowly(front, found.link, hash, tick);
+fn count(record: &Record, tally: Option<&Arc<Tally>>, event: Event) {
+    if let Some(tally) = tally
+        && !record.tally().count(tally.id(), event)
+    {
+        record.tally().count_anew(tally, event);
     }
 }
 
+/// Counts for whoever has no record at hand.
 #[cold]
 #[inline(never)]
-fn note_use_slowly(front: &Front, link: Link<'_>, hash: KeyHash, tick: Tick) {
-    let old = Meta::from_bits(link.meta());
-    // Different from key to key and from tick to tick, which is all that chance is needed for here.
-    let spice = (hash.bits() >> 17) as u32 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
-    if let Some(new) = policy::touch(old, tick, spice)
-        && link.try_set_meta(new.bits())
-    {
-        front.notes.leave(
-            reclaim::thread_number(),
-            Note::pack(old, tick, hash.bits()).bits(),
-        );
+fn count_anyhow(tally: Option<&Arc<Tally>>, event: Event) {
+    match (tally, reclaim::tally()) {
+        (None, _) => {}
+        (Some(tally), Some(table)) if table.count(tally.id(), event) => {}
+        (Some(tally), Some(table)) => table.count_anew(tally, event),
+        (Some(tally), None) => tally.count(event, 1),
+    }
+}
+
+impl Front {
+    /// A look-up found its entry alive.
+    #[inline(always)]
+    fn hit(&self, found: &Found<'_>, record: &Record, tally: Option<&Arc<Tally>>) {
+        if tally.is_some() {
+            count(record, tally, Event::Hit);
+            if !self.is_noted(found) {
+                self.note_use(found.block.short_hash(), found.link);
+            }
+        }
+    }
+
+    /// Whether the coarse tick stands where it did at the last hit of this entry that the policy was told of.
+    #[inline(always)]
+    fn is_noted(&self, found: &Found<'_>) -> bool {
+        let tick = Tick::from_bits(self.tick.load(Ordering::Relaxed));
+        Meta::from_bits(found.link.meta()).tick() == tick
+    }
+
+    /// Tells the policy of a hit.
+    #[cold]
+    #[inline(never)]
+    fn note_use(&self, short_hash: u32, link: Link<'_>) {
+        let tick = Tick::from_bits(self.tick.load(Ordering::Relaxed));
+        let old = Meta::from_bits(link.meta());
+        // Different from key to key and from tick to tick, which is all that chance is needed for here.
+        let spice = short_hash >> 6 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
+        if let Some(new) = policy::touch(old, tick, spice)
+            && link.try_set_meta(new.bits())
+        {
+            let hash = KeyHash::of_short(short_hash);
+            self.notes.leave(
+                reclaim::thread_number(),
+                Note::pack(old, tick, hash.bits()).bits(),
+            );
+        }
     }
 }

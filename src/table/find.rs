@@ -1,76 +1,174 @@
 //! A reader's way to an entry.
 
-use std::hint::cold_path;
-use std::ptr::NonNull;
+use std::hint::{black_box, cold_path};
+use std::ptr::{self, NonNull};
 
 use super::{
     Bucket, Found, LOW_BITS, Link, Raced, Shared, Way, address_of, bucket_at, match_bytes,
     overflow_of, split_root,
 };
-use crate::entry::{BlockRef, Probe};
+use crate::entry::{BlockRef, Header, Probe};
 use crate::hash::KeyHash;
 use crate::reclaim::{Name, Namer};
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::prefetch;
 
 impl Shared {
+    /// Looks at the one entry that most look-ups are about: the first in the key's bucket whose tag is that of the key. In line, and all
+    /// else is left to [`find`](Self::find), so that it has the registers to itself.
+    #[inline(always)]
+    pub(crate) fn glance<H: Name>(&self, hazard: H, hash: KeyHash, probe: &Probe<'_>) -> Glance<H> {
+        // SAFETY: what is kept of it goes into the same hands as the hazard.
+        match unsafe { self.glance_by(hazard.namer(), hash, probe) } {
+            Glanced::Plain(link) => Glance::Plain(hazard, Spot::of(link)),
+            Glanced::Laden(link) => Glance::Laden(hazard, Spot::of(link)),
+            Glanced::Absent => Glance::Absent(hazard),
+            Glanced::Unclear => Glance::Unclear(hazard),
+        }
+    }
+
+    /// # Safety
+    /// `'h` ends before the next naming, and before what the namer comes from is dropped.
+    #[inline(always)]
+    unsafe fn glance_by<'h>(
+        &self,
+        namer: impl Namer,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+    ) -> Glanced<'h> {
+        let way = self.way(hash);
+        if !way.enter(namer) {
+            return Glanced::Unclear;
+        }
+        // SAFETY: the segment is named, and was in the directory after that (R1).
+        let mut bucket = unsafe { way.bucket(hash.bucket()) };
+        // Acquire: pairs with the releases in `fill` and `clear`, so that a reader that has seen an entry, or heard of
+        // it from who did, sees its tag and the overflow counts on the way to it (T2, T3).
+        let mut tags = bucket.tags.load(Ordering::Acquire);
+        let mut matches = match_bytes(tags, LOW_BITS * u64::from(hash.tag()));
+        if matches == 0 && overflow_of(tags) != 0 {
+            cold_path();
+            // As if they came from elsewhere: so nothing is kept for this on the way to the first bucket.
+            let (way, hash) = (black_box(way), black_box(hash));
+            // SAFETY: as above.
+            bucket = unsafe { way.bucket(hash.bucket() + hash.stride()) };
+            // Acquire: as above.
+            tags = bucket.tags.load(Ordering::Acquire);
+            matches = match_bytes(tags, LOW_BITS * u64::from(hash.tag()));
+        }
+        if matches == 0 {
+            return if overflow_of(tags) == 0 && way.is_current() {
+                Glanced::Absent
+            } else {
+                Glanced::Unclear
+            };
+        }
+        let slot = &bucket.slots[(matches.trailing_zeros() / 8) as usize];
+        let Ok(Some((block, word))) = way.look_at(slot, namer) else {
+            return Glanced::Unclear;
+        };
+        let link = Link { slot, word };
+        if !block.is_plain(probe) {
+            cold_path();
+            return if black_box(block).is_laden(probe) {
+                Glanced::Laden(link)
+            } else {
+                Glanced::Unclear
+            };
+        }
+        if block.is_keyed_plainly(probe) {
+            Glanced::Plain(link)
+        } else {
+            Glanced::Unclear
+        }
+    }
+
     /// Finds the entry of a key, which holds a value, and names it in the hazard.
     ///
     /// `Ok(None)` means that the key was absent at one moment during the call.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn find<'h>(
         &self,
         hazard: &'h mut impl Name,
         hash: KeyHash,
         probe: &Probe<'_>,
     ) -> Result<Option<Found<'h>>, Raced> {
-        self.find_asked(hazard, hash, probe, Asked::Value)
+        self.find_asked(hazard.namer(), hash, *probe, Asked::Value)
+            .told()
     }
 
     /// The same for the one entry that a key has, whatever it says.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn find_any<'h>(
         &self,
         hazard: &'h mut impl Name,
         hash: KeyHash,
         probe: &Probe<'_>,
     ) -> Result<Option<Found<'h>>, Raced> {
-        self.find_asked(hazard, hash, probe, Asked::Any)
+        self.find_asked(hazard.namer(), hash, *probe, Asked::Any)
+            .told()
     }
 
-    #[inline(always)]
-    fn find_asked<'h>(
+    /// As look-ups do: a glance, and the rest if that takes another look.
+    #[cfg(any(test, engine_loom))]
+    pub(crate) fn look<'h>(
         &self,
         hazard: &'h mut impl Name,
         hash: KeyHash,
         probe: &Probe<'_>,
-        asked: Asked,
     ) -> Result<Option<Found<'h>>, Raced> {
+        // SAFETY: the hazard is borrowed for as long, and names nothing else if this was told.
+        match unsafe { self.glance_by(hazard.namer(), hash, probe) } {
+            Glanced::Plain(link) | Glanced::Laden(link) => {
+                Sought::found(link.slot, link.word).told()
+            }
+            Glanced::Absent => Ok(None),
+            Glanced::Unclear => self.find(hazard, hash, probe),
+        }
+    }
+
+    /// Looks at all entries whose tags are those of the key, in its own bucket and in those after it.
+    #[inline(never)]
+    fn find_asked<'h>(
+        &self,
+        namer: impl Namer,
+        hash: KeyHash,
+        probe: Probe<'_>,
+        asked: Asked,
+    ) -> Sought<'h> {
         let way = self.way(hash);
-        let (segment, _) = split_root(way.tagged);
-        let namer = hazard.namer();
-        namer.name_segment(segment);
-        if way.is_closed() || !way.is_current() {
-            return Err(Raced);
+        if !way.enter(namer) {
+            return Sought::RACED;
         }
-        // SAFETY: the segment is named, and was in the directory after that (R1).
-        unsafe { &*segment }.life.touch();
-        // SAFETY: as above.
-        let bucket = unsafe { way.bucket(hash.bucket()) };
-        // Acquire: pairs with the releases in `fill` and `clear`, so that a reader that has seen an entry, or heard of
-        // it from who did, sees its tag and the overflow counts on the way to it (T2, T3).
-        let tags = bucket.tags.load(Ordering::Acquire);
-        let mut sought = way.find_in(bucket, tags, namer, hash, probe, asked);
-        if matches!(sought, Err(Unfound::Absent)) && overflow_of(tags) != 0 {
-            // Seldom enough for the way to the first bucket to have the registers to itself.
-            cold_path();
-            // SAFETY: as above; the segment stays named.
-            sought = unsafe { way.find_beyond(namer, hash, probe, asked) };
+        let (_, mask) = split_root(way.tagged);
+        let home = hash.bucket() & mask;
+        let mut index = home;
+        loop {
+            // SAFETY: the segment is named, and was in the directory after that (R1).
+            let bucket = unsafe { way.bucket(index) };
+            // Acquire: as in `glance_by`.
+            let tags = bucket.tags.load(Ordering::Acquire);
+            let mut matches = match_bytes(tags, LOW_BITS * u64::from(hash.tag()));
+            while matches != 0 {
+                let slot = &bucket.slots[(matches.trailing_zeros() / 8) as usize];
+                matches &= matches - 1;
+                match way.look_at(slot, namer) {
+                    Ok(Some((block, word))) if asked.is(block, &probe) => {
+                        return Sought::found(slot, word);
+                    }
+                    Ok(_) => {}
+                    Err(Raced) => return Sought::RACED,
+                }
+            }
+            index = (index + hash.stride()) & mask;
+            if overflow_of(tags) == 0 || index == home {
+                break;
+            }
         }
-        match sought {
-            Ok(found) => Ok(Some(found)),
-            Err(Unfound::Absent) if way.is_current() => Ok(None),
-            Err(_) => Err(Raced),
+        if way.is_current() {
+            Sought::ABSENT
+        } else {
+            Sought::RACED
         }
     }
 
@@ -93,9 +191,7 @@ impl Shared {
     #[inline]
     pub(crate) fn prefetch_entry(&self, hazard: &mut impl Name, hash: KeyHash) {
         let way = self.way(hash);
-        let (segment, _) = split_root(way.tagged);
-        hazard.namer().name_segment(segment);
-        if way.is_closed() || !way.is_current() {
+        if !way.enter(hazard.namer()) {
             return;
         }
         // SAFETY: the segment is named, and was in the directory after that (R1).
@@ -116,6 +212,19 @@ impl Shared {
 }
 
 impl Way<'_> {
+    /// Names the segment; whether it is the directory's still.
+    #[inline(always)]
+    fn enter(self, namer: impl Namer) -> bool {
+        let (segment, _) = split_root(self.tagged);
+        namer.name_segment(segment);
+        if self.is_closed() || !self.is_current() {
+            return false;
+        }
+        // SAFETY: the segment is named, and was in the directory after that (R1).
+        unsafe { &*segment }.life.touch();
+        true
+    }
+
     /// A bucket of the segment; of the index, the bits that tell its buckets apart.
     ///
     /// # Safety
@@ -127,70 +236,111 @@ impl Way<'_> {
         unsafe { &*bucket_at(segment, index & mask) }
     }
 
-    /// Looks at the entries of one bucket whose tags are those of the key.
+    /// Names the entry of a slot; `None` if there is none.
     #[inline(always)]
-    fn find_in<'h>(
+    fn look_at<'h>(
         self,
-        bucket: &'h Bucket,
-        tags: u64,
+        slot: &'h AtomicPtr<Header>,
         namer: impl Namer,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-        asked: Asked,
-    ) -> Result<Found<'h>, Unfound> {
-        let mut matches = match_bytes(tags, LOW_BITS * u64::from(hash.tag()));
-        while matches != 0 {
-            let slot = &bucket.slots[(matches.trailing_zeros() / 8) as usize];
-            matches &= matches - 1;
-            // Acquire: pairs with the release that linked the entry, so that its key and value are seen whole.
-            let word = slot.load(Ordering::Acquire);
-            let address = address_of(word);
-            if address.is_null() {
-                continue;
-            }
-            namer.name_entry(address);
-            // SeqCst: after the naming; and after the barrier, so that what is unlinked before the look isn't missed. The directory is looked at after it (T4). That the
-            // metadata have changed is as seldom as a lost race, so it may count as one.
-            if slot.load(Ordering::SeqCst) != word || !self.is_current() {
-                return Err(Unfound::Raced);
-            }
-            // SAFETY: not null; linked in a current segment after it was named, so R1 keeps it for the hazard.
-            let block = unsafe { BlockRef::new(NonNull::new_unchecked(address)) };
-            if asked.is(block, probe) {
-                let link = Link { slot, word };
-                return Ok(Found { block, link });
-            }
+    ) -> Result<Option<(BlockRef<'h>, *mut Header)>, Raced> {
+        // Acquire: pairs with the release that linked the entry, so that its key and value are seen whole.
+        let word = slot.load(Ordering::Acquire);
+        let Some(address) = NonNull::new(address_of(word)) else {
+            return Ok(None);
+        };
+        namer.name_entry(address.as_ptr());
+        // SeqCst: after the naming, and the barrier with it, so that what is unlinked before a writer's look isn't missed. The directory is
+        // looked at after it (T4). That the metadata have changed is as seldom as a lost race, so it may count as one.
+        if slot.load(Ordering::SeqCst) != word || !self.is_current() {
+            return Err(Raced);
         }
-        Err(Unfound::Absent)
+        // SAFETY: linked in a current segment after it was named, so R1 keeps it for the hazard.
+        Ok(Some((unsafe { BlockRef::new(address) }, word)))
+    }
+}
+
+/// What a glance came to.
+pub(crate) enum Glance<H> {
+    /// The key's entry, which carries what the probe asks for and nothing besides.
+    Plain(H, Spot),
+    /// The key's entry, which carries more.
+    Laden(H, Spot),
+    /// The key was absent at one moment during the call.
+    Absent(H),
+    /// It takes another look.
+    Unclear(H),
+}
+
+/// The same, without the hazard.
+enum Glanced<'h> {
+    Plain(Link<'h>),
+    Laden(Link<'h>),
+    Absent,
+    Unclear,
+}
+
+/// Where an entry was found, beside the hazard that keeps it alive. Two words, so that it travels in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Spot {
+    slot: NonNull<AtomicPtr<Header>>,
+    word: *mut Header,
+}
+
+impl Spot {
+    #[inline(always)]
+    fn of(link: Link<'_>) -> Spot {
+        Spot {
+            slot: NonNull::from(link.slot),
+            word: link.word,
+        }
     }
 
-    /// The same for the buckets after the key's own, which was full once.
-    ///
     /// # Safety
-    /// As [`bucket`](Self::bucket).
+    /// The hazard is the one that the spot came with, and has named nothing since.
     #[inline(always)]
-    unsafe fn find_beyond<'h>(
-        self,
-        namer: impl Namer,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-        asked: Asked,
-    ) -> Result<Found<'h>, Unfound> {
-        let (_, mask) = split_root(self.tagged);
-        let home = hash.bucket() & mask;
-        let mut index = (home + hash.stride()) & mask;
-        while index != home {
-            // SAFETY: by the contract.
-            let bucket = unsafe { self.bucket(index) };
-            // Acquire: as in `find_asked`.
-            let tags = bucket.tags.load(Ordering::Acquire);
-            let sought = self.find_in(bucket, tags, namer, hash, probe, asked);
-            if !matches!(sought, Err(Unfound::Absent)) || overflow_of(tags) == 0 {
-                return sought;
-            }
-            index = (index + hash.stride()) & mask;
-        }
-        Err(Unfound::Absent)
+    pub(crate) unsafe fn found<H>(self, _hazard: &H) -> Found<'_> {
+        let word = self.word;
+        // SAFETY: named by the hazard, which outlives the borrow, and linked in a current segment after that (R1).
+        let block = unsafe { BlockRef::new(NonNull::new_unchecked(address_of(word))) };
+        // SAFETY: of the segment that the hazard names as well.
+        let slot = unsafe { self.slot.as_ref() };
+        let link = Link { slot, word };
+        Found { block, link }
+    }
+}
+
+/// What a search came to, in two words, so that it travels in registers.
+struct Sought<'h> {
+    slot: Option<&'h AtomicPtr<Header>>,
+    /// Without a slot: null, if the search came to its end.
+    word: *mut Header,
+}
+
+impl<'h> Sought<'h> {
+    const ABSENT: Self = Sought {
+        slot: None,
+        word: ptr::null_mut(),
+    };
+    const RACED: Self = Sought {
+        slot: None,
+        word: ptr::without_provenance_mut(1),
+    };
+
+    fn found(slot: &'h AtomicPtr<Header>, word: *mut Header) -> Self {
+        let slot = Some(slot);
+        Sought { slot, word }
+    }
+
+    #[inline(always)]
+    fn told(self) -> Result<Option<Found<'h>>, Raced> {
+        let word = self.word;
+        let Some(slot) = self.slot else {
+            return if word.is_null() { Ok(None) } else { Err(Raced) };
+        };
+        // SAFETY: not null; named, and linked in a current segment after that, so R1 keeps it for the hazard.
+        let block = unsafe { BlockRef::new(NonNull::new_unchecked(address_of(word))) };
+        let link = Link { slot, word };
+        Ok(Some(Found { block, link }))
     }
 }
 
@@ -211,13 +361,4 @@ impl Asked {
             Asked::Any => block.is_of(probe),
         }
     }
-}
-
-/// Why nothing was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unfound {
-    /// It wasn't there, if the segment is the directory's still.
-    Absent,
-    /// What was there was replaced meanwhile.
-    Raced,
 }

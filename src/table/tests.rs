@@ -165,14 +165,14 @@ impl Garden {
             let bytes = encode(key);
             let hash = KeyHash::from_bits(key.0);
             let mut hazard = record.hazard(1);
-            let found = self
-                .shared
-                .find(&mut hazard, hash, &Probe::new(None, 3, &bytes))
-                .expect("nobody writes");
-            assert_eq!(
-                found.map(|found| value_of(found.block)),
-                self.model.get(&key).copied()
-            );
+            let probe = Probe::new(None, 3, &bytes);
+            for find in [Shared::find, Shared::look] {
+                let found = find(&self.shared, &mut hazard, hash, &probe).expect("nobody writes");
+                assert_eq!(
+                    found.map(|found| value_of(found.block)),
+                    self.model.get(&key).copied()
+                );
+            }
             assert!(
                 matches!(
                     self.shared

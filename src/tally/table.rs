@@ -48,15 +48,28 @@ struct Seat {
     n_idle: u8,
 }
 
+impl Seat {
+    const EMPTY: Seat = Seat {
+        tally: None,
+        seen: 0,
+        n_idle: 0,
+    };
+}
+
 impl Table {
+    #[cfg(not(engine_loom))]
+    pub(crate) const fn new() -> Table {
+        Table {
+            rows: [const { Row([const { AtomicU64::new(NOBODY) }; ROW_LEN]) }; N_ROWS],
+            seats: Mutex::new([const { Seat::EMPTY }; N_PLACES]),
+        }
+    }
+
+    #[cfg(engine_loom)]
     pub(crate) fn new() -> Table {
         Table {
             rows: std::array::from_fn(|_| Row(std::array::from_fn(|_| AtomicU64::new(NOBODY)))),
-            seats: Mutex::new(std::array::from_fn(|_| Seat {
-                tally: None,
-                seen: 0,
-                n_idle: 0,
-            })),
+            seats: Mutex::new([const { Seat::EMPTY }; N_PLACES]),
         }
     }
 
