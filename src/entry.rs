@@ -228,7 +228,7 @@ impl<'a> BlockRef<'a> {
     #[inline(always)]
     pub(crate) fn is_keyed_plainly(self, probe: &Probe<'_>) -> bool {
         debug_assert!(self.is_plain(probe));
-        self.is_keyed_at(key_offset(probe.kind().flags()), probe)
+        self.is_keyed_at(key_offset(probe.kind().flags()), &probe.anew())
     }
 
     /// Tells the compiler that the entry is plain: then it needn't ask where the value begins.
