@@ -190,9 +190,10 @@ impl Shelf {
             Ordering::Acquire,
             Ordering::Relaxed,
         );
-        taken.ok()?;
+        // What was seen may have been freed since, and other memory with its address put there, which is what was taken.
+        let taken = NonNull::new(taken.ok()?)?;
         // SAFETY: H2, and H3: nobody else has got it.
-        Some(unsafe { Husk::of_link(seen) })
+        Some(unsafe { Husk::of_link(taken) })
     }
 }
 
