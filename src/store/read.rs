@@ -7,7 +7,7 @@ use crate::entry::{BlockRef, Left, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::Local;
 use crate::policy::{self, Meta, Note, Tick};
-use crate::reclaim::{self, First, Record};
+use crate::reclaim::{self, First, Name, Record};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::table::{Found, Glance, Link, Raced, Spot};
@@ -119,6 +119,8 @@ impl Store {
             }
             Glance::Unclear(hazard) => {
                 cold_path();
+                let record = hazard.record();
+                let hazard = Some((hazard, record));
                 self.look_on(hazard, hash, probe, counting.tally(front), f, missed)
             }
         }
@@ -153,51 +155,20 @@ impl Store {
         }
     }
 
-    /// The way of look-ups that have to look at more than one entry or bucket, or at an entry that carries more than a value.
+    /// The way of look-ups that have to look at more than one entry or bucket, or at an entry that carries more than a value; by the lock,
+    /// if they lose too many races, or have no hazard.
     #[inline(never)]
     fn look_on<R>(
         &self,
-        mut hazard: First,
+        hazard: Option<(impl Name, &Record)>,
         hash: KeyHash,
         probe: Probe<'_>,
         tally: Option<&Arc<Tally>>,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
         missed: impl FnOnce(Missed) -> R,
     ) -> R {
-        let record = hazard.record();
-        let front = &*self.cell(hash).front;
-        match front.table.find(&mut hazard, hash, &probe) {
-            Ok(Some(found)) => match self.time_left(found.block, tally.is_some()) {
-                Timed::Left(left) => {
-                    front.hit(&found, record, tally);
-                    return f(found.block, left);
-                }
-                Timed::Over => return missed(self.over(tally)),
-                Timed::InChange => {}
-            },
-            Ok(None) => {
-                count(record, tally, Event::Absent);
-                return missed(Missed::Absent);
-            }
-            Err(Raced) => {}
-        }
-        drop(hazard);
-        self.look_again(hash, probe, tally, f, missed)
-    }
-
-    /// The way for nested reads, and for those that lost a race.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn look_again<R>(
-        &self,
-        hash: KeyHash,
-        probe: Probe<'_>,
-        tally: Option<&Arc<Tally>>,
-        f: impl FnOnce(BlockRef<'_>, Left) -> R,
-        missed: impl FnOnce(Missed) -> R,
-    ) -> R {
-        if let Some(mut hazard) = reclaim::enter() {
-            let (record, front) = (hazard.record(), &*self.cell(hash).front);
+        if let Some((mut hazard, record)) = hazard {
+            let front = &*self.cell(hash).front;
             for _ in 0..RACES_MAX {
                 match front.table.find(&mut hazard, hash, &probe) {
                     Ok(Some(found)) => match self.time_left(found.block, tally.is_some()) {
@@ -217,6 +188,24 @@ impl Store {
             }
         }
         self.look_locked(hash, probe, tally, f, missed)
+    }
+
+    /// The way for nested reads, and for those whose hazard serves another entry.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn look_again<R>(
+        &self,
+        hash: KeyHash,
+        probe: Probe<'_>,
+        tally: Option<&Arc<Tally>>,
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
+        let hazard = reclaim::enter().map(|hazard| {
+            let record = hazard.record();
+            (hazard, record)
+        });
+        self.look_on(hazard, hash, probe, tally, f, missed)
     }
 
     /// A deadline was found to have passed.
