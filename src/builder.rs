@@ -79,7 +79,8 @@ impl<V: Value + ?Sized> Builder<V> {
         self
     }
 
-    /// Bounds the number of entries. A bound of zero stores nothing.
+    /// Bounds the number of entries. A bound of zero stores nothing. A large full cache makes room before it knows that a key is there: to
+    /// overwrite one may leave it short of an entry in each stripe, which the next new key has.
     #[must_use]
     pub fn max_entries(mut self, max: u64) -> Self {
         self.max_entries = Some(max);

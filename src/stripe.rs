@@ -56,8 +56,8 @@ const EXPIRE_PER_WRITE: usize = 4;
 /// The same of entries whose scope has ended.
 const SWEEP_PER_WRITE: usize = 4;
 /// Where there are so many entries, an insert into a full stripe takes its victim out before it looks for its key. If that is there after
-/// all, the room is the next insert's: one entry less in so many.
-const AHEAD_MIN: usize = 512;
+/// all, the room is the next insert's: one entry less in so many. Tests of the inside have small stripes.
+const AHEAD_MIN: usize = if cfg!(test) { 2 } else { 512 };
 /// Entries of a pool among which its victim is chosen.
 const EVICT_POOL_OF: usize = 8;
 /// Victims that one hold of the lock takes out at most.
@@ -204,7 +204,7 @@ impl Stripe {
         self.follow_bounds(env);
         let cost = cost(draft.as_ref());
         if write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
-            self.make_room_ahead(env, hash, cost, now);
+            progress |= self.make_room_ahead(env, hash, cost, now);
         }
         let writer = self.table.writer(env.shared);
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());

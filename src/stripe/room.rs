@@ -180,14 +180,20 @@ impl Stripe {
     }
 
     /// Takes out what most likely has to leave for a newcomer, while the line of its key's bucket is on its way; not the key's own entry.
+    /// Whether anything left.
     #[inline(always)]
-    pub(super) fn make_room_ahead(&mut self, env: &Env<'_>, hash: KeyHash, cost: u64, now: Nanos) {
+    pub(super) fn make_room_ahead(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        cost: u64,
+        now: Nanos,
+    ) -> bool {
         let has_entry = self.spare_entries > 0 || self.claim_entries(env);
         let has_room = has_entry && self.bytes.fund(env.bytes, cost, env.chunk_bytes);
         let may_evict = self.len() >= AHEAD_MIN && !env.shares.is_active();
-        if !has_room && may_evict && !self.waits_for_garbage() {
-            self.evict(env, None, now, |block| block.short_hash() != hash.short());
-        }
+        let is_other = |block: BlockRef<'_>| block.short_hash() != hash.short();
+        !has_room && may_evict && !self.waits_for_garbage() && self.evict(env, None, now, is_other)
     }
 
     fn claim_entries(&mut self, env: &Env<'_>) -> bool {
