@@ -32,10 +32,10 @@ use crate::notes::Notes;
 use crate::reclaim::DOMAIN;
 use crate::shares::Shares;
 use crate::stats::{RemovalCause, Stats};
-use crate::stripe::{Env, Lifetime, NewTtl, Stripe, TtlChange};
+use crate::stripe::{Env, Front, Ground, Lifetime, NewTtl, Stripe, TtlChange};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, MutexGuard};
-use crate::table::{Cursor, Shared};
+use crate::table::Cursor;
 use crate::tally::{self, Tally};
 use crate::turn::Turn;
 
@@ -71,43 +71,25 @@ struct Cell {
     back: CachePadded<Mutex<Stripe>>,
     /// Whose turn it is to tell the listener.
     telling: Turn,
-    index: usize,
     /// Batches that threads are freeing at this moment.
     in_flight: AtomicU32,
     /// Memory for the next block of this stripe, charged as its garbage: filled under the stripe's lock.
     shelf: Shelf,
 }
 
-/// What readers of a stripe look at; written when the directory doubles or the tick moves.
-struct Front {
-    table: Shared,
-    tick: AtomicU32,
-    /// Whom look-ups in the whole cache count for, and its id: kept where a hit looks anyway.
-    tally_id: tally::Id,
-    tally: Arc<Tally>,
-    notes: Notes,
-}
-
 /// All stripes of one cache.
 pub(crate) struct Store {
-    hasher: Hasher64,
+    ground: Ground,
     stripes_log2: u32,
     cells: Box<[Cell]>,
-    time: TimeSource,
     lifetime: Lifetime,
     releaser: Releaser,
     listener: Option<Listener>,
     bounded: (bool, bool),
     resizing: Mutex<()>,
-    chunk_bytes: u64,
-    chunk_entries: u64,
-    bytes: CachePadded<Budget>,
-    entries: CachePadded<Budget>,
     common: Option<Seat>,
     /// The stripe that gives up bytes next.
     lends_next: AtomicU32,
-    registry: Registry,
-    shares: Arc<Shares>,
     panics: AtomicU64,
 }
 
@@ -134,10 +116,10 @@ impl Store {
                         tally_id: tally.id(),
                         tally: Arc::clone(tally),
                         notes,
+                        index,
                     }),
                     back: CachePadded::new(Mutex::new(stripe)),
                     telling: Turn::new(),
-                    index,
                     in_flight: AtomicU32::new(0),
                     shelf: Shelf::new(),
                 }
@@ -145,47 +127,52 @@ impl Store {
             .collect();
         let max_bytes = config.max_bytes.unwrap_or(UNBOUNDED);
         let max_entries = config.max_entries.unwrap_or(UNBOUNDED);
-        Store {
+        let ground = Ground {
             hasher: config.hasher,
-            stripes_log2: config.stripes_log2,
-            cells,
             time: config.time,
-            lifetime: config.lifetime,
-            releaser,
-            listener,
-            bounded: (weighted, config.max_entries.is_some()),
-            resizing: Mutex::new(()),
+            n_stripes: n_stripes as u64,
             chunk_bytes: CHUNK_BYTES_MAX.min(max_bytes / (n_stripes as u64 * 256)),
             chunk_entries: (max_entries / (n_stripes as u64 * 1024)).clamp(1, CHUNK_ENTRIES_MAX),
+            has_listener: listener.is_some(),
             bytes: CachePadded::new(match &config.common {
                 Some(seat) => Budget::with_purse(Arc::clone(seat.purse()), n_stripes),
                 None => Budget::new(max_bytes, n_stripes),
             }),
             entries: CachePadded::new(Budget::new(max_entries, n_stripes)),
-            common: config.common,
-            lends_next: AtomicU32::new(0),
             registry,
             shares: Arc::new(Shares::new(max_bytes, n_stripes)),
+        };
+        Store {
+            ground,
+            stripes_log2: config.stripes_log2,
+            cells,
+            lifetime: config.lifetime,
+            releaser,
+            listener,
+            bounded: (weighted, config.max_entries.is_some()),
+            resizing: Mutex::new(()),
+            common: config.common,
+            lends_next: AtomicU32::new(0),
             panics: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn hasher(&self) -> &Hasher64 {
-        &self.hasher
+        &self.ground.hasher
     }
 
     /// The lifetime of an entry that is written without one of its own.
     #[inline(always)]
     pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
+        &self.ground.registry
     }
 
     pub(crate) fn time(&self) -> &TimeSource {
-        &self.time
+        &self.ground.time
     }
 
     pub(crate) fn shares(&self) -> &Arc<Shares> {
-        &self.shares
+        &self.ground.shares
     }
 
     pub(crate) fn lifetime(&self) -> Lifetime {
@@ -199,7 +186,7 @@ impl Store {
 
     /// Takes this very entry out; false if it is no longer there, or dead.
     pub(crate) fn remove_block(&self, block: BlockRef<'_>, cause: RemovalCause) -> bool {
-        let hash = block.probe().hash(&self.hasher);
+        let hash = block.probe().hash(&self.ground.hasher);
         self.write(hash, |stripe, env| {
             stripe.remove_block(env, hash, block, cause)
         })
@@ -239,7 +226,7 @@ impl Store {
     pub(crate) fn too_large(&self, bytes: u64) -> Refusal {
         Refusal::TooLarge {
             bytes,
-            bytes_max: self.bytes.largest(),
+            bytes_max: self.ground.bytes.largest(),
         }
     }
 
@@ -317,20 +304,8 @@ impl Store {
     #[inline(always)]
     fn env<'a>(&'a self, cell: &'a Cell) -> Env<'a> {
         Env {
-            shared: &cell.front.table,
-            tick: &cell.front.tick,
-            notes: &cell.front.notes,
-            hasher: &self.hasher,
-            time: &self.time,
-            bytes: &self.bytes,
-            entries: &self.entries,
-            registry: &self.registry,
-            shares: &self.shares,
-            index: cell.index,
-            n_stripes: self.cells.len() as u64,
-            chunk_bytes: self.chunk_bytes,
-            chunk_entries: self.chunk_entries,
-            has_listener: self.listener.is_some(),
+            front: &cell.front,
+            ground: &self.ground,
         }
     }
 }

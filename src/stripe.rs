@@ -40,7 +40,9 @@ use crate::wheel::Wheel;
 
 use candidates::Pool;
 use change::Linked;
-pub(crate) use exchange::{Batch, Claims, Condition, ENTRY_SHARE, Env, Put, Write, cost};
+pub(crate) use exchange::{
+    Batch, Claims, Condition, ENTRY_SHARE, Env, Front, Ground, Put, Write, cost,
+};
 pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};
 use room::{Newcomer, NoWay};
@@ -206,7 +208,7 @@ impl Stripe {
         if write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
             progress |= self.make_room_ahead(env, hash, cost, now);
         }
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
         let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
         // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
@@ -229,7 +231,8 @@ impl Stripe {
                 self.value_at(env, loc)
             });
             self.end_load(hash, write.condition);
-            self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+            self.bytes
+                .trim(&env.ground.bytes, 2 * env.ground.chunk_bytes);
             return Put::Unmet(value);
         }
         if let Some(loc) = present.take_if(|_| yielding) {
@@ -264,7 +267,7 @@ impl Stripe {
             }
         };
         if lifetime.has_times() {
-            let writer = self.table.writer(env.shared);
+            let writer = self.table.writer(&env.front.table);
             let replaced = present.and_then(|loc| writer.block(loc));
             draft.set_times(lifetime.times(now, replaced.filter(|block| !block.is_absent())));
         }
@@ -294,7 +297,7 @@ impl Stripe {
         if self.has_grown {
             self.claim_structure(env);
         }
-        if env.bytes.excess() > 0 || env.entries.excess() > 0 {
+        if env.ground.bytes.excess() > 0 || env.ground.entries.excess() > 0 {
             // The bound was lowered: each write gives a little more than it takes.
             let newcomer = (hash, self.version);
             self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT, Some(newcomer), now);
@@ -311,7 +314,7 @@ impl Stripe {
         probe: &Probe<'_>,
     ) -> Option<Block> {
         self.note_write(hash);
-        let loc = self.table.writer(env.shared).find(hash, probe)?;
+        let loc = self.table.writer(&env.front.table).find(hash, probe)?;
         let alive = self.claim_or_leaves(env, loc, hash);
         // After the clock, which is the user's and may panic.
         let value = alive.then(|| self.value_at(env, loc)).flatten();
@@ -327,7 +330,7 @@ impl Stripe {
         block: BlockRef<'_>,
         cause: RemovalCause,
     ) -> bool {
-        let Some(loc) = self.table.writer(env.shared).find_block(hash, block) else {
+        let Some(loc) = self.table.writer(&env.front.table).find_block(hash, block) else {
             return false;
         };
         let alive = self.claim_or_leaves(env, loc, hash);
@@ -359,7 +362,7 @@ impl Stripe {
         out: &mut Vec<Block>,
     ) -> Option<Cursor> {
         self.table
-            .writer(env.shared)
+            .writer(&env.front.table)
             .collect(cursor, env.rehash(), |block, _| out.push(block))
     }
 

@@ -163,7 +163,7 @@ impl Store {
     }
 
     fn husks_bytes_max(&self) -> u64 {
-        self.bytes.allowance() / HUSK_SHARE
+        self.ground.bytes.allowance() / HUSK_SHARE
     }
 
     /// Keeps memory for the stripe's next blocks, as far as it may; gives back what isn't kept, still charged. In the hold of the lock in
@@ -246,13 +246,14 @@ impl Store {
     fn maintain_once(&self, cell: &Cell, budget: usize) -> (usize, bool) {
         let env = self.env(cell);
         let mut stripe = cell.back.lock();
-        let now = self.time.now();
+        let now = self.ground.time.now();
         let expired = stripe.expire(&env, now, budget);
         let mut steps = expired.steps;
         let swept = stripe.sweep(&env, budget.saturating_sub(steps));
         steps += swept.steps + swept.looks;
         stripe.follow_bounds(&env);
-        let above = |store: &Store| store.bytes.excess() > 0 || store.entries.excess() > 0;
+        let above =
+            |store: &Store| store.ground.bytes.excess() > 0 || store.ground.entries.excess() > 0;
         stripe.trim_all(&env);
         // What is above the bound, but guaranteed to tenants, stays: no further call would bring it down.
         let mut may_evict = stripe.len() > 0;
@@ -292,14 +293,15 @@ impl Store {
         // One change at a time, since each is of several words.
         let _turn = self.resizing.lock();
         if let Some(max) = max_bytes {
-            if let Err(ShareError::AboveCapacity { guaranteed, .. }) = self.shares.set_capacity(max)
+            if let Err(ShareError::AboveCapacity { guaranteed, .. }) =
+                self.ground.shares.set_capacity(max)
             {
                 return Err(BuildError::BelowGuarantees { guaranteed });
             }
-            self.bytes.set_max(max);
+            self.ground.bytes.set_max(max);
         }
         if let Some(max) = max_entries {
-            self.entries.set_max(max);
+            self.ground.entries.set_max(max);
         }
         Ok(())
     }
@@ -307,7 +309,7 @@ impl Store {
     /// The bytes that are charged. Summed up from all claims, less those for what comes next: the sum of what stripes
     /// hold, each at another moment, might count an entry twice.
     pub(crate) fn charged_bytes(&self) -> u64 {
-        let used = self.bytes.used();
+        let used = self.ground.bytes.used();
         let idle: u64 = self
             .cells
             .iter()
@@ -319,8 +321,8 @@ impl Store {
     pub(crate) fn bounds(&self) -> (Option<u64>, Option<u64>) {
         let (by_bytes, by_entries) = self.bounded;
         (
-            by_bytes.then(|| self.bytes.max()),
-            by_entries.then(|| self.entries.max()),
+            by_bytes.then(|| self.ground.bytes.max()),
+            by_entries.then(|| self.ground.entries.max()),
         )
     }
 }
@@ -356,7 +358,7 @@ impl Drop for Store {
             }
         }
         if let Some(seat) = &self.common {
-            seat.purse().put(self.bytes.given());
+            seat.purse().put(self.ground.bytes.given());
         }
     }
 }

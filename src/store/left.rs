@@ -50,14 +50,14 @@ impl Store {
     #[inline(never)]
     pub(super) fn left_until(&self, deadline: &Deadline) -> Option<Left> {
         let deadline = deadline.undisputed()?;
-        let now = self.time.long_before(deadline)?;
+        let now = self.ground.time.long_before(deadline)?;
         Some(Left::until(deadline, now))
     }
 
     #[cold]
     #[inline(never)]
     fn timed_left_exactly(&self, block: BlockRef<'_>, is_use: bool) -> Timed {
-        let probe = |deadline| self.time.probe(deadline);
+        let probe = |deadline| self.ground.time.probe(deadline);
         let mut first = match block.deadline().check(probe) {
             Ok(Some(ahead)) => ahead,
             Ok(None) => return Timed::Over,
@@ -88,7 +88,7 @@ impl Store {
     pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Left {
         match block.earliest() {
             Nanos::MAX => Left::NEVER,
-            deadline => self.told(block, Left::until(deadline, self.time.coarse_now())),
+            deadline => self.told(block, Left::until(deadline, self.ground.time.coarse_now())),
         }
     }
 
@@ -96,7 +96,7 @@ impl Store {
     #[inline]
     fn told(&self, block: BlockRef<'_>, left: Left) -> Left {
         match block.refresh() {
-            Some(refresh) if self.time.probe(refresh.stale_from()).0 => left.stale(),
+            Some(refresh) if self.ground.time.probe(refresh.stale_from()).0 => left.stale(),
             _ => left,
         }
     }

@@ -21,7 +21,7 @@ impl Store {
         claimer: PoolId,
         missing: Claims,
     ) -> (Claims, bool) {
-        let now = self.time.coarse_now();
+        let now = self.ground.time.coarse_now();
         let evicted = stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, claimer, None, now);
         let given = stripe.give(missing.bytes, missing.entries);
         self.settle_due(cell, stripe);
@@ -31,13 +31,13 @@ impl Store {
 
     /// What bytes are claimed from.
     pub(crate) fn account(&self) -> &Budget {
-        &self.bytes
+        &self.ground.bytes
     }
 
     /// Gives bytes up for other caches of the budget: what isn't used; if it `evicts`, what entries take, from one stripe after the
     /// other. How many. No lock may be held.
     pub(crate) fn lend(&self, bytes: u64, evicts: bool) -> u64 {
-        let mut lent = self.bytes.lend_unused(bytes);
+        let mut lent = self.ground.bytes.lend_unused(bytes);
         if !evicts {
             return lent;
         }
@@ -53,9 +53,9 @@ impl Store {
                 entries: 0,
             };
             let (given, _) = self.take_from(cell, cell.back.lock(), PoolId::ROOT, missing);
-            self.bytes.lend_claimed(given.bytes);
+            self.ground.bytes.lend_claimed(given.bytes);
             lent += given.bytes;
-            lent += self.bytes.lend_unused(bytes - lent);
+            lent += self.ground.bytes.lend_unused(bytes - lent);
             if n.is_multiple_of(self.cells.len()) {
                 if lent == before {
                     // What is left is structure, or held by readers.
@@ -73,8 +73,12 @@ impl Store {
         let Some(seat) = self.common.as_ref().filter(|_| missing > 0) else {
             return false;
         };
-        seat.collect(&self.bytes, missing, self.bytes.is_owed(missing));
-        let claimed = self.bytes.claim_up_to(missing);
+        seat.collect(
+            &self.ground.bytes,
+            missing,
+            self.ground.bytes.is_owed(missing),
+        );
+        let claimed = self.ground.bytes.claim_up_to(missing);
         search.gained.bytes += claimed;
         claimed > 0
     }
@@ -86,12 +90,12 @@ impl Store {
             return false;
         };
         let purse = seat.purse();
-        if self.bytes.is_owed(0) {
-            seat.collect(&self.bytes, 0, true);
+        if self.ground.bytes.is_owed(0) {
+            seat.collect(&self.ground.bytes, 0, true);
             // Before a faster writer has it.
-            self.bytes.take_chunk();
+            self.ground.bytes.take_chunk();
         }
-        let due = || purse.debt().min(self.bytes.surplus());
+        let due = || purse.debt().min(self.ground.bytes.surplus());
         if due() == 0 {
             return false;
         }
@@ -100,7 +104,7 @@ impl Store {
 
     /// Follows the share of the budget; what tenants are guaranteed, if that is more.
     pub(crate) fn follow_share(&self, share: u64) -> Result<(), u64> {
-        match self.shares.set_capacity(share) {
+        match self.ground.shares.set_capacity(share) {
             Err(ShareError::AboveCapacity { guaranteed, .. }) => Err(guaranteed),
             _ => Ok(()),
         }

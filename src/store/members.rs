@@ -111,8 +111,8 @@ impl Store {
     /// Ends the present life of a scope, and those of all scopes below. At return, no operation that begins finds what
     /// was written in it.
     pub(crate) fn invalidate(&self, local: &Arc<Local>) {
-        if let Ok(generation) = local.generation(&self.registry) {
-            self.registry.invalidate(&generation);
+        if let Ok(generation) = local.generation(&self.ground.registry) {
+            self.ground.registry.invalidate(&generation);
         }
     }
 }

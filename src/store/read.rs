@@ -149,7 +149,7 @@ impl Store {
             Timed::InChange => {
                 // By the entry's own key, which the hazard keeps.
                 let probe = found.block.probe();
-                let hash = probe.hash(&self.hasher);
+                let hash = probe.hash(&self.ground.hasher);
                 self.look_again(hash, probe, tally, f, missed)
             }
         }
@@ -222,7 +222,7 @@ impl Store {
     pub(crate) fn count(&self, counting: Counting<'_>, event: Event) {
         let tally = match counting {
             Counting::Nobody => None,
-            Counting::Cache => Some(self.registry.tally()),
+            Counting::Cache => Some(self.ground.registry.tally()),
             Counting::View(local) => Some(local.tally()),
         };
         count_anyhow(tally, event);

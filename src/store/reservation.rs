@@ -77,7 +77,7 @@ impl Reservation<'_> {
     #[inline(never)]
     fn give_up(&mut self) {
         if self.bytes > 0 {
-            self.store.bytes.give_back(self.bytes);
+            self.store.ground.bytes.give_back(self.bytes);
         }
         if self.reused > 0 {
             drop(self.husk.take());

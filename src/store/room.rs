@@ -10,18 +10,12 @@ use crate::error::Refusal;
 use crate::flight::{Ticket, Waited};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
-use crate::shares::{Full, PoolId, Turn};
+use crate::shares::{Full, PoolId};
 use crate::stats::Counts;
 use crate::stripe::{Claims, Put, Stripe, Write, cost, pool_of};
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
-const IDLE_PASSES: usize = 8;
-/// Times that an insert lets other threads finish freeing.
-const YIELDS_MAX: usize = 1000;
-/// Holds of the lock altogether.
-const PASSES_MAX: usize = 1 << 16;
-/// Entries that are evicted in one hold for a pool that is above its maximum.
-const VICTIMS_PER_HOLD: usize = 64;
+pub(super) const IDLE_PASSES: usize = 8;
 /// An entry is large, and claimed before it is built, if it takes more than this share of the bound.
 const LARGE_SHARE: u64 = 4096;
 /// ... and more than this.
@@ -68,13 +62,13 @@ impl Store {
 
     fn count_refused(&self, stripe: &mut Stripe, pool: PoolId) {
         stripe.count_refused();
-        self.shares.count(pool, Counts::REFUSED);
+        self.ground.shares.count(pool, Counts::REFUSED);
     }
 
     /// Whether an entry of this size is claimed before it is built, and takes no memory that was kept.
     #[inline]
     pub(super) fn is_large(&self, bytes: u64) -> bool {
-        bytes > (self.bytes.largest() / LARGE_SHARE).max(LARGE_MIN)
+        bytes > (self.ground.bytes.largest() / LARGE_SHARE).max(LARGE_MIN)
     }
 
     /// Links a draft under its key in one hold of the lock, which is what most inserts need. [`place`](Self::place) goes on if
@@ -128,7 +122,7 @@ impl Store {
     /// Why an entry of this size can't be stored, however much is evicted.
     #[inline]
     fn never_fits(&self, bytes: u64, pool: PoolId) -> Option<Refusal> {
-        let may_fit = self.entries.max() > 0 && bytes <= self.bytes.largest();
+        let may_fit = self.ground.entries.max() > 0 && bytes <= self.ground.bytes.largest();
         if may_fit && pool == PoolId::ROOT {
             return None;
         }
@@ -137,19 +131,19 @@ impl Store {
 
     #[cold]
     fn seldom_fits(&self, bytes: u64, pool: PoolId) -> Option<Refusal> {
-        if self.entries.max() == 0 || self.bytes.max() == 0 {
+        if self.ground.entries.max() == 0 || self.ground.bytes.max() == 0 {
             return Some(Refusal::NoCapacity);
         }
-        if bytes > self.bytes.largest() {
+        if bytes > self.ground.bytes.largest() {
             return Some(self.too_large(bytes));
         }
         if pool == PoolId::ROOT {
             return None;
         }
-        if self.shares.most_entries(pool) == 0 {
+        if self.ground.shares.most_entries(pool) == 0 {
             return Some(Refusal::NoCapacity);
         }
-        let bytes_max = self.shares.most(pool);
+        let bytes_max = self.ground.shares.most(pool);
         (bytes > bytes_max).then_some(Refusal::TooLarge { bytes, bytes_max })
     }
 
@@ -191,7 +185,7 @@ impl Store {
                     let is_short_of_bytes = !progress && full.is_none();
                     if is_short_of_bytes && search.gained.bytes >= search.wanted {
                         // What the entry takes is there: the stripe's structure has to grow with it.
-                        search.wanted = (2 * search.wanted).min(self.bytes.largest());
+                        search.wanted = (2 * search.wanted).min(self.ground.bytes.largest());
                     }
                 }
                 put => return Placed::of(put, slot),
@@ -200,41 +194,6 @@ impl Store {
         let refusal = self.give_up(cell, std::mem::take(&mut search.gained), claimer);
         let draft = slot.expect("it is not linked");
         Placed::Refused { draft, refusal }
-    }
-
-    /// One pass outside the home stripe's lock: frees what waits there, or evicts elsewhere. False once passes bring
-    /// nothing.
-    fn search(&self, home: &Cell, search: &mut Search<'_>, progress: bool) -> bool {
-        let freed = self.flush(home, true);
-        if !progress && search.giver.is_none() {
-            search.giver = self.seek_giver(search);
-        }
-        // Others have claimed what their pool may have, and are about to store it: then it can be evicted.
-        let others_are_storing = search.full.is_some() && search.giver.is_none();
-        let mut gained = match search.giver.take() {
-            Some(pool) if pool != PoolId::ROOT => self.take_of_pool(home, pool, search),
-            _ => search.full.is_none() && !freed && self.take_elsewhere(home, search),
-        };
-        if search.full.is_none() {
-            // Last, since what it takes is others'.
-            gained = gained || !progress && !freed && self.borrow(search);
-        }
-        search.pass += 1;
-        if progress || freed || gained {
-            search.idle = 0;
-        } else {
-            search.idle += 1;
-        }
-        if search.idle == IDLE_PASSES - 1
-            && search.n_yields < YIELDS_MAX
-            && (others_are_storing || self.others_are_freeing())
-        {
-            // Another thread holds what will be free in a moment.
-            search.n_yields += 1;
-            search.idle -= 1;
-            crate::sync::yield_now();
-        }
-        search.idle < IDLE_PASSES && search.pass < PASSES_MAX
     }
 
     fn give_up(&self, cell: &Cell, gained: Claims, pool: PoolId) -> Refusal {
@@ -260,96 +219,6 @@ impl Store {
         drop(stripe);
         let freed = batch.is_some_and(|batch| self.reclaim(cell, batch));
         self.drop_husks(cell) || freed
-    }
-
-    /// Looks at all pools, outside the locks, for one that is to give way; where one has its maximum, at it and its children.
-    fn seek_giver(&self, search: &Search<'_>) -> Option<PoolId> {
-        if let Some(full) = search.full {
-            let calls = 0..self.shares.calls_within(full);
-            let (claimer, needed) = (search.claimer, search.needed);
-            let mut turns = calls.map(|_| self.shares.gives_way_within(full, claimer, needed));
-            return turns.find_map(|turn| match turn {
-                Turn::Pool(pool) => Some(pool),
-                Turn::Anyone | Turn::NotFound => None,
-            });
-        }
-        if !self.shares.is_active() {
-            return None;
-        }
-        for _ in 0..self.shares.calls_a_round() {
-            match self.shares.gives_way(search.claimer, search.needed) {
-                Turn::Pool(pool) => return Some(pool),
-                Turn::Anyone => return None,
-                Turn::NotFound => {}
-            }
-        }
-        None
-    }
-
-    /// Evicts one entry of a pool in a stripe where it has any, and more where its maximum was lowered below what it has. Whether there
-    /// was one. At home the claimer's own were looked for under the lock, and what was left there is what it is about to replace.
-    fn take_of_pool(&self, home: &Cell, pool: PoolId, search: &mut Search<'_>) -> bool {
-        let n = self.cells.len();
-        let is_home = |index: &usize| *index == home.index && pool == search.claimer;
-        let from = search.pass % n;
-        let mut index = self.shares.next_stripe(pool, from);
-        if index.as_ref().is_some_and(is_home) {
-            index = self.shares.next_stripe(pool, (home.index + 1) % n);
-        }
-        let Some(index) = index.filter(|index| !is_home(index)) else {
-            return false;
-        };
-        let cell = &self.cells[index];
-        let env = self.env(cell);
-        let mut stripe = cell.back.lock();
-        let now = self.time.coarse_now();
-        let any = stripe.evict_pool(&env, pool, now);
-        let is_above = |full| self.shares.is_full(full, search.needed);
-        for _ in 1..VICTIMS_PER_HOLD {
-            if !any || !search.full.is_some_and(is_above) || !stripe.evict_pool(&env, pool, now) {
-                break;
-            }
-        }
-        let Claims { bytes, entries } = search.gained;
-        let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
-        search.gained.bytes += given.bytes;
-        search.gained.entries += given.entries;
-        self.finish(cell, stripe);
-        any
-    }
-
-    /// Evicts in other stripes, one at a time, for one insert. Whether that brought anything.
-    fn take_elsewhere(&self, home: &Cell, search: &mut Search<'_>) -> bool {
-        let n = self.cells.len();
-        let mut any = false;
-        // Those that are free first, then those that must be waited for.
-        for waits in [false, true] {
-            for index in 0..n {
-                let cell = &self.cells[(search.pass + index) % n];
-                let Claims { bytes, entries } = search.gained;
-                if std::ptr::eq(cell, home) || bytes >= search.wanted && entries > 0 {
-                    continue;
-                }
-                let stripe = if waits {
-                    Some(cell.back.lock())
-                } else {
-                    cell.back.try_lock()
-                };
-                let Some(stripe) = stripe else { continue };
-                let missing = Claims {
-                    bytes: search.wanted.saturating_sub(bytes),
-                    entries: 1 - entries.min(1),
-                };
-                let (given, done) = self.take_from(cell, stripe, search.claimer, missing);
-                search.gained.bytes += given.bytes;
-                search.gained.entries += given.entries;
-                any |= done;
-            }
-            if any {
-                break;
-            }
-        }
-        any
     }
 }
 

@@ -16,12 +16,12 @@ impl Store {
             bytes += claims.bytes;
             entries += claims.entries;
         }
-        assert_eq!(self.bytes.used(), bytes, "claims of bytes");
-        assert_eq!(self.entries.used(), entries, "claims of entries");
+        assert_eq!(self.ground.bytes.used(), bytes, "claims of bytes");
+        assert_eq!(self.ground.entries.used(), entries, "claims of entries");
     }
 
     /// All claims of bytes, and of entries, at this moment.
     pub(crate) fn claimed(&self) -> (u64, u64) {
-        (self.bytes.used(), self.entries.used())
+        (self.ground.bytes.used(), self.ground.entries.used())
     }
 }

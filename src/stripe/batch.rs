@@ -59,7 +59,8 @@ impl Stripe {
         }
         self.pending.segments.extend(left.segments);
         self.pending.cleared.extend(left.cleared);
-        self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+        self.bytes
+            .trim(&env.ground.bytes, 2 * env.ground.chunk_bytes);
     }
 
     /// Memory for the next blocks, charged as garbage.

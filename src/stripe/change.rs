@@ -44,13 +44,13 @@ impl Stripe {
         };
         // Before the entry can be found: to a reader with an earlier tick, its use would be the first for 254 ticks.
         let now = self.policy.tick();
-        if env.tick.load(Ordering::Relaxed) != now.bits() {
-            env.tick.store(now.bits(), Ordering::Relaxed);
+        if env.front.tick.load(Ordering::Relaxed) != now.bits() {
+            env.front.tick.store(now.bits(), Ordering::Relaxed);
         }
         let at_place = match vacancy {
             None => Err(block),
             Some(vacancy) => {
-                let mut writer = self.table.writer(env.shared);
+                let mut writer = self.table.writer(&env.front.table);
                 writer.link_at(vacancy, hash, block, meta.bits())
             }
         };
@@ -81,18 +81,22 @@ impl Stripe {
         growth_bytes: u64,
     ) -> Loc {
         if growth_bytes > 0 {
-            let mut writer = self.table.writer(env.shared);
+            let mut writer = self.table.writer(&env.front.table);
             let before = self.pending.segments.len();
             writer.grow(hash, env.rehash(), &mut self.pending.segments);
             self.discard_segments(before);
         }
         loop {
-            match self.table.writer(env.shared).link(hash, block, meta.bits()) {
+            match self
+                .table
+                .writer(&env.front.table)
+                .link(hash, block, meta.bits())
+            {
                 Ok(loc) => return loc,
                 Err(Crowded(back)) => block = back,
             }
             // Every slot of the segment is taken by keys of like hash: one of them makes room.
-            let writer = self.table.writer(env.shared);
+            let writer = self.table.writer(&env.front.table);
             let crowd = writer.first_of(hash);
             let crowd_hash = writer.block(crowd).map_or(hash, |block| env.hash_of(block));
             self.leave(env, crowd, crowd_hash, RemovalCause::Evicted);
@@ -106,7 +110,7 @@ impl Stripe {
         hash: KeyHash,
         block: Block,
     ) -> Option<Block> {
-        let mut writer = self.table.writer(env.shared);
+        let mut writer = self.table.writer(&env.front.table);
         let old = Meta::from_bits(writer.meta(loc));
         let resized = old.with_size(policy::size_class(block.as_ref().charge_bytes()));
         let used = policy::touch(
@@ -130,11 +134,11 @@ impl Stripe {
 
     /// Unlinks an entry and files it under what left.
     pub(super) fn leave(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash, cause: RemovalCause) {
-        let block = self.table.writer(env.shared).unlink(loc, hash);
+        let block = self.table.writer(&env.front.table).unlink(loc, hash);
         self.spare_entries += 1;
-        if self.spare_entries > env.chunk_entries {
-            let keep = env.chunk_entries.div_ceil(2);
-            env.entries.give_back(self.spare_entries - keep);
+        if self.spare_entries > env.ground.chunk_entries {
+            let keep = env.ground.chunk_entries.div_ceil(2);
+            env.ground.entries.give_back(self.spare_entries - keep);
             self.spare_entries = keep;
         }
         self.unschedule(block.as_ref());
@@ -145,7 +149,7 @@ impl Stripe {
     pub(super) fn part(&mut self, env: &Env<'_>, block: Block, cause: RemovalCause) {
         self.bytes.discard(cost(block.as_ref()));
         self.counts.count(cause);
-        if env.has_listener && !block.as_ref().is_absent() {
+        if env.ground.has_listener && !block.as_ref().is_absent() {
             self.told.push_back((block, cause));
         } else {
             self.pending.blocks.push(block);
@@ -154,15 +158,16 @@ impl Stripe {
 
     /// Gives back all claims that nothing stands for.
     pub(crate) fn trim_all(&mut self, env: &Env<'_>) {
-        self.bytes.trim(env.bytes, 0);
-        env.entries
+        self.bytes.trim(&env.ground.bytes, 0);
+        env.ground
+            .entries
             .give_back(std::mem::take(&mut self.spare_entries));
     }
 
     /// Merges segments that have become nearly empty, a pair at a time.
     #[inline]
     pub(super) fn shrink(&mut self, env: &Env<'_>, hash: KeyHash) {
-        if self.table.writer(env.shared).may_shrink(hash) {
+        if self.table.writer(&env.front.table).may_shrink(hash) {
             self.merge(env, hash);
         }
     }
@@ -170,7 +175,7 @@ impl Stripe {
     fn merge(&mut self, env: &Env<'_>, hash: KeyHash) {
         let before = self.pending.segments.len();
         self.has_grown = true;
-        let mut writer = self.table.writer(env.shared);
+        let mut writer = self.table.writer(&env.front.table);
         if writer.shrink(hash, env.rehash(), &mut self.pending.segments) {
             self.discard_segments(before);
         }
@@ -187,7 +192,7 @@ impl Stripe {
     pub(super) fn learn(&mut self, env: &Env<'_>) {
         let policy = &mut self.policy;
         if self.version.is_multiple_of(NOTES_EVERY) {
-            env.notes.take(&mut self.tails, |word| {
+            env.front.notes.take(&mut self.tails, |word| {
                 if let Some(note) = Note::from_bits(word) {
                     policy.note_hit(note);
                 }
@@ -202,12 +207,14 @@ impl Stripe {
                 return;
             }
             self.sweep_credit -= price;
-            self.table.writer(env.shared).sweep(|writer, loc, meta| {
-                let pinned = policy::restamp(Meta::from_bits(meta), now);
-                if pinned.bits() != meta {
-                    writer.set_meta(loc, pinned.bits());
-                }
-            });
+            self.table
+                .writer(&env.front.table)
+                .sweep(|writer, loc, meta| {
+                    let pinned = policy::restamp(Meta::from_bits(meta), now);
+                    if pinned.bits() != meta {
+                        writer.set_meta(loc, pinned.bits());
+                    }
+                });
         }
         self.sweep_credit = 0;
     }

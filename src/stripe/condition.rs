@@ -14,7 +14,7 @@ impl Stripe {
         probe: &Probe<'_>,
         any: bool,
     ) -> Option<Block> {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let block = writer.block(writer.find(hash, probe)?)?;
         (any || block.is(probe)).then(|| block.acquire())
     }
@@ -26,14 +26,14 @@ impl Stripe {
         hash: KeyHash,
         probe: &Probe<'_>,
     ) -> Option<Loc> {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let loc = writer.find(hash, probe)?;
         writer.block(loc)?.is(probe).then_some(loc)
     }
 
     /// A count of the value that is linked there.
     pub(super) fn value_at(&mut self, env: &Env<'_>, loc: Loc) -> Option<Block> {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let block = writer.block(loc).filter(|block| !block.is_absent())?;
         Some(block.acquire())
     }
@@ -46,7 +46,7 @@ impl Stripe {
         present: Option<Loc>,
         condition: Condition,
     ) -> bool {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let value = present
             .and_then(|loc| writer.block(loc))
             .filter(|block| !block.is_absent());

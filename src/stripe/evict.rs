@@ -121,7 +121,7 @@ impl Stripe {
         let Some(loc) = self.newcomers.come(newcomer) else {
             return;
         };
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         // By the stripe's next insert the line is there.
         if let Some(&next) = self.newcomers.next() {
             writer.prefetch_bucket(next);
@@ -153,7 +153,7 @@ impl Stripe {
                 self.sample(env);
             }
             // The candidates that will leave next, most likely.
-            let writer = self.table.writer(env.shared);
+            let writer = self.table.writer(&env.front.table);
             for candidate in self.pool.next_two() {
                 writer.prefetch_block(candidate.loc);
             }
@@ -162,7 +162,7 @@ impl Stripe {
 
     /// Looks at the next few buckets.
     fn sample(&mut self, env: &Env<'_>) {
-        let mut writer = self.table.writer(env.shared);
+        let mut writer = self.table.writer(&env.front.table);
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
         // While all candidates are alike, as in a scan, looking further would find more of the same.
         let n_buckets = if pool.is_level() { 1 } else { SAMPLE_BUCKETS };
@@ -193,7 +193,7 @@ impl Stripe {
 
     fn walk(&mut self, env: &Env<'_>) {
         let (ranker, pool) = (self.policy.ranker(), &mut self.pool);
-        self.table.writer(env.shared).sweep(|_, loc, meta| {
+        self.table.writer(&env.front.table).sweep(|_, loc, meta| {
             let rank = ranker.rank(Meta::from_bits(meta)).unwrap_or(u32::MAX);
             pool.see(rank, meta, loc);
         });
@@ -211,7 +211,7 @@ impl Stripe {
         // In units of stamps, and rounded so that it's over for whom `watch` has shown.
         let grace = ((self.newcomers.grace() + 1) >> self.stamp_unit_log2()).saturating_sub(1);
         let now = self.stamp();
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         while let Some(Candidate { meta, loc, .. }) = self.pool.take() {
             let Some(block) = writer.block(loc).filter(|_| writer.meta(loc) == meta) else {
                 continue;
@@ -232,7 +232,7 @@ impl Stripe {
 
     #[inline(always)]
     pub(super) fn evict_at(&mut self, env: &Env<'_>, loc: Loc) {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let Some(block) = writer.block(loc) else {
             return;
         };
@@ -263,7 +263,9 @@ impl Stripe {
         for _ in 0..n {
             // Looked for each time, since expiry may merge segments, and so move the entry.
             let spared = spared.and_then(|(hash, version)| {
-                self.table.writer(env.shared).find_version(hash, version)
+                self.table
+                    .writer(&env.front.table)
+                    .find_version(hash, version)
             });
             if !self.bytes.can_exchange()
                 || self.give_way(env, claimer, 0, spared, now) != Room::Made

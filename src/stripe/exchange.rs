@@ -10,28 +10,43 @@ use crate::lineage::{Generation, Registry};
 use crate::notes::Notes;
 use crate::policy::Past;
 use crate::shares::{Full, PoolId, Shares};
-use crate::sync::Arc;
 use crate::sync::atomic::AtomicU32;
+use crate::sync::{Arc, CachePadded};
 use crate::table::{RetiredSegment, Shared};
+use crate::tally::{self, Tally};
 
-/// What a stripe needs from outside its lock.
-pub(crate) struct Env<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) tick: &'a AtomicU32,
-    pub(crate) notes: &'a Notes,
-    pub(crate) hasher: &'a Hasher64,
-    pub(crate) time: &'a TimeSource,
-    pub(crate) bytes: &'a Budget,
-    pub(crate) entries: &'a Budget,
-    pub(crate) registry: &'a Registry,
-    pub(crate) shares: &'a Shares,
-    /// Which stripe it is, of how many.
+/// What readers of a stripe look at; written when the directory doubles or the tick moves.
+pub(crate) struct Front {
+    pub(crate) table: Shared,
+    pub(crate) tick: AtomicU32,
+    /// Whom look-ups in the whole cache count for, and its id: kept where a hit looks anyway.
+    pub(crate) tally_id: tally::Id,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) notes: Notes,
+    /// Which stripe it is.
     pub(crate) index: usize,
+}
+
+/// What all stripes of a store have in common.
+pub(crate) struct Ground {
+    pub(crate) hasher: Hasher64,
+    pub(crate) time: TimeSource,
     pub(crate) n_stripes: u64,
     pub(crate) chunk_bytes: u64,
     /// Entries that a stripe claims at a time while there is plenty, and may keep claimed for its next inserts.
     pub(crate) chunk_entries: u64,
     pub(crate) has_listener: bool,
+    pub(crate) bytes: CachePadded<Budget>,
+    pub(crate) entries: CachePadded<Budget>,
+    pub(crate) registry: Registry,
+    pub(crate) shares: Arc<Shares>,
+}
+
+/// What a stripe needs from outside its lock.
+#[derive(Clone, Copy)]
+pub(crate) struct Env<'a> {
+    pub(crate) front: &'a Front,
+    pub(crate) ground: &'a Ground,
 }
 
 impl Env<'_> {
@@ -45,12 +60,12 @@ impl Env<'_> {
     /// The same of many, for which it is asked once where their hashes are.
     #[inline]
     pub(super) fn rehash(&self) -> impl Fn(BlockRef<'_>) -> KeyHash + Copy {
-        let is_told_by_short = self.shared.is_told_by_short();
+        let is_told_by_short = self.front.table.is_told_by_short();
         move |block| {
             if is_told_by_short {
                 KeyHash::of_short(block.short_hash())
             } else {
-                block.probe().hash(self.hasher)
+                block.probe().hash(&self.ground.hasher)
             }
         }
     }

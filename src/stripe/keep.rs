@@ -20,7 +20,7 @@ impl Stripe {
         out: &mut Vec<Kept>,
     ) -> Option<Cursor> {
         let (policy, members) = (&self.policy, &self.members);
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         writer.collect(cursor, env.rehash(), |block, meta| {
             let past = policy.past(Meta::from_bits(meta));
             let scope = membership(block.as_ref()).map(|(_, scope)| scope);

@@ -65,7 +65,7 @@ impl Stripe {
         spared: Option<Loc>,
         now: Nanos,
     ) -> Room {
-        if env.shares.is_active() {
+        if env.ground.shares.is_active() {
             return self.give_way_by_shares(env, claimer, bytes, spared, now);
         }
         made(self.evict(env, spared, now, |_| true))
@@ -82,9 +82,10 @@ impl Stripe {
     ) -> Room {
         // What belongs to nobody isn't counted at each write: what is here stands for what is elsewhere.
         let of_nobody = self.bytes.live().saturating_sub(self.pooled_bytes);
-        env.shares
-            .note_root(of_nobody.saturating_mul(env.n_stripes));
-        match env.shares.gives_way(claimer, bytes) {
+        env.ground
+            .shares
+            .note_root(of_nobody.saturating_mul(env.ground.n_stripes));
+        match env.ground.shares.gives_way(claimer, bytes) {
             Turn::Anyone => made(self.evict(env, spared, now, |_| true)),
             Turn::Pool(PoolId::ROOT) => {
                 if self.evict_where(env, spared, now, |block| pool_of(block) == PoolId::ROOT) {
@@ -95,7 +96,8 @@ impl Stripe {
             }
             Turn::Pool(pool) => self.evict_of(env, pool, spared, now),
             Turn::NotFound => {
-                let may_go = |block: BlockRef<'_>| env.shares.may_give_way(pool_of(block), claimer);
+                let may_go =
+                    |block: BlockRef<'_>| env.ground.shares.may_give_way(pool_of(block), claimer);
                 made(self.evict_where(env, spared, now, may_go))
             }
         }
@@ -114,7 +116,7 @@ impl Stripe {
             return true;
         }
         let ranker = self.policy.ranker();
-        let mut writer = self.table.writer(env.shared);
+        let mut writer = self.table.writer(&env.front.table);
         let mut lowest: Option<((bool, u32), Loc)> = None;
         for _ in 0..WALK {
             writer.sweep(|writer, loc, meta| {
@@ -149,7 +151,7 @@ impl Stripe {
         let mut named = Vec::with_capacity(EVICT_POOL_OF);
         self.members.victims(pool.bits(), EVICT_POOL_OF, &mut named);
         let retirements = self.table.retirements();
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let remembered = &mut self.remembered[pool.bits() as usize % REMEMBERED];
         remembered.follow(pool, retirements);
         let ranker = self.policy.ranker();
@@ -204,21 +206,21 @@ impl Stripe {
     ) -> Result<(), (Full, Room)> {
         let pool = pool_of(draft);
         let before = present
-            .and_then(|loc| self.table.writer(env.shared).block(loc).map(cost))
+            .and_then(|loc| self.table.writer(&env.front.table).block(loc).map(cost))
             .unwrap_or(0);
         let grown = cost(draft).saturating_sub(before);
-        let full = match env.shares.claim(pool, grown) {
+        let full = match env.ground.shares.claim(pool, grown) {
             Err(over) => Full::Bytes(over.pool),
             Ok(()) if present.is_some() => return Ok(()),
-            Ok(()) => match env.shares.claim_entry(pool) {
+            Ok(()) => match env.ground.shares.claim_entry(pool) {
                 Ok(()) => return Ok(()),
                 Err(full) => {
-                    env.shares.give_back(pool, grown);
+                    env.ground.shares.give_back(pool, grown);
                     Full::Entries(full)
                 }
             },
         };
-        let room = match env.shares.gives_way_within(full, pool, grown) {
+        let room = match env.ground.shares.gives_way_within(full, pool, grown) {
             Turn::Pool(giver) => self.evict_of(env, giver, present, now),
             Turn::Anyone | Turn::NotFound => Room::None,
         };
@@ -235,9 +237,9 @@ impl Stripe {
     ) {
         if pool != PoolId::ROOT {
             self.pooled_bytes += block_cost;
-            env.shares.count(pool, Counts::INSERTED);
+            env.ground.shares.count(pool, Counts::INSERTED);
             if is_first {
-                env.shares.mark_stripe(pool, env.index, true);
+                env.ground.shares.mark_stripe(pool, env.front.index, true);
             }
         }
     }
@@ -253,12 +255,12 @@ impl Stripe {
     ) {
         if pool != PoolId::ROOT {
             self.pooled_bytes -= block_cost;
-            env.shares.give_entry_back(pool);
-            env.shares.count(pool, cause as usize);
+            env.ground.shares.give_entry_back(pool);
+            env.ground.shares.count(pool, cause as usize);
             if is_last {
-                env.shares.mark_stripe(pool, env.index, false);
+                env.ground.shares.mark_stripe(pool, env.front.index, false);
             }
-            env.shares.give_back(pool, block_cost);
+            env.ground.shares.give_back(pool, block_cost);
         }
     }
 
@@ -266,10 +268,12 @@ impl Stripe {
     pub(super) fn count_change(&mut self, env: &Env<'_>, before: u64, after: u64, pool: PoolId) {
         if pool != PoolId::ROOT {
             self.pooled_bytes = self.pooled_bytes + after - before;
-            env.shares.count(pool, Counts::INSERTED);
-            env.shares.count(pool, RemovalCause::Replaced as usize);
+            env.ground.shares.count(pool, Counts::INSERTED);
+            env.ground
+                .shares
+                .count(pool, RemovalCause::Replaced as usize);
             if before > after {
-                env.shares.give_back(pool, before - after);
+                env.ground.shares.give_back(pool, before - after);
             }
         }
     }

@@ -79,17 +79,17 @@ impl Stripe {
     ) -> (bool, bool) {
         self.follow_bounds(env);
         let now = if self.wheel.len() > 0 {
-            env.time.coarse_now()
+            env.ground.time.coarse_now()
         } else {
             Nanos::ZERO
         };
         for n_evicted in 0..=EVICT_PER_HOLD {
-            if self.bytes.fund(env.bytes, amount, 0) {
+            if self.bytes.fund(&env.ground.bytes, amount, 0) {
                 return (self.bytes.take_spare(amount) == amount, true);
             }
             // Looked for each time, since expiry may merge segments, and so move the entry.
             let spared = spared_key
-                .and_then(|(hash, probe)| self.table.writer(env.shared).find(hash, probe));
+                .and_then(|(hash, probe)| self.table.writer(&env.front.table).find(hash, probe));
             if n_evicted == EVICT_PER_HOLD
                 || !self.bytes.can_exchange()
                 || self.give_way(env, claimer, amount, spared, now) != Room::Made
@@ -124,8 +124,9 @@ impl Stripe {
         self.has_grown = false;
         let structure = self.structure_bytes();
         if structure != self.bytes.structure() {
-            self.bytes.set_structure(structure, env.bytes);
-            self.bytes.trim(env.bytes, 2 * env.chunk_bytes);
+            self.bytes.set_structure(structure, &env.ground.bytes);
+            self.bytes
+                .trim(&env.ground.bytes, 2 * env.ground.chunk_bytes);
         }
     }
 
@@ -150,7 +151,7 @@ impl Stripe {
             return Err(self.lack());
         }
         let growth_bytes = if is_new && !has_place {
-            self.table.writer(env.shared).growth_bytes(hash)
+            self.table.writer(&env.front.table).growth_bytes(hash)
         } else {
             0
         };
@@ -169,7 +170,10 @@ impl Stripe {
                 .saturating_sub(self.bytes.structure());
         }
         self.has_grown |= needed > entry;
-        if !self.bytes.fund(env.bytes, needed, env.chunk_bytes) {
+        if !self
+            .bytes
+            .fund(&env.ground.bytes, needed, env.ground.chunk_bytes)
+        {
             return Err(self.lack());
         }
         if pool_of(draft) != PoolId::ROOT {
@@ -190,14 +194,20 @@ impl Stripe {
         now: Nanos,
     ) -> bool {
         let has_entry = self.spare_entries > 0 || self.claim_entries(env);
-        let has_room = has_entry && self.bytes.fund(env.bytes, cost, env.chunk_bytes);
-        let may_evict = self.len() >= AHEAD_MIN && !env.shares.is_active();
+        let has_room = has_entry
+            && self
+                .bytes
+                .fund(&env.ground.bytes, cost, env.ground.chunk_bytes);
+        let may_evict = self.len() >= AHEAD_MIN && !env.ground.shares.is_active();
         let is_other = |block: BlockRef<'_>| block.short_hash() != hash.short();
         !has_room && may_evict && !self.waits_for_garbage() && self.evict(env, None, now, is_other)
     }
 
     fn claim_entries(&mut self, env: &Env<'_>) -> bool {
-        let claimed = env.entries.claim_between(1, env.chunk_entries);
+        let claimed = env
+            .ground
+            .entries
+            .claim_between(1, env.ground.chunk_entries);
         self.spare_entries = claimed.unwrap_or(0);
         claimed.is_some()
     }
@@ -233,7 +243,7 @@ impl Stripe {
             };
             if room != Room::Made || n_evicted == EVICT_PER_HOLD {
                 if room == Room::Made && present.is_some() {
-                    let writer = self.table.writer(env.shared);
+                    let writer = self.table.writer(&env.front.table);
                     *present = writer.find(newcomer.hash, &draft.probe());
                 }
                 if let Some(loc) = *present {
@@ -251,7 +261,7 @@ impl Stripe {
             n_evicted += 1;
             if present.is_some() {
                 // Expiry may have merged segments, and so moved the entry.
-                let writer = self.table.writer(env.shared);
+                let writer = self.table.writer(&env.front.table);
                 *present = writer.find(newcomer.hash, &draft.probe());
                 if present.is_none() && !newcomer.write.is_last {
                     // The life of its scope has ended since, and it was swept.
@@ -268,9 +278,9 @@ impl Stripe {
 
     /// Follows a changed bound, as far as the spare bytes go.
     pub(crate) fn follow_bounds(&mut self, env: &Env<'_>) {
-        let allowance = env.bytes.allowance();
+        let allowance = env.ground.bytes.allowance();
         if !self.bytes.has_allowance(allowance) {
-            self.bytes.set_allowance(allowance, env.bytes);
+            self.bytes.set_allowance(allowance, &env.ground.bytes);
         }
     }
 }

@@ -49,16 +49,16 @@ impl Stripe {
             generation_now(env, home)
         });
         let Ok(generation) = generation else {
-            let writer = self.table.writer(env.shared);
+            let writer = self.table.writer(&env.front.table);
             let pool = PoolId::from_bits(home.word.pool());
             // What belongs to nobody was claimed by nobody.
             if let Some(block) = writer.block(loc).filter(|_| pool != PoolId::ROOT) {
-                env.shares.give_entry_back(pool);
-                env.shares.give_back(pool, cost(block));
+                env.ground.shares.give_entry_back(pool);
+                env.ground.shares.give_back(pool, cost(block));
             }
             return self.leave(env, loc, hash, RemovalCause::Invalidated);
         };
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let Some(block) = writer.block(loc) else {
             return;
         };
@@ -77,12 +77,12 @@ impl Stripe {
         if self.version < floor_of(home.word.id())
             || (self.version + 1).trailing_zeros() >= VERSIONS_LOG2
         {
-            self.version = env.registry.next_versions();
+            self.version = env.ground.registry.next_versions();
         }
         if self.members.scope(home.word).n_entries == 0 {
             return generation_now(env, home);
         }
-        if env.registry.epoch() == home.epoch || home.local.holds(home.word) {
+        if env.ground.registry.epoch() == home.epoch || home.local.holds(home.word) {
             Ok(None)
         } else {
             Err(ScopeEnded)
@@ -94,7 +94,7 @@ impl Stripe {
     pub(super) fn next_version(&mut self, env: &Env<'_>) {
         self.version += 1;
         if self.version.trailing_zeros() >= VERSIONS_LOG2 {
-            self.version = env.registry.next_versions() + 1;
+            self.version = env.ground.registry.next_versions() + 1;
         }
     }
 
@@ -115,7 +115,7 @@ impl Stripe {
 
     /// The successor of an entry takes its place among its like.
     pub(super) fn succeed(&mut self, env: &Env<'_>, loc: Loc, old: &Block) {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let (Some(block), old) = (writer.block(loc), old.as_ref()) else {
             return;
         };
@@ -143,10 +143,10 @@ impl Stripe {
     }
 
     fn sweep_dead(&mut self, env: &Env<'_>, budget: usize) -> Swept {
-        let epoch = env.registry.epoch();
-        let sought = self
-            .members
-            .seek_dead(epoch.bits(), budget, |life| !env.registry.is_over(life));
+        let epoch = env.ground.registry.epoch();
+        let sought = self.members.seek_dead(epoch.bits(), budget, |life| {
+            !env.ground.registry.is_over(life)
+        });
         let mut steps = 0;
         let mut emptier = None;
         while steps < budget {
@@ -155,7 +155,7 @@ impl Stripe {
             };
             let loc = self
                 .table
-                .writer(env.shared)
+                .writer(&env.front.table)
                 .find_member(hash, token.bits());
             debug_assert!(loc.is_some(), "K4: a member is linked");
             let Some(loc) = loc else { break };
@@ -192,7 +192,7 @@ impl Stripe {
     ) -> Walked {
         let mut named = Vec::new();
         let walked = self.members.walk_on(id, n_max, &mut named);
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         out.extend(named.into_iter().filter_map(|(hash, token)| {
             let loc = writer.find_member(hash, token.bits())?;
             writer.block(loc).map(BlockRef::acquire)
@@ -206,7 +206,7 @@ impl Stripe {
 
     /// Lets the lists of members give back memory that is to spare.
     pub(crate) fn shrink_members(&mut self, env: &Env<'_>, budget: usize) {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         self.members.shrink(budget, |hash, old, new| {
             let block = writer
                 .find_member(hash, old.bits())
@@ -227,7 +227,7 @@ pub(super) type Admitted = Result<Option<Arc<Generation>>, ScopeEnded>;
 
 /// The life where a write is to land, if that is there still.
 fn generation_now(env: &Env<'_>, home: Home<'_>) -> Admitted {
-    let stands = env.registry.epoch() == home.epoch;
+    let stands = env.ground.registry.epoch() == home.epoch;
     let generation = home.local.generation_of(home.word, stands);
     generation.map(Some).ok_or(ScopeEnded)
 }

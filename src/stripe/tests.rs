@@ -13,15 +13,15 @@ impl Stripe {
     pub(crate) fn validate(&mut self, env: &Env<'_>, kept_bytes: u64) -> Claims {
         // Behind it, readers would take what has just come for something used 254 ticks ago.
         assert_eq!(
-            env.tick.load(Ordering::Relaxed),
+            env.front.tick.load(Ordering::Relaxed),
             self.policy.tick().bits(),
             "readers have the running tick"
         );
         let mut live = 0;
         let (mut n_members, mut pooled) = (0, 0);
         let mut timed = HashSet::new();
-        let hash_of = |block: BlockRef<'_>| block.probe().hash(env.hasher);
-        self.table.validate(env.shared, &hash_of, |block, _| {
+        let hash_of = |block: BlockRef<'_>| block.probe().hash(&env.ground.hasher);
+        self.table.validate(&env.front.table, &hash_of, |block, _| {
             assert_eq!(
                 KeyHash::of_short(block.short_hash()).tag(),
                 hash_of(block).tag(),
@@ -41,7 +41,7 @@ impl Stripe {
             }
         });
         assert_eq!(self.wheel.len(), timed.len(), "K1: a record of no entry");
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         self.wheel.validate(|payload, token| {
             let loc = writer.find_token(KeyHash::from_bits(payload), token.bits());
             let block = loc.and_then(|loc| writer.block(loc));

@@ -163,9 +163,9 @@ impl Stripe {
     #[inline]
     pub(super) fn now(&self, env: &Env<'_>, lifetime: &Lifetime) -> Nanos {
         if lifetime.is_timed() {
-            env.time.now()
+            env.ground.time.now()
         } else if self.wheel.len() > 0 {
-            env.time.coarse_now()
+            env.ground.time.coarse_now()
         } else {
             Nanos::ZERO
         }
@@ -185,7 +185,7 @@ impl Stripe {
 
     fn expire_due(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> Expired {
         let mut due = std::mem::take(&mut self.due);
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let advanced = self.wheel.advance(
             now,
             budget,
@@ -223,7 +223,7 @@ impl Stripe {
 
     /// Takes a due entry out; or says where it is, if it is alive after all.
     fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, token: u32, now: Nanos) -> Option<Loc> {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let loc = writer.find_token(hash, token);
         debug_assert!(
             loc.is_some(),
@@ -242,14 +242,14 @@ impl Stripe {
 
     /// Whether an entry is alive; if not, it leaves at once.
     pub(super) fn is_alive_or_leaves(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) -> bool {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let Some(block) = writer.block(loc) else {
             return false;
         };
         if block.token() == 0 {
             return true;
         }
-        if is_alive(block, env.time.now()) {
+        if is_alive(block, env.ground.time.now()) {
             return true;
         }
         self.leave(env, loc, hash, RemovalCause::Expired);
@@ -259,14 +259,14 @@ impl Stripe {
     /// Claims an entry that a write is about to take away as a live one, so that no reader finds it ended in the meantime; if it is
     /// over, it leaves at once.
     pub(super) fn claim_or_leaves(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) -> bool {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let Some(block) = writer.block(loc) else {
             return false;
         };
         if block.token() == 0 {
             return true;
         }
-        let now = env.time.now();
+        let now = env.ground.time.now();
         let probe = |deadline: Nanos| (deadline != Nanos::MAX && deadline <= now, now);
         if block.deadline().claim(probe) && (!block.has_idle() || block.idle().claim(probe)) {
             return true;
@@ -277,7 +277,7 @@ impl Stripe {
 
     /// Gives a claim up, for an entry that stays after all.
     pub(super) fn unclaim(&mut self, env: &Env<'_>, loc: Loc) {
-        if let Some(block) = self.table.writer(env.shared).block(loc) {
+        if let Some(block) = self.table.writer(&env.front.table).block(loc) {
             block.deadline().unclaim();
             if block.has_idle() {
                 block.idle().unclaim();
@@ -287,7 +287,7 @@ impl Stripe {
 
     /// Files an entry's deadline in the wheel.
     pub(super) fn schedule(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let Some(block) = writer.block(loc) else {
             return;
         };
@@ -308,7 +308,7 @@ impl Stripe {
 
     /// Lets the wheel give back chunks that are nearly empty.
     pub(crate) fn shrink_wheel(&mut self, env: &Env<'_>, budget: usize) {
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         self.wheel.shrink(budget, |payload, old, new| {
             let hash = KeyHash::from_bits(payload);
             if let Some(block) = writer

@@ -52,9 +52,9 @@ impl Stripe {
         } else {
             0
         };
-        while loc.is_some() && !self.bytes.fund(env.bytes, growth_bytes, 0) {
+        while loc.is_some() && !self.bytes.fund(&env.ground.bytes, growth_bytes, 0) {
             let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
-            let now = env.time.coarse_now();
+            let now = env.ground.time.coarse_now();
             let made = self.bytes.can_exchange()
                 && self.give_way(env, claimer, growth_bytes, loc, now) == Room::Made;
             // At last, the bound is above guarantees.
@@ -79,15 +79,15 @@ impl Stripe {
             if !self.is_alive_or_leaves(env, loc, hash) {
                 return TtlChange::Absent;
             }
-            let writer = self.table.writer(env.shared);
+            let writer = self.table.writer(&env.front.table);
             let Some(block) = writer.block(loc) else {
                 return TtlChange::Absent;
             };
-            let probe = |deadline| env.time.probe(deadline);
+            let probe = |deadline| env.ground.time.probe(deadline);
             let Ok(Some(checked)) = block.deadline().check(probe) else {
                 continue;
             };
-            let after = |ttl| Deadline::counted(env.time.now().saturating_add(ttl));
+            let after = |ttl| Deadline::counted(env.ground.time.now().saturating_add(ttl));
             let deadline = match ttl {
                 NewTtl::To(ttl) => ttl.map_or(Nanos::MAX, after),
                 NewTtl::Longer(ttl) | NewTtl::Shorter(ttl) => after(ttl),
@@ -104,7 +104,7 @@ impl Stripe {
                 break;
             }
         }
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let Some(block) = writer.block(loc) else {
             return TtlChange::Absent;
         };

@@ -258,11 +258,11 @@ impl Stripe {
         probe: &Probe<'_>,
         task: Task,
     ) -> Option<Begun> {
-        let loc = self.table.writer(env.shared).find(hash, probe)?;
+        let loc = self.table.writer(&env.front.table).find(hash, probe)?;
         if !self.is_alive_or_leaves(env, loc, hash) {
             return None;
         }
-        let writer = self.table.writer(env.shared);
+        let writer = self.table.writer(&env.front.table);
         let block = writer.block(loc)?;
         match task {
             Task::Compute => None,
