@@ -35,6 +35,11 @@ const ALLOWANCE_MAX: u64 = 4 << 20;
 /// The bound of what isn't bounded, or not here; far from where sums would overflow.
 pub(crate) const UNBOUNDED: u64 = 1 << 62;
 
+/// An entry is small if it takes no more than this share of the bound...
+const SMALL_SHARE: u64 = 4096;
+/// ... or no more than this.
+const SMALL_MIN: u64 = 1024;
+
 /// Looks at a counter that others move.
 const LOOKS_MAX: usize = 8;
 
@@ -42,9 +47,11 @@ const LOOKS_MAX: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Budget {
     max: AtomicU64,
-    /// What one stripe may let wait as garbage, and what one entry may take: both follow from `max`.
+    /// What one stripe may let wait as garbage, what one entry may take, and what it may without being claimed before it is built: all
+    /// follow from `max`.
     allowance: AtomicU64,
     largest: AtomicU64,
+    small: AtomicU64,
     n_stripes: u64,
     purse: Option<Arc<Purse>>,
     /// Of the claims, what stands for bytes that the purse or other caches have.
@@ -58,6 +65,7 @@ impl Budget {
             max: AtomicU64::new(0),
             allowance: AtomicU64::new(0),
             largest: AtomicU64::new(0),
+            small: AtomicU64::new(0),
             n_stripes: n_stripes as u64,
             purse: None,
             away: AtomicU64::new(0),
@@ -84,8 +92,9 @@ impl Budget {
         }
     }
 
+    /// The bound of this cache's claims.
     #[inline]
-    fn limit(&self) -> u64 {
+    pub(crate) fn limit(&self) -> u64 {
         self.max.load(Ordering::Relaxed)
     }
 
@@ -106,10 +115,10 @@ impl Budget {
     fn set_slack(&self, share: u64, max: u64) {
         let allowance = (share / SLACK_SHARE / self.n_stripes).min(ALLOWANCE_MAX);
         self.allowance.store(allowance, Ordering::Relaxed);
-        self.largest.store(
-            max.saturating_sub(allowance * self.n_stripes),
-            Ordering::Relaxed,
-        );
+        let largest = max.saturating_sub(allowance * self.n_stripes);
+        self.largest.store(largest, Ordering::Relaxed);
+        let small = (largest / SMALL_SHARE).max(SMALL_MIN).min(largest);
+        self.small.store(small, Ordering::Relaxed);
     }
 
     /// The claims of this cache. Bytes that come or go at this moment may be left out.
@@ -209,6 +218,12 @@ impl Budget {
     pub(crate) fn largest(&self) -> u64 {
         self.largest.load(Ordering::Relaxed)
     }
+
+    /// The largest one that may be built before it is claimed; it fits as well.
+    #[inline]
+    pub(crate) fn small(&self) -> u64 {
+        self.small.load(Ordering::Relaxed)
+    }
 }
 
 /// One stripe's side, under its lock.
@@ -268,14 +283,12 @@ impl Account {
     }
 
     /// Makes `spare` hold `amount` at least, from the shared counter, and a chunk more while there is plenty.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fund(&mut self, budget: &Budget, amount: u64, chunk: u64) -> bool {
-        let Some(missing) = amount
-            .checked_sub(self.spare)
-            .filter(|&missing| missing > 0)
-        else {
+        if amount <= self.spare {
             return true;
-        };
+        }
+        let missing = amount - self.spare;
         let claimed = budget.claim_between(missing, missing.saturating_add(chunk));
         self.spare += claimed.unwrap_or(0);
         claimed.is_some()
@@ -303,7 +316,7 @@ impl Account {
     }
 
     /// Spare bytes become an entry's. The caller has funded them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit(&mut self, amount: u64) {
         debug_assert!(
             self.spare >= amount,

@@ -44,7 +44,6 @@ const TAG_SHIFT: u32 = BUCKET_BITS;
 pub(crate) const SHORT_TOP_BITS: u32 = 32 - SHORT_LOW_BITS;
 
 const SHORT_LOW_BITS: u32 = TAG_SHIFT + 8;
-const SHORT_LOW: u64 = (1 << SHORT_LOW_BITS) - 1;
 
 /// Hashes encoded keys under a secret of its own.
 #[derive(Clone)]
@@ -119,18 +118,16 @@ impl KeyHash {
         self.0
     }
 
-    /// The bits that an entry keeps of its hash.
+    /// The bits that an entry keeps of its hash: the top ones, and above them the low ones.
     #[inline(always)]
     pub(crate) const fn short(self) -> u32 {
-        let top = (self.0 >> (64 - SHORT_TOP_BITS)) as u32;
-        top << SHORT_LOW_BITS | (self.0 & SHORT_LOW) as u32
+        self.0.rotate_left(SHORT_TOP_BITS) as u32
     }
 
     /// The hash of which these are kept; its bits between are zero.
     #[inline(always)]
     pub(crate) const fn of_short(short: u32) -> Self {
-        let short = short as u64;
-        Self((short >> SHORT_LOW_BITS) << (64 - SHORT_TOP_BITS) | short & SHORT_LOW)
+        Self((short as u64).rotate_right(SHORT_TOP_BITS))
     }
 
     /// The stripe among `2^n_log2`.
@@ -144,6 +141,12 @@ impl KeyHash {
     pub(crate) const fn position(self, stripe_log2: u32) -> Position {
         debug_assert!(stripe_log2 <= PLACE_BITS_MAX);
         Position(self.0 << stripe_log2)
+    }
+
+    /// Of a hash, the bits that a mask names in its position.
+    #[inline]
+    pub(crate) const fn at_position(self, stripe_log2: u32, mask: u64) -> u64 {
+        self.0 & mask >> stripe_log2
     }
 
     /// The home bucket within a segment, below [`N_BUCKETS`].

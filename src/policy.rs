@@ -159,13 +159,9 @@ impl Policy {
 
     /// The insert of an absent key: moves the clock, asks ghosts and sketch, learns. Returns the metadata of the new slot.
     #[inline(always)]
-    pub(crate) fn admit(&mut self, site: Site, size: u8) -> Meta {
+    pub(crate) fn admit(&mut self, site: Option<Site>, size: u8) -> Meta {
         self.advance();
-        let class = if self.known.is_some() {
-            self.class_of_new(site)
-        } else {
-            Class::default()
-        };
+        let class = site.map_or(Class::default(), |site| self.class_of_new(site));
         Meta::new(self.tick(), class, size)
     }
 
@@ -180,17 +176,11 @@ impl Policy {
         known.class_of_new(site, count, ticks, &mut self.random)
     }
 
-    /// Where `admit` will look for a key, for which the processor is asked at once.
+    /// Where `admit` will look for a key, for which the processor is asked at once; `None` before the first `resize`.
     #[inline]
-    pub(crate) fn site(&self, hash: u64) -> Site {
+    pub(crate) fn site(&self, hash: u64) -> Option<Site> {
         let key = Key::of_hash(hash);
-        let Some(known) = &self.known else {
-            return Site {
-                key,
-                place: Place::NOWHERE,
-                long_place: None,
-            };
-        };
+        let known = self.known.as_ref()?;
         let place = known.ghosts.place(key);
         known.ghosts.prefetch(place);
         known.sketch.prefetch(key);
@@ -198,11 +188,11 @@ impl Policy {
         if let Some(place) = long_place {
             known.long.prefetch(place);
         }
-        Site {
+        Some(Site {
             key,
             place,
             long_place,
-        }
+        })
     }
 
     /// Where `evicted` will remember a key, for which the processor is asked at once.

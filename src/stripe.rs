@@ -17,6 +17,7 @@ mod evict;
 mod exchange;
 mod keep;
 mod pools;
+mod put;
 mod room;
 mod scopes;
 mod time;
@@ -26,26 +27,24 @@ mod works;
 use std::collections::VecDeque;
 
 use crate::budget::Account;
-use crate::entry::{Block, BlockRef, Draft, Husks, Probe};
+use crate::entry::{Block, BlockRef, Husks, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::Generation;
 use crate::members::Members;
 use crate::notes::Tails;
-use crate::policy::{self, Grave, Meta, Newcomers, Policy};
-use crate::shares::PoolId;
+use crate::policy::{Grave, Meta, Newcomers, Policy};
 use crate::stats::{Counts, RemovalCause, Stats};
 use crate::sync::Arc;
 use crate::table::{Cursor, Loc, Shared, Table};
 use crate::wheel::Wheel;
 
 use candidates::Pool;
-use change::Linked;
 pub(crate) use exchange::{
     Batch, Claims, Condition, ENTRY_SHARE, Env, Front, Ground, Put, Write, cost,
 };
 pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};
-use room::{Newcomer, NoWay};
+pub(crate) use put::Turned;
 pub(crate) use scopes::Home;
 pub(crate) use time::Lifetime;
 pub(crate) use ttl::NewTtl;
@@ -76,6 +75,8 @@ pub(crate) const FREE_PER_CALL: usize = 64;
 const NOTES_EVERY: u64 = 4;
 /// What the policy takes however few entries there are; a cache's fixed part isn't charged.
 const POLICY_FIXED: u64 = 24 << 10;
+/// Inserts from one look for old ticks to the next.
+const RESTAMP_EVERY: u32 = 4;
 /// Rings of buckets pass within this many ticks, which is half of what the stored tick can tell.
 const SWEEP_TICKS: u64 = 64;
 
@@ -175,135 +176,6 @@ impl Stripe {
         stats.garbage_bytes += self.bytes.garbage();
         stats.unreachable_bytes += self.members.unreachable_bytes();
         stats.structure_bytes += self.bytes.held() - self.bytes.live() - self.bytes.garbage();
-    }
-
-    /// Links a draft under its key: in the place of a present entry, or in a new slot. With `yielding`, a present
-    /// entry that can't stay beside its successor is evicted first. The draft stays its caller's until it is linked, so that it ends
-    /// without the lock if the clock panics.
-    pub(crate) fn put(
-        &mut self,
-        env: &Env<'_>,
-        hash: KeyHash,
-        slot: &mut Option<Draft>,
-        write: &Write<'_>,
-        yielding: bool,
-    ) -> Put {
-        let draft = slot.as_mut().expect("a write has its entry");
-        let lifetime = &write.lifetime;
-        if !self.works.is_empty() && !write.is_alone {
-            let probe = draft.as_ref().probe();
-            if let Some(ticket) = self.wait_for_alone(hash, &probe) {
-                return Put::Busy(ticket);
-            }
-        }
-        let site = self.policy.site(hash.bits());
-        // What is to be done anyhow comes first, since the line of the key's bucket was asked for a moment ago.
-        self.learn(env);
-        self.sample_owed(env);
-        let now = self.now(env, lifetime);
-        let mut progress = self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
-        progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
-        self.follow_bounds(env);
-        let cost = cost(draft.as_ref());
-        if write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
-            progress |= self.make_room_ahead(env, hash, cost, now);
-        }
-        let writer = self.table.writer(&env.front.table);
-        let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
-        let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
-        // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
-        // lands in the life that is there now, however soon it ends.
-        let admitted = match write.home {
-            None => Ok(None),
-            Some(home) => self.admit(env, home),
-        };
-        if admitted.is_err() && !write.is_last {
-            if let Some(loc) = present {
-                self.unclaim(env, loc);
-            }
-            self.trim_all(env);
-            return Put::Ended;
-        }
-        if write.condition != Condition::Always && !self.holds(env, hash, present, write.condition)
-        {
-            let value = present.and_then(|loc| {
-                self.unclaim(env, loc);
-                self.value_at(env, loc)
-            });
-            self.end_load(hash, write.condition);
-            self.bytes
-                .trim(&env.ground.bytes, 2 * env.ground.chunk_bytes);
-            return Put::Unmet(value);
-        }
-        if let Some(loc) = present.take_if(|_| yielding) {
-            self.leave(env, loc, hash, RemovalCause::Evicted);
-        }
-        let newcomer = Newcomer {
-            hash,
-            draft: draft.as_ref(),
-            cost,
-            has_place: vacancy.is_some(),
-            write,
-            now,
-        };
-        let funded = match self.fund(env, newcomer, present) {
-            Err(lack) => self.make_way(env, newcomer, &mut present, lack),
-            Ok(growth_bytes) => Ok(growth_bytes),
-        };
-        let growth_bytes = match funded {
-            Ok(growth_bytes) => growth_bytes,
-            Err(NoWay::Ended) => return Put::Ended,
-            Err(NoWay::Short {
-                has_evicted,
-                giver,
-                full,
-            }) => {
-                progress |= has_evicted;
-                return Put::Short {
-                    progress,
-                    giver,
-                    full,
-                };
-            }
-        };
-        if lifetime.has_times() {
-            let writer = self.table.writer(&env.front.table);
-            let replaced = present.and_then(|loc| writer.block(loc));
-            draft.set_times(lifetime.times(now, replaced.filter(|block| !block.is_absent())));
-        }
-        self.next_version(env);
-        self.counts.inserted += 1;
-        draft.seal(hash, self.version, self.stamp());
-        self.note_write(hash);
-        self.end_load(hash, write.condition);
-        self.bytes.admit(cost);
-        let block = slot.take().map(Draft::into_block);
-        let block = block.expect("it was there when the write began");
-        let replaced = match present {
-            Some(loc) => self.replace(env, loc, hash, block),
-            None => {
-                let newcomer = Linked {
-                    hash,
-                    block,
-                    size: policy::size_class(cost - ENTRY_SHARE),
-                    site,
-                    growth_bytes,
-                    vacancy,
-                };
-                self.link(env, newcomer, write, admitted);
-                None
-            }
-        };
-        if self.has_grown {
-            self.claim_structure(env);
-        }
-        if env.ground.bytes.excess() > 0 || env.ground.entries.excess() > 0 {
-            // The bound was lowered: each write gives a little more than it takes.
-            let newcomer = (hash, self.version);
-            self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT, Some(newcomer), now);
-            self.trim_all(env);
-        }
-        Put::Done(replaced)
     }
 
     /// Takes the entry of a key out; a count of its value, if it was alive.

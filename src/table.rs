@@ -24,6 +24,7 @@
 //!   T7 the entries of a segment are the sum of the counts of its roots, a single one of which may be below zero
 //! # Not here     deadlines, bytes, the choice of victims; what metadata mean (module `policy`)
 
+mod fill;
 mod find;
 mod found;
 mod grow;
@@ -41,12 +42,13 @@ use crate::hash::{KeyHash, N_BUCKETS, Position, SHORT_TOP_BITS};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Life, dealloc};
 
+pub(crate) use fill::{Crowded, Vacancy};
 pub(crate) use find::{Glance, Spot};
 pub(crate) use found::{Found, Link};
 pub(crate) use loc::Loc;
 pub(crate) use owned::Table;
 pub(crate) use sample::{Cursor, RANK_MAX};
-pub(crate) use writer::{Crowded, Vacancy, Writer};
+pub(crate) use writer::Writer;
 
 /// Slots in a bucket.
 pub(crate) const SLOTS: usize = 7;
@@ -130,15 +132,18 @@ impl Shared {
         let directory = self.directory.load(Ordering::Acquire);
         // SAFETY: directories live as long as the table (T5), which the store drops after the last reader has ended.
         let roots = unsafe { &*directory };
+        let index = roots.index(hash);
         // SAFETY: masked by the array's length, which is a power of two.
-        let root = unsafe { roots.roots.get_unchecked(roots.index(hash)) };
+        let root = unsafe { roots.roots.get_unchecked(index) };
         // Acquire: pairs with the release in `grow`, so that the segment is seen whole.
         Way {
             root,
+            index,
             tagged: root.load(Ordering::Acquire),
         }
     }
 
+    #[inline(always)]
     fn directory(&self) -> &Directory {
         // SAFETY: as in `way`.
         unsafe { &*self.directory.load(Ordering::Acquire) }
@@ -159,6 +164,8 @@ impl Shared {
 #[derive(Clone, Copy)]
 struct Way<'a> {
     root: &'a AtomicPtr<Segment>,
+    /// Which one of its directory it is.
+    index: usize,
     tagged: *mut Segment,
 }
 

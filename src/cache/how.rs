@@ -46,16 +46,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 impl How<'_> {
     /// A write into the cache itself, which asks for nothing but to live that long.
     pub(crate) fn plain(lifetime: Lifetime) -> Self {
-        let write = Write {
-            lifetime,
-            home: None,
-            condition: Condition::Always,
-            is_alone: false,
-            is_last: false,
-            past: None,
-        };
         How {
-            write,
+            write: Write::plain(lifetime),
             tag: Tag::Bytes,
             is_copy: false,
             wants: false,

@@ -12,7 +12,7 @@ use crate::hash::KeyHash;
 use crate::key::{Key, KeyRef};
 use crate::lineage::PlaceWord;
 use crate::store::Placed;
-use crate::stripe::{Condition, Put, cost};
+use crate::stripe::{Condition, ENTRY_SHARE, Put, cost, pool_of};
 use crate::terms::WriteOptions;
 
 /// Lives of a scope that a write follows while each ends before it lands.
@@ -59,19 +59,40 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// The most frequent of them: into the cache itself, without options, where no entry carries more than key and value. The whole way
-    /// down to the stripe's lock in one piece, for all types of keys.
+    /// in one piece, for all types of keys.
     #[inline(never)]
     fn insert_plain<S>(self, key: KeyRef<'_>, value: S) -> Result<Option<Entry<V>>, InsertError<S>>
     where
         S: Source<V>,
     {
-        let done = |replaced, _| replaced;
-        let how = &self.inner.plain;
-        let replaced = self.write_with::<S, _, true>(key, value, how, done, |_| {
-            unreachable!("there is no condition, and no life to end")
-        });
-        log_refusal(&replaced);
-        replaced
+        let (store, write) = (&self.inner.store, &self.inner.plain.write);
+        let probe = at(None, key);
+        let hash = probe.hash(store.hasher());
+        let Some(plan) = Plan::<V>::new(Parts::plain(probe), value.n_elements()) else {
+            let refusal = store.too_large(u64::MAX);
+            return Err(refused(refusal, value));
+        };
+        let cost = plan.charge_bytes() + ENTRY_SHARE;
+        if !store.takes_small(cost) {
+            return self.insert_on(key, value, None);
+        }
+        let mut reservation = store.reservation(hash);
+        let husk = reservation.reserve_small();
+        let (draft, kept) = Draft::new::<V, S>(plan, husk, value)
+            .map_err(|value| refused(Refusal::OutOfMemory, value))?;
+        let Err((put, slot)) = store.put_plain(hash, draft, cost, write, &mut reservation) else {
+            return Ok(None);
+        };
+        match store.place(hash, slot, write, put) {
+            Placed::Done(replaced) => Ok(replaced.map(|block| self.last(block))),
+            Placed::Refused { draft, refusal } => {
+                let value = draft.undo::<V, S>(kept);
+                Err(refused(refusal, value))
+            }
+            Placed::Unmet { .. } | Placed::Ended { .. } => {
+                unreachable!("there is no condition, and no life to end")
+            }
+        }
     }
 
     #[inline(never)]
@@ -91,7 +112,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 return Err(InsertError { refusal, value });
             }
         };
-        let replaced = self.write_with::<S, _, false>(
+        let replaced = self.write_with(
             key,
             value,
             how,
@@ -101,8 +122,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 Wrote::Unmet { .. } | Wrote::Ended { .. } => unreachable!("there is no condition"),
             },
         );
-        log_refusal(&replaced);
-        replaced
+        replaced.inspect_err(log_refusal)
     }
 
     pub(super) fn write_encoded<S>(
@@ -116,8 +136,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     {
         let wrote = self.write_once(key, value, how);
         let wrote = wrote.and_then(|wrote| self.follow(key, wrote, how));
-        log_refusal(&wrote);
-        wrote
+        wrote.inspect_err(log_refusal)
     }
 
     /// Goes on to the next life of the scope, if there is no condition.
@@ -173,14 +192,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let done = |replaced, stored| Wrote::Stored { replaced, stored };
-        self.write_with::<S, _, false>(key, value, how, done, Ok)
+        self.write_with(key, value, how, done, Ok)
     }
 
     /// The same, with the answer that `done` makes of what was replaced and what is stored, or `undone` of the other outcomes. Each
-    /// is called where it is known which it is, so that the most frequent one isn't looked for again. `PLAIN` says that the write is the
-    /// cache's plain one, and what that lacks isn't asked for.
+    /// is called where it is known which it is, so that the most frequent one isn't looked for again.
     #[inline(always)]
-    fn write_with<S, R, const PLAIN: bool>(
+    fn write_with<S, R>(
         self,
         key: KeyRef<'_>,
         value: S,
@@ -193,7 +211,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     {
         let store = &self.inner.store;
         let value_bytes = <V as Stored>::size_bytes(value.n_elements()).unwrap_or(usize::MAX);
-        let Ready { parts, hash } = match self.ready::<PLAIN>(key, value_bytes, how) {
+        let Ready { parts, hash } = match self.ready(key, value_bytes, how) {
             Ok(ready) => ready,
             Err(refusal) => return Err(InsertError { refusal, value }),
         };
@@ -204,17 +222,17 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             });
         };
         let mut reservation = store.reservation(hash);
-        let reserved = reservation.reserve(hash, parts.probe, plan.charge_bytes(), &how.write);
-        if let Err(refusal) = reserved {
-            return Err(InsertError { refusal, value });
-        }
-        let husk = reservation.take_husk();
+        let needed = plan.charge_bytes() + ENTRY_SHARE;
+        let husk = match reservation.reserve(hash, parts.probe, needed, &how.write) {
+            Ok(husk) => husk,
+            Err(refusal) => return Err(InsertError { refusal, value }),
+        };
         let (mut draft, kept) =
             Draft::new::<V, S>(plan, husk, value).map_err(|value| InsertError {
                 refusal: Refusal::OutOfMemory,
                 value,
             })?;
-        if let Some(weigher) = self.inner.weigher.as_ref().filter(|_| !PLAIN) {
+        if let Some(weigher) = &self.inner.weigher {
             let weight = weigher(key.parts(), store.draft_value(&draft));
             if !draft.add_weight(weight) {
                 let value = draft.undo::<V, S>(kept);
@@ -224,13 +242,14 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 });
             }
         }
-        if let Some(refusal) = store.refuses(hash, draft.as_ref()) {
+        let (cost, pool) = (cost(draft.as_ref()), pool_of(draft.as_ref()));
+        if let Some(refusal) = store.refuses(hash, cost, pool) {
             let value = draft.undo::<V, S>(kept);
             let refusal = self.or_closed(refusal);
             return Err(InsertError { refusal, value });
         }
-        let stored = (!PLAIN && how.wants).then(|| self.untimed(draft.as_ref().acquire()));
-        let charged = (!PLAIN && self.inner.watch.is_on()).then(|| cost(draft.as_ref()));
+        let stored = how.wants.then(|| self.untimed(draft.as_ref().acquire()));
+        let charged = self.inner.watch.is_on().then_some(cost);
         let mut slot = Some(draft);
         let put = store.put(hash, &mut slot, &how.write, &mut reservation);
         let (replaced, stored) = match put {
@@ -275,14 +294,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     /// Stores under a key that there is no value; false if the condition doesn't hold, or the life of the scope has ended.
     pub(super) fn write_absent(self, key: KeyRef<'_>, how: &How<'_>) -> Result<bool, Refusal> {
         let store = &self.inner.store;
-        let Ready { parts, hash } = self.ready::<false>(key, 0, how)?;
+        let Ready { parts, hash } = self.ready(key, 0, how)?;
         let too_large = store.too_large(u64::MAX);
         let plan = Plan::<V>::new(parts, 0).ok_or(too_large)?;
         let mut reservation = store.reservation(hash);
-        reservation.reserve(hash, parts.probe, plan.charge_bytes(), &how.write)?;
-        let husk = reservation.take_husk();
+        let needed = plan.charge_bytes() + ENTRY_SHARE;
+        let husk = reservation.reserve(hash, parts.probe, needed, &how.write)?;
         let draft = Draft::absent::<V>(plan, husk).ok_or(Refusal::OutOfMemory)?;
-        if let Some(refusal) = store.refuses(hash, draft.as_ref()) {
+        let (cost, pool) = (cost(draft.as_ref()), pool_of(draft.as_ref()));
+        if let Some(refusal) = store.refuses(hash, cost, pool) {
             return Err(self.or_closed(refusal));
         }
         let mut slot = Some(draft);
@@ -304,19 +324,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 
     /// What every write asks before it builds its entry.
     #[inline(always)]
-    fn ready<'k, const PLAIN: bool>(
+    fn ready<'k>(
         self,
         key: KeyRef<'k>,
         value_bytes: usize,
         how: &How<'_>,
     ) -> Result<Ready<'k>, Refusal> {
         let store = &self.inner.store;
-        if PLAIN {
-            let probe = at(None, key);
-            let hash = probe.hash(store.hasher());
-            let parts = Parts::plain(probe);
-            return Ok(Ready { parts, hash });
-        }
         let place = how.write.home.map(|home| home.word);
         if place == Some(PlaceWord::NOWHERE) {
             return Err(Refusal::Closed);
@@ -364,13 +378,19 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 }
 
+/// A refusal, which is told to the log.
+#[cold]
+fn refused<S>(refusal: Refusal, value: S) -> InsertError<S> {
+    let error = InsertError { refusal, value };
+    log_refusal(&error);
+    error
+}
+
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 #[inline(always)]
-fn log_refusal<R, S>(wrote: &Result<R, InsertError<S>>) {
+fn log_refusal<S>(error: &InsertError<S>) {
     #[cfg(feature = "tracing")]
-    if let Err(InsertError { refusal, .. }) = wrote {
-        tracing::debug!(%refusal, "a write was refused");
-    }
+    tracing::debug!(refusal = %error.refusal, "a write was refused");
 }
 
 struct Ready<'k> {

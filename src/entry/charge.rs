@@ -13,10 +13,20 @@ impl Charge {
     /// The least charge of so many bytes at least; `None` above 2^46.
     #[inline]
     pub(super) fn of_bytes(bytes: u64) -> Option<Charge> {
+        Self::with_bytes(bytes).map(|(charge, _)| charge)
+    }
+
+    /// The same, and what it says.
+    #[inline(always)]
+    pub(super) fn with_bytes(bytes: u64) -> Option<(Charge, u64)> {
         let units = bytes.div_ceil(UNIT);
         if units < 1 << DIGITS {
-            return Some(Charge(units as u16));
+            return Some((Charge(units as u16), units * UNIT));
         }
+        Self::rounded(units).map(|charge| (charge, charge.bytes()))
+    }
+
+    fn rounded(units: u64) -> Option<Charge> {
         let mut shift = u64::BITS - units.leading_zeros() - DIGITS;
         let mut digits = units.div_ceil(1 << shift);
         if digits == 1 << DIGITS {

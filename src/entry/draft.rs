@@ -26,6 +26,7 @@ pub(crate) struct Plan<'a, V: ?Sized> {
     value_offset: usize,
     n_elements: usize,
     charge: Charge,
+    charge_bytes: u64,
     value: PhantomData<V>,
 }
 
@@ -37,19 +38,22 @@ impl<'a, V: Value + ?Sized> Plan<'a, V> {
         u32::try_from(n_elements).ok()?;
         let (layout, value_offset) =
             block_layout::<V>(parts.flags(), parts.probe.key().len(), n_elements)?;
-        let charge = Charge::of_bytes(allocated_bytes(layout.size()))?;
+        let (charge, charge_bytes) = Charge::with_bytes(allocated_bytes(layout.size()))?;
         Some(Plan {
             parts,
             layout,
             value_offset,
             n_elements,
             charge,
+            charge_bytes,
             value: PhantomData,
         })
     }
 
+    /// What the entry will be charged, before a weigher is asked.
+    #[inline(always)]
     pub(crate) fn charge_bytes(&self) -> u64 {
-        self.charge.bytes()
+        self.charge_bytes
     }
 }
 
@@ -230,11 +234,12 @@ impl Draft {
     }
 
     /// Fills in what is known under the stripe's lock alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seal(&mut self, hash: KeyHash, version: u64, stamp: u16) {
         let header = self.header_mut();
         header.short_hash = hash.short();
-        header.version = header.version & COPY | version;
+        debug_assert_eq!(header.version & !COPY, 0, "a draft is sealed once");
+        header.version |= version;
         header.stamp = stamp;
     }
 
@@ -276,11 +281,13 @@ impl Draft {
     }
 
     /// Hands the block over to be linked; from here on its plain fields don't change.
+    #[inline(always)]
     pub(crate) fn into_block(self) -> Block {
         let draft = ManuallyDrop::new(self);
         Block(draft.block.0)
     }
 
+    #[inline(always)]
     fn header_mut(&mut self) -> &mut Header {
         // SAFETY: a draft is the only owner of its block (E2), and `&mut self` is the only access to the draft.
         unsafe { self.block.0.as_mut() }
@@ -288,14 +295,21 @@ impl Draft {
 }
 
 impl Drop for Draft {
+    #[inline(always)]
     fn drop(&mut self) {
-        let block = Block(self.block.0);
-        let end = || drop(self.releaser.release(block));
-        if !panicking() {
-            end();
-        } else {
-            // A second panic would end the process.
-            let _: Option<()> = contain(end);
-        }
+        end(Block(self.block.0), self.releaser);
+    }
+}
+
+/// Ends a draft. By its parts, so that one that comes through lies in registers.
+#[cold]
+#[inline(never)]
+fn end(block: Block, releaser: Releaser) {
+    let end = || drop(releaser.release(block));
+    if !panicking() {
+        end();
+    } else {
+        // A second panic would end the process.
+        let _: Option<()> = contain(end);
     }
 }

@@ -71,6 +71,7 @@ impl Husk {
 }
 
 impl Drop for Husk {
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: allocated with this layout, and owned (H1).
         unsafe { dealloc(self.base.as_ptr(), self.layout) };

@@ -119,6 +119,7 @@ fn step_up(step: u32, spice: u32) -> u32 {
 }
 
 impl Meta {
+    #[inline(always)]
     pub(super) fn new(tick: Tick, class: Class, size: u8) -> Meta {
         Meta(
             u32::from(tick.0) | class.bits() << CLASS_SHIFT | u32::from(size.min(31)) << SIZE_SHIFT,
@@ -173,6 +174,7 @@ pub(crate) fn restamp(meta: Meta, now: Tick) -> Meta {
 }
 
 /// The size class of a charge in bytes: two classes an octave, from 32 bytes to over a megabyte.
+#[inline(always)]
 pub(crate) fn size_class(units: u64) -> u8 {
     let units = units.max(32);
     let octave = units.ilog2();

@@ -4,7 +4,7 @@ use super::{Cell, Store};
 use crate::entry::{Husk, Probe};
 use crate::error::Refusal;
 use crate::hash::KeyHash;
-use crate::stripe::{Claims, ENTRY_SHARE, Stripe, Write};
+use crate::stripe::{Claims, Stripe, Write};
 
 /// What is set aside for an entry which isn't built yet; given back if it never is.
 pub(crate) struct Reservation<'s> {
@@ -12,9 +12,8 @@ pub(crate) struct Reservation<'s> {
     pub(super) cell: &'s Cell,
     /// Claimed bytes.
     pub(super) bytes: u64,
-    /// What the stripe's account holds of the husk.
+    /// What the stripe's account holds of the husk that was taken; whose memory ends before this.
     pub(super) reused: u64,
-    pub(super) husk: Option<Husk>,
 }
 
 impl Store {
@@ -28,41 +27,41 @@ impl Store {
             cell,
             bytes: 0,
             reused: 0,
-            husk: None,
         }
     }
 }
 
 impl Reservation<'_> {
     /// Claims the bytes of a large entry before its memory is taken, so that the allocator never hands out more than the
-    /// bound while the entry is built. Small ones are claimed when they're linked.
+    /// bound while the entry is built. Small ones are claimed when they're linked, and may get memory that was kept, perhaps of another
+    /// size.
     #[inline(always)]
     pub(crate) fn reserve(
         &mut self,
         hash: KeyHash,
         probe: Probe<'_>,
-        charge_bytes: u64,
+        needed: u64,
         write: &Write<'_>,
-    ) -> Result<(), Refusal> {
-        let needed = charge_bytes.saturating_add(ENTRY_SHARE);
+    ) -> Result<Option<Husk>, Refusal> {
         if self.store.is_large(needed) {
             let (store, may_yield) = (self.store, write.may_yield());
             self.bytes = store.reserve_large(self.cell, hash, probe, needed, may_yield)?;
-        } else if let Some(husk) = self.cell.shelf.take() {
-            self.reused = husk.bytes();
-            self.husk = Some(husk);
+            Ok(None)
+        } else {
+            Ok(self.reserve_small())
         }
-        Ok(())
     }
 
-    /// Memory for the entry, perhaps of another size.
-    #[inline]
-    pub(crate) fn take_husk(&mut self) -> Option<Husk> {
-        self.husk.take()
+    /// The same for an entry that isn't large.
+    #[inline(always)]
+    pub(crate) fn reserve_small(&mut self) -> Option<Husk> {
+        let husk = self.cell.shelf.take()?;
+        self.reused = husk.bytes();
+        Some(husk)
     }
 
     /// Hands all of it over to the stripe's account.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&mut self, stripe: &mut Stripe) {
         if self.bytes | self.reused > 0 {
             let (bytes, entries) = (std::mem::take(&mut self.bytes), 0);
@@ -72,25 +71,23 @@ impl Reservation<'_> {
     }
 }
 
-impl Reservation<'_> {
-    #[cold]
-    #[inline(never)]
-    fn give_up(&mut self) {
-        if self.bytes > 0 {
-            self.store.ground.bytes.give_back(self.bytes);
-        }
-        if self.reused > 0 {
-            drop(self.husk.take());
-            self.cell.back.lock().reuse(self.reused);
-        }
+/// Gives back what was set aside. By its parts, so that a reservation that comes through lies in registers.
+#[cold]
+#[inline(never)]
+fn give_up(store: &Store, cell: &Cell, bytes: u64, reused: u64) {
+    if bytes > 0 {
+        store.ground.bytes.give_back(bytes);
+    }
+    if reused > 0 {
+        cell.back.lock().reuse(reused);
     }
 }
 
 impl Drop for Reservation<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.bytes | self.reused > 0 {
-            self.give_up();
+            give_up(self.store, self.cell, self.bytes, self.reused);
         }
     }
 }

@@ -5,21 +5,18 @@ use std::hint::cold_path;
 use super::reservation::Reservation;
 use super::search::Search;
 use super::{Cell, Store, is_telling};
-use crate::entry::{Block, BlockRef, Draft, Probe};
+use crate::entry::{Block, Draft, Probe};
 use crate::error::Refusal;
 use crate::flight::{Ticket, Waited};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{Full, PoolId};
 use crate::stats::Counts;
-use crate::stripe::{Claims, Put, Stripe, Write, cost, pool_of};
+use crate::stripe::{Claims, Put, Stripe, Turned, Write, cost, pool_of};
+use crate::sync::MutexGuard;
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
 pub(super) const IDLE_PASSES: usize = 8;
-/// An entry is large, and claimed before it is built, if it takes more than this share of the bound.
-const LARGE_SHARE: u64 = 4096;
-/// ... and more than this.
-const LARGE_MIN: u64 = 1024;
 
 impl Store {
     /// Claims the bytes of an entry that isn't built yet: how many those are.
@@ -68,7 +65,13 @@ impl Store {
     /// Whether an entry of this size is claimed before it is built, and takes no memory that was kept.
     #[inline]
     pub(super) fn is_large(&self, bytes: u64) -> bool {
-        bytes > (self.ground.bytes.largest() / LARGE_SHARE).max(LARGE_MIN)
+        bytes > self.ground.bytes.small()
+    }
+
+    /// Whether an entry of this size is not large, and nothing but others stands in its way.
+    #[inline(always)]
+    pub(crate) fn takes_small(&self, bytes: u64) -> bool {
+        self.ground.entries.limit() > 0 && !self.is_large(bytes)
     }
 
     /// Links a draft under its key in one hold of the lock, which is what most inserts need. [`place`](Self::place) goes on if
@@ -90,6 +93,54 @@ impl Store {
         put
     }
 
+    /// A plain write into the cache itself: nothing more to do if it went straight on, as most do, and had nothing to replace; if not,
+    /// what `put` would say, and the draft if it isn't linked.
+    #[inline(always)]
+    pub(crate) fn put_plain(
+        &self,
+        hash: KeyHash,
+        draft: Draft,
+        cost: u64,
+        write: &Write<'_>,
+        reservation: &mut Reservation<'_>,
+    ) -> Result<(), (Put, Option<Draft>)> {
+        let cell = reservation.cell;
+        let mut stripe = cell.back.lock();
+        reservation.settle(&mut stripe);
+        match stripe.put_straight(&self.env(cell), hash, draft, cost, &write.lifetime) {
+            Ok(has_left) => {
+                cell.shelf.fill(stripe.husks());
+                if has_left {
+                    self.finish(cell, stripe);
+                }
+                Ok(())
+            }
+            Err(turned) => Err(self.put_turned(cell, stripe, hash, turned, write)),
+        }
+    }
+
+    #[inline(never)]
+    fn put_turned(
+        &self,
+        cell: &Cell,
+        stripe: MutexGuard<'_, Stripe>,
+        hash: KeyHash,
+        turned: Turned,
+        write: &Write<'_>,
+    ) -> (Put, Option<Draft>) {
+        let mut slot = Some(turned.draft);
+        // Ends before the draft if the clock panics.
+        let mut stripe = stripe;
+        let env = self.env(cell);
+        let put = match turned.begun {
+            None => stripe.put(&env, hash, &mut slot, write, false),
+            Some(begun) => stripe.land(&env, hash, &mut slot, write, false, begun),
+        };
+        cell.shelf.fill(stripe.husks());
+        self.finish(cell, stripe);
+        (put, slot)
+    }
+
     /// What becomes of a draft that `put` didn't link, or did. Gives it back if it is refused, or its condition doesn't hold.
     #[inline(never)]
     pub(crate) fn place(
@@ -108,13 +159,13 @@ impl Store {
         self.insert_slowly(self.cell(hash), hash, slot, write, (giver, full))
     }
 
-    /// Why this entry can't be stored, however much is evicted; then it is counted as refused.
+    /// Why an entry of this cost can't be stored, however much is evicted; then it is counted as refused.
     #[inline(always)]
-    pub(crate) fn refuses(&self, hash: KeyHash, draft: BlockRef<'_>) -> Option<Refusal> {
-        let refusal = self.never_fits(cost(draft), pool_of(draft));
+    pub(crate) fn refuses(&self, hash: KeyHash, cost: u64, pool: PoolId) -> Option<Refusal> {
+        let refusal = self.never_fits(cost, pool);
         if refusal.is_some() {
             cold_path();
-            self.count_refused(&mut self.cell(hash).back.lock(), pool_of(draft));
+            self.count_refused(&mut self.cell(hash).back.lock(), pool);
         }
         refusal
     }

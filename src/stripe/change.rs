@@ -1,10 +1,9 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
-use super::scopes::Admitted;
-use super::{Env, NOTES_EVERY, SWEEP_TICKS, Stripe, Write, cost};
+use super::{Env, NOTES_EVERY, RESTAMP_EVERY, SWEEP_TICKS, Stripe, cost};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
-use crate::policy::{self, Meta, Note, Site};
+use crate::policy::{self, Meta, Note, Past, Site};
 use crate::stats::RemovalCause;
 use crate::sync::atomic::Ordering;
 use crate::table::{Crowded, Loc, Vacancy};
@@ -14,20 +13,14 @@ pub(super) struct Linked {
     pub(super) hash: KeyHash,
     pub(super) block: Block,
     pub(super) size: u8,
-    pub(super) site: Site,
+    pub(super) site: Option<Site>,
     pub(super) growth_bytes: u64,
     pub(super) vacancy: Option<Vacancy>,
 }
 
 impl Stripe {
     #[inline(always)]
-    pub(super) fn link(
-        &mut self,
-        env: &Env<'_>,
-        newcomer: Linked,
-        write: &Write<'_>,
-        admitted: Admitted,
-    ) {
+    pub(super) fn link(&mut self, env: &Env<'_>, newcomer: Linked, past: Option<Past>) -> Loc {
         let Linked {
             hash,
             mut block,
@@ -36,17 +29,7 @@ impl Stripe {
             growth_bytes,
             vacancy,
         } = newcomer;
-        self.inserts = self.inserts.wrapping_add(1);
-        self.spare_entries -= 1;
-        let meta = match write.past {
-            None => self.policy.admit(site, size),
-            Some(past) => self.policy.admit_again(past, size),
-        };
-        // Before the entry can be found: to a reader with an earlier tick, its use would be the first for 254 ticks.
-        let now = self.policy.tick();
-        if env.front.tick.load(Ordering::Relaxed) != now.bits() {
-            env.front.tick.store(now.bits(), Ordering::Relaxed);
-        }
+        let meta = self.enroll(env, site, size, past);
         let at_place = match vacancy {
             None => Err(block),
             Some(vacancy) => {
@@ -62,17 +45,38 @@ impl Stripe {
             }
         };
         self.watch(env, loc);
-        if write.lifetime.has_times() {
-            self.schedule(env, loc, hash);
+        loc
+    }
+
+    /// What the policy makes of a newcomer that has no slot yet.
+    #[inline(always)]
+    pub(super) fn enroll(
+        &mut self,
+        env: &Env<'_>,
+        site: Option<Site>,
+        size: u8,
+        past: Option<Past>,
+    ) -> Meta {
+        self.inserts = self.inserts.wrapping_add(1);
+        self.spare_entries -= 1;
+        if self.inserts.is_multiple_of(RESTAMP_EVERY) {
+            self.restamp(env);
         }
-        if let Some(home) = write.home {
-            self.enter(env, loc, hash, home, admitted);
+        let meta = match past {
+            None => self.policy.admit(site, size),
+            Some(past) => self.policy.admit_again(past, size),
+        };
+        // Before the entry can be found: to a reader with an earlier tick, its use would be the first for 254 ticks.
+        let now = self.policy.tick();
+        if env.front.tick.load(Ordering::Relaxed) != now.bits() {
+            env.front.tick.store(now.bits(), Ordering::Relaxed);
         }
+        meta
     }
 
     /// Links a block into whatever slot of its segment is free; the segment grows first, if it has to.
     #[inline(never)]
-    fn link_somewhere(
+    pub(super) fn link_somewhere(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
@@ -188,7 +192,8 @@ impl Stripe {
         }
     }
 
-    /// The policy's share of a write: hits that readers noted, a piece of the index, old ticks pinned.
+    /// The policy's share of a write: hits that readers noted, a piece of the index.
+    #[inline(always)]
     pub(super) fn learn(&mut self, env: &Env<'_>) {
         let policy = &mut self.policy;
         if self.version.is_multiple_of(NOTES_EVERY) {
@@ -199,22 +204,27 @@ impl Stripe {
             });
         }
         policy.step();
-        let now = policy.tick();
-        self.sweep_credit += self.table.n_buckets() as u64;
-        let price = SWEEP_TICKS * policy.period();
-        for _ in 0..2 {
+    }
+
+    /// Pins old ticks before they'd look young again: the share of so many inserts of the rings of buckets that pass meanwhile.
+    #[inline(never)]
+    fn restamp(&mut self, env: &Env<'_>) {
+        let n = u64::from(RESTAMP_EVERY);
+        self.sweep_credit += n * self.table.n_buckets() as u64;
+        let price = SWEEP_TICKS * self.policy.period();
+        for _ in 0..2 * n {
             if self.sweep_credit < price {
                 return;
             }
             self.sweep_credit -= price;
-            self.table
-                .writer(&env.front.table)
-                .sweep(|writer, loc, meta| {
-                    let pinned = policy::restamp(Meta::from_bits(meta), now);
-                    if pinned.bits() != meta {
-                        writer.set_meta(loc, pinned.bits());
-                    }
-                });
+            let now = self.policy.tick();
+            let mut writer = self.table.writer(&env.front.table);
+            writer.sweep(|writer, loc, meta| {
+                let pinned = policy::restamp(Meta::from_bits(meta), now);
+                if pinned.bits() != meta {
+                    writer.set_meta(loc, pinned.bits());
+                }
+            });
         }
         self.sweep_credit = 0;
     }

@@ -39,7 +39,7 @@ impl Stripe {
         if self.take_ended(env, now) {
             return true;
         }
-        self.fit_policy();
+        self.fit_policy(env);
         self.follow_segments();
         self.sample_owed(env);
         let mut last_resort = None;
@@ -71,15 +71,17 @@ impl Stripe {
         self.table.len() < before
     }
 
-    /// What an entry that comes now carries to tell its age.
-    pub(super) fn stamp(&self) -> u16 {
-        (self.inserts >> self.stamp_unit_log2()) as u16
+    /// What an entry that comes now carries to tell its age, where the policy is made for so many.
+    #[inline(always)]
+    pub(super) fn stamp(&self, capacity: usize) -> u16 {
+        (self.inserts >> self.stamp_unit_log2(capacity)) as u16
     }
 
     /// Inserts in a unit of stamps. Follows the capacity that the policy is made for, which seldom changes; before there is one, the
     /// number of entries, which it will be.
-    fn stamp_unit_log2(&self) -> u32 {
-        let entries = match self.policy.capacity() {
+    #[inline(always)]
+    fn stamp_unit_log2(&self, capacity: usize) -> u32 {
+        let entries = match capacity {
             0 => self.table.len(),
             capacity => capacity,
         };
@@ -88,8 +90,12 @@ impl Stripe {
 
     /// Makes the policy's memory fit the number of entries, with room to move before it's done again.
     #[inline]
-    pub(super) fn fit_policy(&mut self) {
+    pub(super) fn fit_policy(&mut self, env: &Env<'_>) {
         let (len, capacity) = (self.table.len(), self.policy.capacity());
+        if capacity == 0 {
+            // What readers noted until now was of entries among which nothing had to be chosen.
+            env.front.notes.take(&mut self.tails, |_| ());
+        }
         // At a capacity of zero, before the first eviction, whatever the number.
         if len >= 2 * capacity || 4 * len.max(MEANT_FOR_MIN) < capacity {
             self.fit_policy_to(len.max(1));
@@ -107,12 +113,12 @@ impl Stripe {
     /// Gives the policy's memory back once few entries are left.
     pub(crate) fn shrink_policy(&mut self) {
         if 4 * self.table.len().max(MEANT_FOR_MIN) < self.policy.capacity() {
-            self.fit_policy();
+            self.fit_policy_to(self.table.len().max(1));
         }
     }
 
     /// An entry was linked: whose grace ends by that is a candidate, if anything is still where it was.
-    #[inline]
+    #[inline(always)]
     pub(super) fn watch(&mut self, env: &Env<'_>, newcomer: Loc) {
         if self.newcomers.grace() == 0 {
             return;
@@ -145,7 +151,7 @@ impl Stripe {
 
     /// Looks for candidates in the place of the last victim, if that wasn't done yet and those that are known aren't as good: by the
     /// stripe's next write, while the lines come that this one begins with.
-    #[inline]
+    #[inline(always)]
     pub(super) fn sample_owed(&mut self, env: &Env<'_>) {
         if std::mem::take(&mut self.owes_sample) {
             self.follow_segments();
@@ -209,8 +215,10 @@ impl Stripe {
         may_go: impl Fn(BlockRef<'_>) -> bool,
     ) -> Option<Loc> {
         // In units of stamps, and rounded so that it's over for whom `watch` has shown.
-        let grace = ((self.newcomers.grace() + 1) >> self.stamp_unit_log2()).saturating_sub(1);
-        let now = self.stamp();
+        let capacity = self.policy.capacity();
+        let unit_log2 = self.stamp_unit_log2(capacity);
+        let grace = ((self.newcomers.grace() + 1) >> unit_log2).saturating_sub(1);
+        let now = self.stamp(capacity);
         let writer = self.table.writer(&env.front.table);
         while let Some(Candidate { meta, loc, .. }) = self.pool.take() {
             let Some(block) = writer.block(loc).filter(|_| writer.meta(loc) == meta) else {

@@ -113,6 +113,19 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
+    /// A write into the cache itself, which asks for nothing but to live that long.
+    #[inline(always)]
+    pub(crate) fn plain(lifetime: Lifetime) -> Self {
+        Write {
+            lifetime,
+            home: None,
+            condition: Condition::Always,
+            is_alone: false,
+            is_last: false,
+            past: None,
+        }
+    }
+
     /// Whether it lands whatever is there, if nothing comes between.
     #[inline(always)]
     pub(super) fn is_likely(&self) -> bool {

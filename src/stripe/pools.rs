@@ -147,7 +147,7 @@ impl Stripe {
         if self.take_ended(env, now) {
             return Room::Made;
         }
-        self.fit_policy();
+        self.fit_policy(env);
         let mut named = Vec::with_capacity(EVICT_POOL_OF);
         self.members.victims(pool.bits(), EVICT_POOL_OF, &mut named);
         let retirements = self.table.retirements();

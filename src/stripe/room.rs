@@ -2,7 +2,8 @@
 
 use super::pools::Room;
 use super::{
-    AHEAD_MIN, Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, POLICY_FIXED, Stripe, Write, cost, pool_of,
+    AHEAD_MIN, Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, Ground, POLICY_FIXED, Stripe, Write, cost,
+    pool_of,
 };
 use crate::clock::Nanos;
 use crate::entry::{BlockRef, Probe};
@@ -193,14 +194,22 @@ impl Stripe {
         cost: u64,
         now: Nanos,
     ) -> bool {
-        let has_entry = self.spare_entries > 0 || self.claim_entries(env);
-        let has_room = has_entry
-            && self
-                .bytes
-                .fund(&env.ground.bytes, cost, env.ground.chunk_bytes);
         let may_evict = self.len() >= AHEAD_MIN && !env.ground.shares.is_active();
         let is_other = |block: BlockRef<'_>| block.short_hash() != hash.short();
-        !has_room && may_evict && !self.waits_for_garbage() && self.evict(env, None, now, is_other)
+        !self.has_room(env, cost)
+            && may_evict
+            && !self.waits_for_garbage()
+            && self.evict(env, None, now, is_other)
+    }
+
+    /// Whether an entry of that cost fits, by what is spare or can be claimed.
+    #[inline(always)]
+    pub(super) fn has_room(&mut self, env: &Env<'_>, cost: u64) -> bool {
+        let Ground {
+            bytes, chunk_bytes, ..
+        } = env.ground;
+        let has_entry = self.spare_entries > 0 || self.claim_entries(env);
+        has_entry && self.bytes.fund(bytes, cost, *chunk_bytes)
     }
 
     fn claim_entries(&mut self, env: &Env<'_>) -> bool {
@@ -277,6 +286,7 @@ impl Stripe {
     }
 
     /// Follows a changed bound, as far as the spare bytes go.
+    #[inline(always)]
     pub(crate) fn follow_bounds(&mut self, env: &Env<'_>) {
         let allowance = env.ground.bytes.allowance();
         if !self.bytes.has_allowance(allowance) {

@@ -91,6 +91,7 @@ impl Stripe {
 
     /// Versions grow by key: those of a stripe do, and a life of a scope begins above the versions of all before it, which may
     /// have been in other stripes. A stripe draws them in blocks.
+    #[inline(always)]
     pub(super) fn next_version(&mut self, env: &Env<'_>) {
         self.version += 1;
         if self.version.trailing_zeros() >= VERSIONS_LOG2 {

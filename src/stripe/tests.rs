@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::clock::Nanos;
+use crate::shares::PoolId;
 use crate::sync::atomic::Ordering;
 use crate::table::{RetiredSegment, SLOTS};
 

@@ -48,8 +48,13 @@ impl Writer<'_> {
         }
         let head = self.head(segment);
         let depth = head.depth.load(Ordering::Relaxed);
-        let roots = self.roots_of(self.shared.position(hash).bits(), depth);
-        if self.count_of(roots) < limit(head.log2) {
+        let directory = self.shared.directory();
+        let n = if depth == directory.depth {
+            self.table.counts[directory.index(hash)] as usize
+        } else {
+            self.count_of(self.roots_of(self.shared.position(hash).bits(), depth))
+        };
+        if n < limit(head.log2) {
             return 0;
         }
         if head.log2 < SEGMENT_LOG2_MAX {
@@ -96,7 +101,7 @@ impl Writer<'_> {
             return;
         };
         for index in 0..=mask {
-            self.copy_bucket(old, index, |_| new, hash_of);
+            self.copy_bucket(old, index, |_| split_root(new), hash_of);
         }
         // Release: the copies are seen whole. Readers of the old segment find it stale (T4).
         self.store_roots(hash, depth, new);
@@ -118,7 +123,7 @@ impl Writer<'_> {
         &self,
         from: *mut Segment,
         index: usize,
-        mut to: impl FnMut(KeyHash) -> *mut Segment,
+        mut to: impl FnMut(KeyHash) -> (*mut Segment, usize),
         hash_of: impl HashOf,
     ) {
         for slot in &self.bucket(from, index).slots {
@@ -127,7 +132,7 @@ impl Writer<'_> {
                 continue;
             };
             let hash = hash_of(block);
-            let (to, mask) = split_root(to(hash));
+            let (to, mask) = to(hash);
             // The cache's one count, once more: it stands for both segments, of which the old one is given up.
             let filled = self.fill(to, mask, hash, word);
             assert!(filled.is_some(), "a larger or emptier segment has room");
@@ -148,7 +153,10 @@ impl Writer<'_> {
         }
         // The second takes the upper half: positions whose bit number `depth` from the top is one.
         let upper = 1u64 << (63 - depth);
-        let mut sizes = [0; 2];
+        let skip_bits = self.shared.skip_bits;
+        let segments = halves.map(|half| split_root(half).0);
+        let n = self.count_of(self.roots_of(self.shared.position(hash).bits(), depth));
+        let mut n_upper = 0;
         self.prefetch_hashes(old, 0);
         for index in 0..=mask {
             // A bucket ahead, since their hashes are in the entries.
@@ -157,9 +165,9 @@ impl Writer<'_> {
                 old,
                 index,
                 |hash| {
-                    let half = usize::from(self.shared.position(hash).bits() & upper != 0);
-                    sizes[half] += 1;
-                    halves[half]
+                    let half = usize::from(hash.at_position(skip_bits, upper) != 0);
+                    n_upper += half;
+                    (segments[half], mask)
                 },
                 hash_of,
             );
@@ -167,7 +175,7 @@ impl Writer<'_> {
         let lower = self.shared.position(hash).bits() & !(u64::MAX >> depth);
         for (at, (half, n)) in [lower, lower | upper]
             .into_iter()
-            .zip(halves.into_iter().zip(sizes))
+            .zip(halves.into_iter().zip([n - n_upper, n_upper]))
         {
             // Readers of the old segment find another one in the directory, and start again (T4).
             self.store_roots_at(at, depth + 1, half);
@@ -222,7 +230,7 @@ impl Writer<'_> {
         }
         for index in 0..=mask {
             // Readers of the upper segment may see these; a full comparison of keys makes that harmless.
-            self.copy_bucket(from, index, |_| roots[1], hash_of);
+            self.copy_bucket(from, index, |_| split_root(roots[1]), hash_of);
         }
         into_head.depth.store(depth - 1, Ordering::Relaxed);
         self.store_roots_at(lower, depth - 1, roots[1]);

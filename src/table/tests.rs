@@ -324,21 +324,32 @@ fn equal_hashes_fill_one_segment_and_no_more() {
 
 #[test]
 fn a_slot_that_was_taken_since_the_look_is_not_taken_again() {
-    let mut garden = Garden::new(0);
-    let (first, second) = ((1 << 20 | 0x41, 1), (2 << 20 | 0x41, 2));
-    let [hash, _] = [first, second].map(|(hash, _)| KeyHash::from_bits(hash));
-    let bytes = encode(first);
-    let (present, vacancy) = garden.writer().seek(hash, || Probe::new(None, 3, &bytes));
-    assert!(present.is_none());
-    let vacancy = vacancy.expect("the table is empty");
-    garden.insert(second, 2).expect("there is room");
-    let block = Garden::block(first, 1);
-    let back = garden.writer().link_at(vacancy, hash, block, 0);
-    garden
-        .left
-        .push(back.expect_err("another key has the slot"));
-    garden.look_for([first, second].into_iter());
-    garden.validate();
+    let key = |number: u64| (number << 20 | 0x41, number);
+    // One slot of seven was taken, and all of them.
+    for n_taken in [1, SLOTS as u64] {
+        let mut garden = Garden::new(0);
+        let hash = KeyHash::from_bits(key(0).0);
+        let bytes = encode(key(0));
+        let (present, vacancy) = garden.writer().seek(hash, || Probe::new(None, 3, &bytes));
+        assert!(present.is_none());
+        let vacancy = vacancy.expect("the table is empty");
+        for number in 1..=n_taken {
+            garden.insert(key(number), number).expect("there is room");
+        }
+        let block = Garden::block(key(0), 1);
+        match garden.writer().link_at(vacancy, hash, block, 1) {
+            Ok(_) => {
+                assert_eq!(n_taken, 1);
+                garden.model.insert(key(0), 1);
+            }
+            Err(block) => {
+                assert_eq!(n_taken, SLOTS as u64, "other keys have all slots");
+                garden.left.push(block);
+            }
+        }
+        garden.look_for((0..=n_taken).map(key));
+        garden.validate();
+    }
 }
 
 #[test]

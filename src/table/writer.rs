@@ -14,17 +14,6 @@ use crate::sync::atomic::{AtomicPtr, Ordering};
 /// The overflow count sticks at its highest value, which then means "many".
 const OVERFLOW_STUCK: u64 = 255;
 
-/// No place in a whole segment, and splitting would not help: every slot of it is taken by keys whose hashes agree.
-#[derive(Debug)]
-pub(crate) struct Crowded(pub(crate) Block);
-
-/// A free slot where a key belongs, as long as no segment is retired, and nothing linked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Vacancy {
-    loc: Loc,
-    retirements: u64,
-}
-
 /// One writer's access to the table, for as long as it holds the lock.
 pub(crate) struct Writer<'a> {
     pub(super) shared: &'a Shared,
@@ -36,53 +25,6 @@ impl Writer<'_> {
     #[inline]
     pub(crate) fn find(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<Loc> {
         self.search(hash, |block| block.is_of(probe))
-    }
-
-    /// The same, and a free slot for the key, if there is one where it belongs: one look at one line, for most keys that are absent.
-    #[inline(always)]
-    pub(crate) fn seek<'k>(
-        &self,
-        hash: KeyHash,
-        probe: impl FnOnce() -> Probe<'k>,
-    ) -> (Option<Loc>, Option<Vacancy>) {
-        let (segment, mask) = self.segment_of(hash);
-        let index = hash.bucket() & mask;
-        let tags = self.bucket(segment, index).tags.load(Ordering::Relaxed);
-        let may_be_there = match_bytes(tags, LOW_BITS * u64::from(hash.tag())) != 0;
-        let present = if may_be_there || overflow_of(tags) != 0 {
-            self.find(hash, &probe())
-        } else {
-            None
-        };
-        let free = match_bytes(tags, 0);
-        let vacancy = (free != 0).then(|| Vacancy {
-            loc: Loc::new(segment, index, free.trailing_zeros() / 8),
-            retirements: self.table.retirements,
-        });
-        (present, vacancy)
-    }
-
-    /// Links a block whose key is absent into a slot that `seek` found free for it; the block comes back if that may be so no more.
-    #[inline]
-    pub(crate) fn link_at(
-        &mut self,
-        vacancy: Vacancy,
-        hash: KeyHash,
-        block: Block,
-        meta: u32,
-    ) -> Result<Loc, Block> {
-        let Vacancy { loc, retirements } = vacancy;
-        // Entries come and go in between where room had to be made, and with them segments.
-        if retirements != self.table.retirements
-            || !self.slot(loc).load(Ordering::Relaxed).is_null()
-        {
-            return Err(block);
-        }
-        let bucket = self.bucket_of(loc);
-        let tags = bucket.tags.load(Ordering::Relaxed);
-        self.fill_slot(loc, tags, hash, pack(block.into_raw(), meta));
-        self.count(hash, 1);
-        Ok(loc)
     }
 
     /// Where the entry with this wheel record is linked.
@@ -133,6 +75,7 @@ impl Writer<'_> {
     }
 
     /// The entry that is linked at `loc`, if any.
+    #[inline(always)]
     pub(crate) fn block(&self, loc: Loc) -> Option<BlockRef<'_>> {
         self.block_of(self.slot(loc).load(Ordering::Relaxed))
     }
@@ -144,6 +87,7 @@ impl Writer<'_> {
         NonNull::new(address_of(word)).map(|raw| unsafe { BlockRef::new(raw) })
     }
 
+    #[inline(always)]
     pub(crate) fn meta(&self, loc: Loc) -> u32 {
         meta_of(self.slot(loc).load(Ordering::Relaxed))
     }
@@ -161,82 +105,6 @@ impl Writer<'_> {
         ) {
             word = other;
         }
-    }
-
-    /// Links a block whose key is absent. The caller made room by `grow` where `growth_bytes` asked for it.
-    pub(crate) fn link(&mut self, hash: KeyHash, block: Block, meta: u32) -> Result<Loc, Crowded> {
-        let (segment, mask) = self.segment_of(hash);
-        let raw = block.into_raw();
-        let Some(loc) = self.fill(segment, mask, hash, pack(raw, meta)) else {
-            let raw = NonNull::new(raw).expect("a block is never null");
-            // SAFETY: its count went into no slot.
-            return Err(Crowded(unsafe { Block::from_raw(raw) }));
-        };
-        self.count(hash, 1);
-        Ok(loc)
-    }
-
-    /// Puts a word into the first free slot of its key's probe sequence, if there is one.
-    #[inline(always)]
-    pub(super) fn fill(
-        &self,
-        segment: *mut Segment,
-        mask: usize,
-        hash: KeyHash,
-        word: *mut Header,
-    ) -> Option<Loc> {
-        let home = hash.bucket() & mask;
-        let tags = self.bucket(segment, home).tags.load(Ordering::Relaxed);
-        let free = match_bytes(tags, 0);
-        if free == 0 {
-            return self.fill_beyond(segment, mask, hash, word);
-        }
-        let loc = Loc::new(segment, home, free.trailing_zeros() / 8);
-        self.fill_slot(loc, tags, hash, word);
-        Some(loc)
-    }
-
-    /// The same, where the key's first bucket is full.
-    #[inline(never)]
-    fn fill_beyond(
-        &self,
-        segment: *mut Segment,
-        mask: usize,
-        hash: KeyHash,
-        word: *mut Header,
-    ) -> Option<Loc> {
-        let home = hash.bucket() & mask;
-        let mut index = home;
-        for _ in 0..mask {
-            index = (index + hash.stride()) & mask;
-            let bucket = self.bucket(segment, index);
-            let tags = bucket.tags.load(Ordering::Relaxed);
-            let free = match_bytes(tags, 0);
-            if free == 0 {
-                continue;
-            }
-            // Those who are passed say so first, so that no reader stops short of the entry (T3).
-            let mut passed = home;
-            while passed != index {
-                self.change_overflow(segment, passed, true);
-                passed = (passed + hash.stride()) & mask;
-            }
-            let loc = Loc::new(segment, index, free.trailing_zeros() / 8);
-            self.fill_slot(loc, tags, hash, word);
-            return Some(loc);
-        }
-        None
-    }
-
-    /// Puts a word into a free slot of a bucket with these tags.
-    #[inline(always)]
-    fn fill_slot(&self, loc: Loc, tags: u64, hash: KeyHash, word: *mut Header) {
-        self.bucket_of(loc).tags.store(
-            tags | u64::from(hash.tag()) << (8 * loc.slot()),
-            Ordering::Relaxed,
-        );
-        // Release: pairs with the acquire of a reader; key, value, tag and overflow counts are seen (T2).
-        self.slot(loc).store(word, Ordering::Release);
     }
 
     /// Puts a block in the place of another one of the same key, whose count is handed out.
@@ -295,7 +163,7 @@ impl Writer<'_> {
 
     /// Counts an entry that comes or goes.
     #[inline(always)]
-    fn count(&mut self, hash: KeyHash, by: i32) {
+    pub(super) fn count(&mut self, hash: KeyHash, by: i32) {
         let index = self.shared.directory().index(hash);
         // T5: the latest directory is the one that the counts belong to.
         self.table.counts[index] += by;
@@ -331,6 +199,7 @@ impl Writer<'_> {
         first.expect("a crowded segment has entries")
     }
 
+    #[inline(always)]
     pub(super) fn segment_of(&self, hash: KeyHash) -> (*mut Segment, usize) {
         split_root(self.shared.way(hash).tagged)
     }

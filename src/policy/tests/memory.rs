@@ -208,7 +208,7 @@ fn what_the_long_memory_knows_stands_for_as_many_as_it_is_sampled_from() {
     for n in 0..2000 {
         let site = policy.site(hash_of(n));
         let ticks = policy.ticks;
-        let Some(place) = site.long_place else {
+        let Some(place) = site.and_then(|site| site.long_place) else {
             continue;
         };
         let ghost = Ghost {
@@ -247,7 +247,10 @@ fn what_falls_out_of_the_ghosts_goes_on_to_the_long_memory() {
     }
     // As many as there is room for.
     assert!(n_long * 10 > known(&policy).long.slots() * 9, "{n_long}");
-    let sampled = (20_000..21_000).find(|&n| policy.site(hash_of(n)).long_place.is_some());
+    let sampled = (20_000..21_000).find(|&n| {
+        let site = policy.site(hash_of(n));
+        site.is_some_and(|site| site.long_place.is_some())
+    });
     let sampled = hash_of(sampled.expect("some keys are"));
     let asked = asked_by(|| _ = policy.site(sampled));
     assert_eq!(asked.len(), 3, "ghosts, sketch and long memory");

@@ -134,13 +134,17 @@ fn f08_by_a_closed_root_nothing_is_looked_at() {
     };
     let before = garden.shared.way(KeyHash::from_bits(7));
     assert!(before.is_current() && !before.is_closed());
-    let (root, tagged) = (ptr::from_ref(before.root), before.tagged);
+    let (root, index, tagged) = (ptr::from_ref(before.root), before.index, before.tagged);
     while garden.segments().len() < 2 {
         garden.insert((next(&mut random), 0), 1).expect("room");
     }
     // SAFETY: directories live as long as the table (T5).
     let root = unsafe { &*root };
-    let before = Way { root, tagged };
+    let before = Way {
+        root,
+        index,
+        tagged,
+    };
     assert!(!before.is_current() && old.way(KeyHash::from_bits(7)).is_closed());
     let keys: Vec<(u64, u64)> = garden.model.keys().copied().collect();
     for key in keys {

@@ -1,0 +1,315 @@
+//! Linking what a write has built: the way of all writes, and the straight one of most inserts.
+//!
+//! # Idea         what is to be done anyhow, then room, then the key; a plain insert that finds its key absent and its room there, in a
+//!   stripe where nothing waits, is linked at once; whatever is otherwise goes on as every write does, from where it stands
+//! # Costs        O(1), with a few victims, due entries and ended ones; of the straight way one look at each thing that may wait
+//! # Invariants   K1 to K4
+//! # Not here     what room is made of: `room`; what linking is: `change`
+
+use super::change::Linked;
+use super::room::{Newcomer, NoWay};
+use super::{
+    AHEAD_MIN, Condition, ENTRY_SHARE, EXPIRE_PER_WRITE, Env, Lifetime, Put, SHRINK_PER_WRITE,
+    SWEEP_PER_WRITE, Stripe, Write, cost,
+};
+use crate::clock::Nanos;
+use crate::entry::Draft;
+use crate::hash::KeyHash;
+use crate::policy::{self, Site};
+use crate::shares::PoolId;
+use crate::stats::RemovalCause;
+
+/// A write that has done what is to be done anyhow.
+pub(crate) struct Begun {
+    site: Option<Site>,
+    now: Nanos,
+    /// Whether anything left by that.
+    progress: bool,
+}
+
+/// What is known of a stripe when a write begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Nothing.
+    Any,
+    /// It's calm: nothing is due.
+    Calm,
+    /// And it was never full: its policy has nothing to learn yet.
+    Young,
+}
+
+/// What the straight way could not do: the draft, and what was begun, if anything.
+pub(crate) struct Turned {
+    pub(crate) draft: Draft,
+    pub(crate) begun: Option<Begun>,
+}
+
+impl Stripe {
+    /// Links a draft under its key: in the place of a present entry, or in a new slot. With `yielding`, a present
+    /// entry that can't stay beside its successor is evicted first. The draft stays its caller's until it is linked, so that it ends
+    /// without the lock if the clock panics.
+    pub(crate) fn put(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        slot: &mut Option<Draft>,
+        write: &Write<'_>,
+        yielding: bool,
+    ) -> Put {
+        let draft = slot.as_ref().expect("a write has its entry").as_ref();
+        if !self.works.is_empty()
+            && !write.is_alone
+            && let Some(ticket) = self.wait_for_alone(hash, &draft.probe())
+        {
+            return Put::Busy(ticket);
+        }
+        let begun = self.begin(env, hash, cost(draft), write, Pace::Any);
+        self.land(env, hash, slot, write, yielding, begun)
+    }
+
+    /// A plain write into the cache itself, as far as it goes straight on: its key is absent, and neither it nor anybody else in the stripe
+    /// has a deadline, a scope or a load. Whether anything left. What turns off says how far it has come, to [`land`](Self::land), or to
+    /// [`put`](Self::put) if nothing was done yet.
+    #[inline(always)]
+    pub(crate) fn put_straight(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        draft: Draft,
+        cost: u64,
+        lifetime: &Lifetime,
+    ) -> Result<bool, Turned> {
+        debug_assert_eq!(cost, super::cost(draft.as_ref()));
+        if lifetime.has_times() || !self.is_calm() {
+            return Err(Turned { draft, begun: None });
+        }
+        if self.policy.capacity() > 0 {
+            if is_above(env) {
+                return Err(Turned { draft, begun: None });
+            }
+            self.go_straight::<false>(env, hash, draft, cost)
+        } else {
+            self.go_straight::<true>(env, hash, draft, cost)
+        }
+    }
+
+    #[inline(always)]
+    fn go_straight<const IS_YOUNG: bool>(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        mut draft: Draft,
+        cost: u64,
+    ) -> Result<bool, Turned> {
+        let write = &Write::plain(Lifetime::default());
+        let pace = if IS_YOUNG { Pace::Young } else { Pace::Calm };
+        let begun = self.begin(env, hash, cost, write, pace);
+        let writer = self.table.writer(&env.front.table);
+        let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
+        let has_place = vacancy.is_some() || writer.growth_bytes(hash) == 0;
+        if present.is_some() || !has_place || !self.has_room(env, cost) {
+            let begun = Some(begun);
+            return Err(Turned { draft, begun });
+        }
+        let capacity = if IS_YOUNG { 0 } else { self.policy.capacity() };
+        self.seal(env, hash, &mut draft, cost, capacity);
+        let (block, size) = (draft.into_block(), policy::size_class(cost - ENTRY_SHARE));
+        let meta = self.enroll(env, begun.site, size, None);
+        let loc = match vacancy {
+            Some(vacancy) => {
+                let mut writer = self.table.writer(&env.front.table);
+                writer.link_in(vacancy, hash, block, meta.bits())
+            }
+            None => self.link_somewhere(env, hash, block, meta, 0),
+        };
+        if !IS_YOUNG {
+            self.watch(env, loc);
+        }
+        if self.has_grown {
+            self.claim_structure(env);
+        }
+        // Where places are few, somebody may have left for it.
+        Ok(begun.progress || vacancy.is_none())
+    }
+
+    /// Whether a write has nothing to look after but its own entry.
+    #[inline(always)]
+    fn is_calm(&self) -> bool {
+        let n_others = self.wheel.len() | self.members.len();
+        n_others == 0 && self.works.is_empty() && !self.has_grown
+    }
+
+    /// What is to be done anyhow comes first, since the line of the key's bucket was asked for a moment ago. See [`Pace`]
+    /// for what needn't be asked.
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        cost: u64,
+        write: &Write<'_>,
+        pace: Pace,
+    ) -> Begun {
+        let (mut now, mut progress) = (Nanos::ZERO, false);
+        let mut site = None;
+        if pace != Pace::Young {
+            site = self.policy.site(hash.bits());
+            self.learn(env);
+            self.sample_owed(env);
+        }
+        if pace == Pace::Any {
+            now = self.now(env, &write.lifetime);
+            progress |= self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
+            progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
+        }
+        self.follow_bounds(env);
+        if pace != Pace::Young && write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
+            progress |= self.make_room_ahead(env, hash, cost, now);
+        }
+        Begun {
+            site,
+            now,
+            progress,
+        }
+    }
+
+    /// The rest of a write: a look for its key, and what comes of that.
+    pub(crate) fn land(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        slot: &mut Option<Draft>,
+        write: &Write<'_>,
+        yielding: bool,
+        begun: Begun,
+    ) -> Put {
+        let Begun {
+            site,
+            now,
+            mut progress,
+        } = begun;
+        let draft = slot.as_mut().expect("a write has its entry");
+        let (cost, lifetime) = (cost(draft.as_ref()), &write.lifetime);
+        let writer = self.table.writer(&env.front.table);
+        let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
+        let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
+        // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
+        // lands in the life that is there now, however soon it ends.
+        let admitted = match write.home {
+            None => Ok(None),
+            Some(home) => self.admit(env, home),
+        };
+        if admitted.is_err() && !write.is_last {
+            if let Some(loc) = present {
+                self.unclaim(env, loc);
+            }
+            self.trim_all(env);
+            return Put::Ended;
+        }
+        if write.condition != Condition::Always && !self.holds(env, hash, present, write.condition)
+        {
+            let value = present.and_then(|loc| {
+                self.unclaim(env, loc);
+                self.value_at(env, loc)
+            });
+            self.end_load(hash, write.condition);
+            self.bytes
+                .trim(&env.ground.bytes, 2 * env.ground.chunk_bytes);
+            return Put::Unmet(value);
+        }
+        if let Some(loc) = present.take_if(|_| yielding) {
+            self.leave(env, loc, hash, RemovalCause::Evicted);
+        }
+        let newcomer = Newcomer {
+            hash,
+            draft: draft.as_ref(),
+            cost,
+            has_place: vacancy.is_some(),
+            write,
+            now,
+        };
+        let funded = match self.fund(env, newcomer, present) {
+            Err(lack) => self.make_way(env, newcomer, &mut present, lack),
+            Ok(growth_bytes) => Ok(growth_bytes),
+        };
+        let growth_bytes = match funded {
+            Ok(growth_bytes) => growth_bytes,
+            Err(NoWay::Ended) => return Put::Ended,
+            Err(NoWay::Short {
+                has_evicted,
+                giver,
+                full,
+            }) => {
+                progress |= has_evicted;
+                return Put::Short {
+                    progress,
+                    giver,
+                    full,
+                };
+            }
+        };
+        if lifetime.has_times() {
+            let writer = self.table.writer(&env.front.table);
+            let replaced = present.and_then(|loc| writer.block(loc));
+            draft.set_times(lifetime.times(now, replaced.filter(|block| !block.is_absent())));
+        }
+        self.seal(env, hash, draft, cost, self.policy.capacity());
+        self.note_write(hash);
+        self.end_load(hash, write.condition);
+        let block = slot.take().map(Draft::into_block);
+        let block = block.expect("it was there when the write began");
+        let replaced = match present {
+            Some(loc) => self.replace(env, loc, hash, block),
+            None => {
+                let newcomer = Linked {
+                    hash,
+                    block,
+                    size: policy::size_class(cost - ENTRY_SHARE),
+                    site,
+                    growth_bytes,
+                    vacancy,
+                };
+                let loc = self.link(env, newcomer, write.past);
+                if lifetime.has_times() {
+                    self.schedule(env, loc, hash);
+                }
+                if let Some(home) = write.home {
+                    self.enter(env, loc, hash, home, admitted);
+                }
+                None
+            }
+        };
+        if self.has_grown {
+            self.claim_structure(env);
+        }
+        if is_above(env) {
+            // The bound was lowered: each write gives a little more than it takes.
+            let newcomer = (hash, self.version);
+            self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT, Some(newcomer), now);
+            self.trim_all(env);
+        }
+        Put::Done(replaced)
+    }
+
+    /// An entry comes, where the policy is made for so many: its number, its stamp, its bytes.
+    #[inline(always)]
+    fn seal(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        draft: &mut Draft,
+        cost: u64,
+        capacity: usize,
+    ) {
+        self.next_version(env);
+        self.counts.inserted += 1;
+        draft.seal(hash, self.version, self.stamp(capacity));
+        self.bytes.admit(cost);
+    }
+}
+
+/// Whether the bound was lowered below what is there.
+#[inline(always)]
+fn is_above(env: &Env<'_>) -> bool {
+    env.ground.bytes.excess() > 0 || env.ground.entries.excess() > 0
+}
