@@ -177,7 +177,7 @@ impl Policy {
     }
 
     /// Where `admit` will look for a key, for which the processor is asked at once; `None` before the first `resize`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn site(&self, hash: u64) -> Option<Site> {
         let key = Key::of_hash(hash);
         let known = self.known.as_ref()?;

@@ -107,7 +107,15 @@ impl Store {
         let cell = reservation.cell;
         let mut stripe = cell.back.lock();
         reservation.settle(&mut stripe);
-        match stripe.put_straight(&self.env(cell), hash, draft, cost, &write.lifetime) {
+        let (env, lifetime) = (self.env(cell), &write.lifetime);
+        let straight = if lifetime.has_times() || stripe.has_deadlines() {
+            // The lock ends before the draft if the clock panics.
+            let now = stripe.now(&env, lifetime);
+            stripe.put_timed(&env, hash, draft, cost, lifetime, now)
+        } else {
+            stripe.put_straight(&env, hash, draft, cost)
+        };
+        match straight {
             Ok(has_left) => {
                 cell.shelf.fill(stripe.husks());
                 if has_left {
@@ -129,7 +137,7 @@ impl Store {
         write: &Write<'_>,
     ) -> (Put, Option<Draft>) {
         let mut slot = Some(turned.draft);
-        // Ends before the draft if the clock panics.
+        // As above.
         let mut stripe = stripe;
         let env = self.env(cell);
         let put = match turned.begun {

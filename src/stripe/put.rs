@@ -27,16 +27,12 @@ pub(crate) struct Begun {
     progress: bool,
 }
 
-/// What is known of a stripe when a write begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    /// Nothing.
-    Any,
-    /// It's calm: nothing is due.
-    Calm,
-    /// And it was never full: its policy has nothing to learn yet.
-    Young,
-}
+// What is known of a stripe when a write begins, each with what stands before it: nothing; that it is calm, but for deadlines; that nobody
+// in it has one; that it was never full, so that its policy has nothing to learn yet.
+const ANY: u8 = 0;
+const TIMED: u8 = 1;
+const CALM: u8 = 2;
+const YOUNG: u8 = 3;
 
 /// What the straight way could not do: the draft, and what was begun, if anything.
 pub(crate) struct Turned {
@@ -63,12 +59,13 @@ impl Stripe {
         {
             return Put::Busy(ticket);
         }
-        let begun = self.begin(env, hash, cost(draft), write, Pace::Any);
+        let (cost, now) = (cost(draft), self.now(env, &write.lifetime));
+        let begun = self.begin::<ANY>(env, hash, cost, write, now);
         self.land(env, hash, slot, write, yielding, begun)
     }
 
-    /// A plain write into the cache itself, as far as it goes straight on: its key is absent, and neither it nor anybody else in the stripe
-    /// has a deadline, a scope or a load. Whether anything left. What turns off says how far it has come, to [`land`](Self::land), or to
+    /// A plain write into the cache itself, as far as it goes straight on: its key is absent, and nobody in the stripe has a scope or a
+    /// load, nor, with it, a deadline. Whether anything left. What turns off says how far it has come, to [`land`](Self::land), or to
     /// [`put`](Self::put) if nothing was done yet.
     #[inline(always)]
     pub(crate) fn put_straight(
@@ -77,33 +74,51 @@ impl Stripe {
         hash: KeyHash,
         draft: Draft,
         cost: u64,
-        lifetime: &Lifetime,
     ) -> Result<bool, Turned> {
-        debug_assert_eq!(cost, super::cost(draft.as_ref()));
-        if lifetime.has_times() || !self.is_calm() {
+        let (write, now) = (&Write::plain(Lifetime::default()), Nanos::ZERO);
+        if !self.is_calm() {
             return Err(Turned { draft, begun: None });
         }
-        if self.policy.capacity() > 0 {
-            if is_above(env) {
-                return Err(Turned { draft, begun: None });
-            }
-            self.go_straight::<false>(env, hash, draft, cost)
-        } else {
-            self.go_straight::<true>(env, hash, draft, cost)
+        if self.policy.capacity() == 0 {
+            return self.go_straight::<YOUNG>(env, hash, draft, cost, write, now);
         }
+        if is_above(env) {
+            return Err(Turned { draft, begun: None });
+        }
+        self.go_straight::<CALM>(env, hash, draft, cost, write, now)
+    }
+
+    /// The same where it or others have deadlines. `now` is what [`now`](Self::now) said.
+    #[inline(never)]
+    pub(crate) fn put_timed(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        draft: Draft,
+        cost: u64,
+        lifetime: &Lifetime,
+        now: Nanos,
+    ) -> Result<bool, Turned> {
+        if !self.is_calm() || is_above(env) || self.wheel.growth_bytes() > 0 {
+            return Err(Turned { draft, begun: None });
+        }
+        let write = &Write::plain(*lifetime);
+        self.go_straight::<TIMED>(env, hash, draft, cost, write, now)
     }
 
     #[inline(always)]
-    fn go_straight<const IS_YOUNG: bool>(
+    fn go_straight<const PACE: u8>(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         mut draft: Draft,
         cost: u64,
+        write: &Write<'_>,
+        now: Nanos,
     ) -> Result<bool, Turned> {
-        let write = &Write::plain(Lifetime::default());
-        let pace = if IS_YOUNG { Pace::Young } else { Pace::Calm };
-        let begun = self.begin(env, hash, cost, write, pace);
+        debug_assert_eq!(cost, super::cost(draft.as_ref()));
+        let (is_young, lifetime) = (PACE == YOUNG, &write.lifetime);
+        let begun = self.begin::<PACE>(env, hash, cost, write, now);
         let writer = self.table.writer(&env.front.table);
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
         let has_place = vacancy.is_some() || writer.growth_bytes(hash) == 0;
@@ -111,7 +126,10 @@ impl Stripe {
             let begun = Some(begun);
             return Err(Turned { draft, begun });
         }
-        let capacity = if IS_YOUNG { 0 } else { self.policy.capacity() };
+        if lifetime.has_times() {
+            draft.set_times(lifetime.times(now, None));
+        }
+        let capacity = if is_young { 0 } else { self.policy.capacity() };
         self.seal(env, hash, &mut draft, cost, capacity);
         let (block, size) = (draft.into_block(), policy::size_class(cost - ENTRY_SHARE));
         let meta = self.enroll(env, begun.site, size, None);
@@ -122,8 +140,11 @@ impl Stripe {
             }
             None => self.link_somewhere(env, hash, block, meta, 0),
         };
-        if !IS_YOUNG {
+        if !is_young {
             self.watch(env, loc);
+        }
+        if lifetime.has_times() {
+            self.schedule(env, loc, hash);
         }
         if self.has_grown {
             self.claim_structure(env);
@@ -132,38 +153,37 @@ impl Stripe {
         Ok(begun.progress || vacancy.is_none())
     }
 
-    /// Whether a write has nothing to look after but its own entry.
+    /// Whether a write has nothing to look after but its own entry, and what is due.
     #[inline(always)]
     fn is_calm(&self) -> bool {
-        let n_others = self.wheel.len() | self.members.len();
-        n_others == 0 && self.works.is_empty() && !self.has_grown
+        self.members.len() == 0 && self.works.is_empty() && !self.has_grown
     }
 
-    /// What is to be done anyhow comes first, since the line of the key's bucket was asked for a moment ago. See [`Pace`]
-    /// for what needn't be asked.
+    /// What is to be done anyhow comes first, since the line of the key's bucket was asked for a moment ago. The more is
+    /// known of the stripe, the less is to be asked.
     #[inline(always)]
-    fn begin(
+    fn begin<const PACE: u8>(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         cost: u64,
         write: &Write<'_>,
-        pace: Pace,
+        now: Nanos,
     ) -> Begun {
-        let (mut now, mut progress) = (Nanos::ZERO, false);
-        let mut site = None;
-        if pace != Pace::Young {
+        let (mut site, mut progress) = (None, false);
+        if PACE < YOUNG {
             site = self.policy.site(hash.bits());
             self.learn(env);
             self.sample_owed(env);
         }
-        if pace == Pace::Any {
-            now = self.now(env, &write.lifetime);
+        if PACE < CALM {
             progress |= self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
+        }
+        if PACE < TIMED {
             progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
         }
         self.follow_bounds(env);
-        if pace != Pace::Young && write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
+        if PACE < YOUNG && write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
             progress |= self.make_room_ahead(env, hash, cost, now);
         }
         Begun {

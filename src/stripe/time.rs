@@ -158,13 +158,19 @@ pub(crate) struct Expired {
 }
 
 impl Stripe {
+    /// Whether any entry has a deadline.
+    #[inline(always)]
+    pub(crate) fn has_deadlines(&self) -> bool {
+        self.wheel.len() > 0
+    }
+
     /// The time for a write: exact where a deadline is computed, else the cheap lower bound, and none at all where
     /// nothing ever expires.
-    #[inline]
-    pub(super) fn now(&self, env: &Env<'_>, lifetime: &Lifetime) -> Nanos {
+    #[inline(always)]
+    pub(crate) fn now(&self, env: &Env<'_>, lifetime: &Lifetime) -> Nanos {
         if lifetime.is_timed() {
             env.ground.time.now()
-        } else if self.wheel.len() > 0 {
+        } else if self.has_deadlines() {
             env.ground.time.coarse_now()
         } else {
             Nanos::ZERO
