@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use larder::{Cache, Change, Clock, Condition, LoadOptions, Loaded, ManualClock, Nanos, Ttl};
+use larder::{
+    Cache, Change, Clock, Condition, LoadOptions, Loaded, ManualClock, Nanos, Ttl, WeakCache,
+};
 
 use crate::tools::{Census, Counted, ends, maintain_fully, panics};
 
@@ -151,6 +153,46 @@ fn f34_writes_under_a_clock_that_panics() {
     check("compute, remove", |cache, _| {
         let computed = cache.compute("k", |_| Change::<Counted>::Remove);
         drop(computed.unwrap());
+    });
+}
+
+/// A value that looks into its cache when it ends, for which that may not be locked.
+struct Curious(WeakCache<Self>);
+
+impl Drop for Curious {
+    fn drop(&mut self) {
+        if let Some(cache) = self.0.upgrade() {
+            drop(cache.remove("another"));
+        }
+    }
+}
+
+#[test]
+fn f34_a_value_ends_unlocked_when_the_clock_panics_in_its_plain_insert() {
+    ends("a plain insert", || {
+        let mut n_panics = 0;
+        for (default_ttl, key) in [(Some(SECOND), "new"), (Some(SECOND), "k"), (None, "k")] {
+            for n_readings in 0.. {
+                let clock = Fragile::new();
+                let mut builder = Cache::<Curious>::builder();
+                if let Some(ttl) = default_ttl {
+                    builder = builder.default_ttl(ttl);
+                }
+                let builder = builder.max_entries(100).stripes(1);
+                let cache = builder.clock(clock.clone()).build().unwrap();
+                let value = || Curious(cache.downgrade());
+                drop(cache.insert_with_ttl("k", value(), SECOND).unwrap());
+                clock.panic_after(n_readings);
+                n_panics += u64::from(panics(|| drop(cache.insert(key, value()).unwrap())));
+                let is_over = clock.mend();
+                drop(cache.insert(key, value()).unwrap());
+                assert!(cache.contains_key(key));
+                if is_over {
+                    break;
+                }
+            }
+        }
+        assert!(n_panics > 0);
     });
 }
 
