@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cache::{Cache, Capacity, How, Inner, Jitter, Watch, Weigher};
+use crate::cache::{Cache, Capacity, Inner, Jitter, Watch, Weigher};
 use crate::charter::Tenants;
 use crate::clock::{Clock, TimeSource};
 use crate::common::{Budget, Common, Lender};
@@ -13,7 +13,7 @@ use crate::hash::Hasher64;
 use crate::key::KeyParts;
 use crate::stats::RemovalCause;
 use crate::store::{Config, TypedListener, TypedStore};
-use crate::stripe::Lifetime;
+use crate::stripe::{Lifetime, Write};
 use crate::sync::Arc;
 
 /// More stripes than this would only cost memory.
@@ -250,7 +250,7 @@ impl<V: Value + ?Sized> Builder<V> {
         }
         let store = TypedStore::new(config, self.listener);
         let cache = Cache::from_inner(Inner {
-            plain: How::plain(store.lifetime()),
+            plain: Write::plain(store.lifetime()),
             store,
             weigher: self.weigher,
             has_tti: self.tti.is_some(),

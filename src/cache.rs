@@ -19,6 +19,7 @@ mod load_async;
 mod loading;
 mod lookup;
 mod operations;
+mod plain;
 mod put;
 mod view;
 mod watch;
@@ -36,6 +37,7 @@ use crate::error::BuildError;
 use crate::key::{KeyParts, KeyRef, Shape};
 use crate::stats::Stats;
 use crate::store::TypedStore;
+use crate::stripe::Write;
 use crate::sync::Arc;
 
 pub use crate::store::Maintained;
@@ -46,7 +48,6 @@ pub use atomic::{Change, Computed};
 pub(crate) use changes::changes;
 pub use condition::{Condition, PutIf};
 pub use counter::{Append, Counter};
-pub(crate) use how::How;
 pub(crate) use how::keyed;
 pub use iter::Iter;
 pub(crate) use lifetime::Jitter;
@@ -84,7 +85,7 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) weigher: Option<Weigher<V>>,
     pub(crate) has_tti: bool,
     /// What an insert is to do that has no options, into the cache itself.
-    pub(crate) plain: How<'static>,
+    pub(crate) plain: Write<'static>,
     pub(crate) tenants: Tenants,
     pub(crate) jitter: Jitter,
     pub(crate) watch: Watch,

@@ -163,6 +163,18 @@ impl WriteOptions {
         }
     }
 
+    /// The time to live, if that is all they say, and it's a span that nothing shortens.
+    #[inline]
+    pub(crate) fn span_alone(&self) -> Option<Duration> {
+        let Ttl { span, jitter, .. } = self.ttl;
+        let is_plain = self.tag == Tag::Bytes && !self.is_copy;
+        let is_alone = is_plain && jitter <= 0.0 && !self.ttl.is_refreshed();
+        match span {
+            Span::After(span) if is_alone && !span.is_zero() => Some(span),
+            _ => None,
+        }
+    }
+
     /// The same with this time to live.
     #[must_use]
     pub fn ttl(self, ttl: impl Into<Ttl>) -> Self {

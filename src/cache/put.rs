@@ -40,9 +40,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         keyed(key, value, |key, value| self.write_encoded(key, value, how))
     }
 
-    /// The same of an insert, without options if there are none.
-    #[inline(always)]
-    pub(super) fn insert_encoded<S>(
+    /// An insert, without options if there are none.
+    #[inline(never)]
+    pub(super) fn insert_on<S>(
         self,
         key: KeyRef<'_>,
         value: S,
@@ -51,67 +51,24 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     where
         S: Source<V>,
     {
-        if options.is_none() && self.local().is_none() && self.inner.writes_plainly() {
-            self.insert_plain(key, value)
-        } else {
-            self.insert_on(key, value, options)
-        }
-    }
-
-    /// The most frequent of them: into the cache itself, without options, where no entry carries more than key and value. The whole way
-    /// in one piece, for all types of keys.
-    #[inline(never)]
-    fn insert_plain<S>(self, key: KeyRef<'_>, value: S) -> Result<Option<Entry<V>>, InsertError<S>>
-    where
-        S: Source<V>,
-    {
-        let (store, write) = (&self.inner.store, &self.inner.plain.write);
-        let probe = at(None, key);
-        let hash = probe.hash(store.hasher());
-        let Some(plan) = Plan::<V>::new(Parts::plain(probe), value.n_elements()) else {
-            let refusal = store.too_large(u64::MAX);
-            return Err(refused(refusal, value));
-        };
-        let cost = plan.charge_bytes() + ENTRY_SHARE;
-        if !store.takes_small(cost) {
-            return self.insert_on(key, value, None);
-        }
-        let mut reservation = store.reservation(hash);
-        let husk = reservation.reserve_small();
-        let (draft, kept) = Draft::new::<V, S>(plan, husk, value)
-            .map_err(|value| refused(Refusal::OutOfMemory, value))?;
-        let Err((put, slot)) = store.put_plain(hash, draft, cost, write, &mut reservation) else {
-            return Ok(None);
-        };
-        match store.place(hash, slot, write, put) {
-            Placed::Done(replaced) => Ok(replaced.map(|block| self.last(block))),
-            Placed::Refused { draft, refusal } => {
-                let value = draft.undo::<V, S>(kept);
-                Err(refused(refusal, value))
-            }
-            Placed::Unmet { .. } | Placed::Ended { .. } => {
-                unreachable!("there is no condition, and no life to end")
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn insert_on<S>(
-        self,
-        key: KeyRef<'_>,
-        value: S,
-        options: Option<&WriteOptions>,
-    ) -> Result<Option<Entry<V>>, InsertError<S>>
-    where
-        S: Source<V>,
-    {
-        let how = match self.how_if(options) {
-            Ok(how) => &{ how },
+        match self.how_if(options) {
+            Ok(how) => self.insert_how(key, value, &how),
             Err(error) => {
                 let refusal = error.into();
-                return Err(InsertError { refusal, value });
+                Err(InsertError { refusal, value })
             }
-        };
+        }
+    }
+
+    pub(super) fn insert_how<S>(
+        self,
+        key: KeyRef<'_>,
+        value: S,
+        how: &How<'a>,
+    ) -> Result<Option<Entry<V>>, InsertError<S>>
+    where
+        S: Source<V>,
+    {
         let replaced = self.write_with(
             key,
             value,
@@ -378,17 +335,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 }
 
-/// A refusal, which is told to the log.
-#[cold]
-fn refused<S>(refusal: Refusal, value: S) -> InsertError<S> {
-    let error = InsertError { refusal, value };
-    log_refusal(&error);
-    error
-}
-
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 #[inline(always)]
-fn log_refusal<S>(error: &InsertError<S>) {
+pub(super) fn log_refusal<S>(error: &InsertError<S>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(refusal = %error.refusal, "a write was refused");
 }
