@@ -252,13 +252,11 @@ impl Store {
         let swept = stripe.sweep(&env, budget.saturating_sub(steps));
         steps += swept.steps + swept.looks;
         stripe.follow_bounds(&env);
-        let above =
-            |store: &Store| store.ground.bytes.excess() > 0 || store.ground.entries.excess() > 0;
         stripe.trim_all(&env);
         // What is above the bound, but guaranteed to tenants, stays: no further call would bring it down.
         let mut may_evict = stripe.len() > 0;
         let victims = budget.saturating_sub(steps) / 2;
-        if above(self) && victims > 0 {
+        if self.ground.is_above() && victims > 0 {
             let before = stripe.len();
             stripe.make_room(&env, victims, PoolId::ROOT, None, now);
             let evicted = before - stripe.len();
@@ -270,7 +268,7 @@ impl Store {
         stripe.shrink_members(&env, STEPS_PER_HOLD);
         stripe.shrink_policy();
         stripe.claim_structure(&env);
-        let more = !expired.done || !swept.done || above(self) && may_evict;
+        let more = !expired.done || !swept.done || self.ground.is_above() && may_evict;
         // The lock is unfair: where it's taken again at once, who waits for it may do so for many holds.
         give_way(&mut stripe);
         self.finish(cell, stripe);
@@ -291,7 +289,7 @@ impl Store {
             return Err(BuildError::OtherBound);
         }
         // One change at a time, since each is of several words.
-        let _turn = self.resizing.lock();
+        let turn = self.resizing.lock();
         if let Some(max) = max_bytes {
             if let Err(ShareError::AboveCapacity { guaranteed, .. }) =
                 self.ground.shares.set_capacity(max)
@@ -302,6 +300,12 @@ impl Store {
         }
         if let Some(max) = max_entries {
             self.ground.entries.set_max(max);
+        }
+        drop(turn);
+        if self.ground.is_above() {
+            for cell in &self.cells {
+                cell.back.lock().expect_evictions(&self.env(cell));
+            }
         }
         Ok(())
     }

@@ -42,6 +42,14 @@ pub(crate) struct Ground {
     pub(crate) shares: Arc<Shares>,
 }
 
+impl Ground {
+    /// Whether a bound was lowered below what is there.
+    #[inline(always)]
+    pub(crate) fn is_above(&self) -> bool {
+        self.bytes.excess() > 0 || self.entries.excess() > 0
+    }
+}
+
 /// What a stripe needs from outside its lock.
 #[derive(Clone, Copy)]
 pub(crate) struct Env<'a> {

@@ -19,8 +19,8 @@ use crate::policy::{self, Site};
 use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 
-/// A write that has done what is to be done anyhow.
-pub(crate) struct Begun {
+/// What came of that which a write does before it looks for its key.
+pub(crate) struct Prelude {
     site: Option<Site>,
     now: Nanos,
     /// Whether anything left by that.
@@ -28,7 +28,8 @@ pub(crate) struct Begun {
 }
 
 // What is known of a stripe when a write begins, each with what stands before it: nothing; that it is calm, but for deadlines; that nobody
-// in it has one; that it was never full, so that its policy has nothing to learn yet.
+// in it has one; that nothing has had to leave it yet: its policy has nothing to learn, and the bounds were not lowered below what is there,
+// or `expect_evictions` would have had it begin.
 const ANY: u8 = 0;
 const TIMED: u8 = 1;
 const CALM: u8 = 2;
@@ -37,7 +38,7 @@ const YOUNG: u8 = 3;
 /// What the straight way could not do: the draft, and what was begun, if anything.
 pub(crate) struct Turned {
     pub(crate) draft: Draft,
-    pub(crate) begun: Option<Begun>,
+    pub(crate) begun: Option<Prelude>,
 }
 
 impl Stripe {
@@ -82,7 +83,7 @@ impl Stripe {
         if self.policy.capacity() == 0 {
             return self.go_straight::<YOUNG>(env, hash, draft, cost, write, now);
         }
-        if is_above(env) {
+        if env.ground.is_above() {
             return Err(Turned { draft, begun: None });
         }
         self.go_straight::<CALM>(env, hash, draft, cost, write, now)
@@ -99,7 +100,7 @@ impl Stripe {
         lifetime: &Lifetime,
         now: Nanos,
     ) -> Result<bool, Turned> {
-        if !self.is_calm() || is_above(env) || self.wheel.growth_bytes() > 0 {
+        if !self.is_calm() || env.ground.is_above() || self.wheel.growth_bytes() > 0 {
             return Err(Turned { draft, begun: None });
         }
         let write = &Write::plain(*lifetime);
@@ -169,7 +170,7 @@ impl Stripe {
         cost: u64,
         write: &Write<'_>,
         now: Nanos,
-    ) -> Begun {
+    ) -> Prelude {
         let (mut site, mut progress) = (None, false);
         if PACE < YOUNG {
             site = self.policy.site(hash.bits());
@@ -186,7 +187,7 @@ impl Stripe {
         if PACE < YOUNG && write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
             progress |= self.make_room_ahead(env, hash, cost, now);
         }
-        Begun {
+        Prelude {
             site,
             now,
             progress,
@@ -201,9 +202,9 @@ impl Stripe {
         slot: &mut Option<Draft>,
         write: &Write<'_>,
         yielding: bool,
-        begun: Begun,
+        begun: Prelude,
     ) -> Put {
-        let Begun {
+        let Prelude {
             site,
             now,
             mut progress,
@@ -302,7 +303,7 @@ impl Stripe {
         if self.has_grown {
             self.claim_structure(env);
         }
-        if is_above(env) {
+        if env.ground.is_above() {
             // The bound was lowered: each write gives a little more than it takes.
             let newcomer = (hash, self.version);
             self.make_room(env, SHRINK_PER_WRITE, PoolId::ROOT, Some(newcomer), now);
@@ -326,10 +327,4 @@ impl Stripe {
         draft.seal(hash, self.version, self.stamp(capacity));
         self.bytes.admit(cost);
     }
-}
-
-/// Whether the bound was lowered below what is there.
-#[inline(always)]
-fn is_above(env: &Env<'_>) -> bool {
-    env.ground.bytes.excess() > 0 || env.ground.entries.excess() > 0
 }

@@ -285,6 +285,15 @@ impl Stripe {
         }
     }
 
+    /// Has the policy choose from here on, if something has to leave: where it doesn't yet, plain writes don't look at the bounds as long as
+    /// they have room, and those of what was removed always would.
+    pub(crate) fn expect_evictions(&mut self, env: &Env<'_>) {
+        if env.ground.is_above() && self.len() > 0 && self.policy.capacity() == 0 {
+            self.fit_policy(env);
+            self.claim_structure(env);
+        }
+    }
+
     /// Follows a changed bound, as far as the spare bytes go.
     #[inline(always)]
     pub(crate) fn follow_bounds(&mut self, env: &Env<'_>) {

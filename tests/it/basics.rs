@@ -86,6 +86,25 @@ fn a_full_cache_holds_its_bounds() {
     assert_eq!(entries.len(), 50);
 }
 
+/// Also where no stripe was ever full, and what comes has the room of what was removed.
+#[test]
+fn writes_go_down_to_a_lowered_bound() {
+    for stripes in [1, 4] {
+        let builder = Cache::<u64>::builder().max_entries(10_000);
+        let cache = builder.stripes(stripes).build().unwrap();
+        for i in 0..5_000u64 {
+            cache.insert(i, i).unwrap();
+        }
+        cache.set_capacity(Capacity::entries(1_000)).unwrap();
+        for i in 0..2_000u64 {
+            cache.remove(i);
+            cache.insert(10_000 + i, i).unwrap();
+        }
+        let len = cache.len();
+        assert!((900..=1_000).contains(&len), "{len} in {stripes}");
+    }
+}
+
 #[test]
 fn deadlines_are_kept() {
     let clock = ManualClock::new();
