@@ -118,7 +118,7 @@ impl Store {
         match straight {
             Ok(has_left) => {
                 cell.shelf.fill(stripe.husks());
-                if has_left {
+                if has_left || stripe.has_leftovers() {
                     self.finish(cell, stripe);
                 }
                 Ok(())

@@ -21,6 +21,12 @@ impl Stripe {
         is_due || self.husks.len() == 0 && !self.pending.cleared.is_empty()
     }
 
+    /// Whether an earlier call has left something to the next one, which needn't become more: blocks to be freed, or values to be told of.
+    #[inline(always)]
+    pub(crate) fn has_leftovers(&self) -> bool {
+        self.pending.cleared.len() | self.told.len() > 0
+    }
+
     /// What is to be freed next: what needs no look, in pieces; then what waits for one, if it is enough. All of it `at_once`.
     pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
         if self.pending.is_empty() || !(at_once || self.has_batch()) {

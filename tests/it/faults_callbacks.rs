@@ -167,6 +167,36 @@ fn f32_a_listener_that_panics_is_contained_and_later_values_are_told() {
     );
 }
 
+/// A call tells of so many values, and leaves the rest to the next, whatever that does.
+#[test]
+fn f32_what_a_call_leaves_untold_the_next_insert_tells() {
+    let inside = Known::<u64>::default();
+    let (known, told) = (inside.clone(), Arc::new(AtomicU64::new(0)));
+    let count = told.clone();
+    let cache: Cache<u64> = Cache::builder()
+        .max_entries(10_000)
+        .stripes(1)
+        .listener(move |_, value, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+            // Each that leaves takes the next one with it.
+            let cache = known.get().and_then(WeakCache::upgrade);
+            drop(cache.and_then(|cache| cache.remove(*value + 1)));
+        })
+        .build()
+        .unwrap();
+    inside.set(cache.downgrade()).unwrap();
+    for i in 0..200 {
+        cache.insert(i, i).unwrap();
+    }
+    cache.remove(0);
+    let first = told.load(Ordering::Relaxed);
+    assert!((1..100).contains(&first), "{first}");
+    for i in 1000..1004 {
+        cache.insert(i, i).unwrap();
+    }
+    assert_eq!(told.load(Ordering::Relaxed), 200);
+}
+
 #[test]
 fn f32_a_listener_that_blocks_holds_up_nobody_else() {
     ends("a cache whose listener blocks", || {

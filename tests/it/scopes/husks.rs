@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder::{Cache, Refusal};
 
-use crate::tools::{Census, maintain_fully, panics};
+use crate::tools::{Census, Counted, maintain_fully, panics};
 
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -66,7 +66,7 @@ fn a_weigher_that_panics_or_refuses_with_a_husk_in_hand_loses_no_value() {
     let cache = Cache::builder()
         .max_bytes(MAX_BYTES)
         .stripes(1)
-        .weigher(move |_, value: &crate::tools::Counted| {
+        .weigher(move |_, value: &Counted| {
             let is_moody = mood.load(Ordering::Relaxed);
             assert!(!is_moody || value.number.is_multiple_of(2), "provoked");
             if is_moody {
@@ -146,4 +146,25 @@ fn husks_are_charged_and_freed_when_maintenance_comes() {
         "{stats:?}"
     );
     check_empty(&cache);
+}
+
+/// As many blocks as are looked at together leave, a few of which are freed at once; inserts take the memory of those, and the others
+/// follow.
+#[test]
+fn what_left_is_freed_by_inserts_that_ask_for_memory() {
+    let census = Census::default();
+    let builder = Cache::<Counted>::builder().max_entries(100_000);
+    let cache = builder.stripes(1).build().unwrap();
+    for n in 0..1_000 {
+        cache.insert(n, census.value(n)).unwrap();
+    }
+    for n in 0..512 {
+        cache.remove(n);
+    }
+    let waiting = || census.alive() - cache.len();
+    assert!((400..512).contains(&waiting()), "{}", waiting());
+    for n in 0..512 {
+        cache.insert(n, census.value(n)).unwrap();
+    }
+    assert_eq!(waiting(), 0);
 }
