@@ -361,12 +361,12 @@ impl Front {
     fn note_use(&self, short_hash: u32, link: Link<'_>) {
         let tick = Tick::from_bits(self.tick.load(Ordering::Relaxed));
         let old = Meta::from_bits(link.meta());
-        // Different from key to key and from tick to tick, which is all that chance is needed for here.
-        let spice = short_hash >> 6 ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
+        let hash = KeyHash::of_short(short_hash);
+        // Different from key to key, also within a segment, and from tick to tick, which is all that chance is needed for here.
+        let spice = u32::from(hash.tag()) ^ tick.bits().wrapping_mul(0x9E37_79B9) >> 7;
         if let Some(new) = policy::touch(old, tick, spice)
             && link.try_set_meta(new.bits())
         {
-            let hash = KeyHash::of_short(short_hash);
             self.notes.leave(
                 reclaim::thread_number(),
                 Note::pack(old, tick, hash.bits()).bits(),

@@ -25,3 +25,33 @@ impl Store {
         (self.ground.bytes.used(), self.ground.entries.used())
     }
 }
+
+/// Steps of frequency above the third are taken by chance, which is to be each entry's own: also of those whose hashes agree in all bits
+/// that stripe and directory look at.
+#[test]
+fn entries_of_one_segment_are_not_used_more_often_together() {
+    let builder = crate::Cache::<u64>::builder().max_entries(1000).stripes(1);
+    let builder = builder.hash_seeds([11, 22, 33, 44]).hash_mask(0x3fff);
+    let cache = builder.build().expect("a bound");
+    for key in 0..200 {
+        cache.insert(key, key).expect("there is room");
+    }
+    for _ in 0..4 {
+        // Until the next tick.
+        for key in 1000..1100 {
+            cache.insert(key, key).expect("there is room");
+            cache.remove(key);
+        }
+        assert!((0..200).all(|key| cache.get(key).is_some()));
+    }
+    let mut kept = Vec::new();
+    let store = &cache.inner().store;
+    let next = store.keep_entries(Place::default(), &mut kept);
+    assert!(next.is_none() && kept.len() == 200, "one segment");
+    let mut n_at = [0; 8];
+    for entry in &kept {
+        n_at[usize::from(entry.past.bits() & 7)] += 1;
+    }
+    assert_eq!(n_at[3] + n_at[4], 200, "{n_at:?}");
+    assert!(n_at[3] > 50 && n_at[4] > 50, "{n_at:?}");
+}
