@@ -161,7 +161,6 @@ impl Store {
         &self.ground.hasher
     }
 
-    /// The lifetime of an entry that is written without one of its own.
     #[inline(always)]
     pub(crate) fn registry(&self) -> &Registry {
         &self.ground.registry
@@ -175,6 +174,7 @@ impl Store {
         &self.ground.shares
     }
 
+    /// The lifetime of an entry that is written without one of its own.
     pub(crate) fn lifetime(&self) -> Lifetime {
         self.lifetime
     }

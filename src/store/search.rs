@@ -1,7 +1,7 @@
 //! The search of one insert for room, from one hold of a lock to the next.
 //!
 //! # Idea         what waits to be freed first, then whose turn it is to give way, then other stripes, those first whose lock is free
-//! # Costs        a pass takes each stripe's lock once at most; passes are bounded
+//! # Costs        a pass takes each other stripe's lock once, and tries it once before; passes are bounded
 //! # Invariants   none of its own
 //! # Not here     the home stripe: `room`
 

@@ -50,7 +50,10 @@ impl Writer<'_> {
         let depth = head.depth.load(Ordering::Relaxed);
         let directory = self.shared.directory();
         let n = if depth == directory.depth {
-            self.table.counts[directory.index(hash)] as usize
+            // A lone root's count is that of its segment, and not below zero.
+            let n = self.table.counts[directory.index(hash)];
+            debug_assert!(n >= 0, "T7");
+            n as usize
         } else {
             self.count_of(self.roots_of(self.shared.position(hash).bits(), depth))
         };
