@@ -130,10 +130,11 @@ impl KeyHash {
         Self((short as u64).rotate_right(SHORT_TOP_BITS))
     }
 
-    /// The stripe among `2^n_log2`.
-    #[inline]
-    pub(crate) const fn stripe(self, n_log2: u32) -> usize {
-        top_bits(self.0, n_log2)
+    /// The stripe among so many, a power of two: the top bits, which are what a product carries beyond the word.
+    #[inline(always)]
+    pub(crate) const fn stripe(self, n_stripes: usize) -> usize {
+        debug_assert!(n_stripes.is_power_of_two());
+        ((self.0 as u128 * n_stripes as u128) >> 64) as usize
     }
 
     /// What remains for the stripe's directory: the hash without its stripe bits, left-aligned.
@@ -181,13 +182,6 @@ impl Position {
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }
-}
-
-/// The top `n` bits of a word; none of them is 0. Shifting twice keeps each shift below 64 without a branch.
-#[inline]
-const fn top_bits(word: u64, n: u32) -> usize {
-    debug_assert!(n <= PLACE_BITS_MAX);
-    ((word >> 1) >> (63 - n)) as usize
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ struct Cell {
 /// All stripes of one cache.
 pub(crate) struct Store {
     ground: Ground,
-    stripes_log2: u32,
+    /// A power of two of them.
     cells: Box<[Cell]>,
     lifetime: Lifetime,
     releaser: Releaser,
@@ -144,7 +144,6 @@ impl Store {
         };
         Store {
             ground,
-            stripes_log2: config.stripes_log2,
             cells,
             lifetime: config.lifetime,
             releaser,
@@ -292,9 +291,9 @@ impl Store {
 
     #[inline(always)]
     fn cell(&self, hash: KeyHash) -> &Cell {
-        let index = hash.stripe(self.stripes_log2);
+        let index = hash.stripe(self.cells.len());
         debug_assert!(index < self.cells.len());
-        // SAFETY: the top `stripes_log2` bits are below the number of stripes, of which there are that power of two.
+        // SAFETY: what a word times so many carries beyond the word is below so many.
         #[allow(unsafe_code)]
         unsafe {
             self.cells.get_unchecked(index)

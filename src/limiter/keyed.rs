@@ -41,8 +41,8 @@ pub(super) struct Keyed<R: Rule> {
     rule: R,
     time: TimeSource,
     hasher: Hasher64,
+    /// A power of two of them.
     stripes: Box<[Locked<R::State>]>,
-    stripes_log2: u32,
     keys: Keys,
     /// The wheel tick of the last look at every stripe: nothing more becomes due within it.
     swept: AtomicU64,
@@ -64,7 +64,6 @@ impl<R: Rule> Keyed<R> {
             time,
             hasher,
             stripes: (0..1usize << stripes_log2).map(stripe).collect(),
-            stripes_log2,
             keys: Keys::new(max_keys),
             swept: AtomicU64::new(u64::MAX),
             next_stripe: AtomicU64::new(0),
@@ -73,7 +72,7 @@ impl<R: Rule> Keyed<R> {
 
     #[inline]
     fn stripe(&self, hash: KeyHash) -> &Mutex<Stripe<R::State>> {
-        &self.stripes[hash.stripe(self.stripes_log2)]
+        &self.stripes[hash.stripe(self.stripes.len())]
     }
 
     /// What to answer after a failure: the same operation is tried once more if keys could be forgotten for it.
