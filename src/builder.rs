@@ -258,6 +258,9 @@ impl<V: Value + ?Sized> Builder<V> {
             jitter,
             watch,
         });
+        if cache.inner().watch.is_tracking() {
+            cache.inner().begin_watch();
+        }
         if let Some(common) = &self.common {
             let lender: Arc<dyn Lender> = Arc::clone(cache.inner()) as _;
             common.add(&lender);

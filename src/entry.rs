@@ -185,6 +185,12 @@ impl<'a> BlockRef<'a> {
         self.0.as_ptr()
     }
 
+    /// What [`new`](Self::new) was given.
+    #[inline(always)]
+    pub(crate) fn as_raw(self) -> NonNull<Header> {
+        self.0
+    }
+
     #[inline]
     pub(crate) fn key_bytes(self) -> &'a [u8] {
         // SAFETY: the key is there, and of this length.
@@ -228,7 +234,7 @@ impl<'a> BlockRef<'a> {
     #[inline(always)]
     pub(crate) fn is_keyed_plainly(self, probe: &Probe<'_>) -> bool {
         debug_assert!(self.is_plain(probe));
-        self.is_keyed_at(key_offset(probe.kind().flags()), &probe.anew())
+        self.is_keyed_at(key_offset(probe.kind().flags()), probe)
     }
 
     /// Tells the compiler that the entry is plain: then it needn't ask where the value begins.

@@ -201,7 +201,14 @@ impl Record {
     #[cfg(not(engine_loom))]
     #[inline(always)]
     fn is_read_by(&self) -> bool {
-        !self.slots[0].segment.load(Ordering::Relaxed).is_null()
+        self.read_by_bits() != 0
+    }
+
+    /// Zero if none does.
+    #[cfg(not(engine_loom))]
+    #[inline(always)]
+    fn read_by_bits(&self) -> u64 {
+        self.slots[0].segment.load(Ordering::Relaxed).addr() as u64
     }
 
     /// What the thread counts.
@@ -338,7 +345,7 @@ impl Name for Hazard<'_> {
 }
 
 #[cfg(not(engine_loom))]
-pub(crate) use local::{DOMAIN, First, enter, enter_first, tally, thread_number};
+pub(crate) use local::{DOMAIN, First, Seat, enter, enter_first, seat, tally, thread_number};
 
 #[cfg(not(engine_loom))]
 mod local;

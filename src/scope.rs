@@ -44,8 +44,10 @@ use crate::sync::Arc;
 /// A write that runs at the same time as an `invalidate` comes wholly before it, and its entry is gone, or wholly after it,
 /// and its entry stays. When `invalidate` has returned, no operation that begins finds an older entry.
 pub struct Scope<'c, V: Value + ?Sized> {
-    inner: &'c Arc<Inner<V>>,
     local: Arc<Local>,
+    inner: &'c Arc<Inner<V>>,
+    /// The same, without a step between.
+    at_hand: &'c Inner<V>,
     is_counted: bool,
 }
 
@@ -133,8 +135,7 @@ macro_rules! scoped {
             pub fn counted(&self) -> Result<Scope<$nested, V>, ScopeError> {
                 let inner = self.cache();
                 let local = inner.store.registry().counted(&self.local)?;
-                let is_counted = true;
-                Ok(Scope { inner, local, is_counted })
+                Ok(Scope { is_counted: true, ..Scope::new(inner, local) })
             }
 
             /// What a view made by [`counted`](Self::counted) has counted: look-ups and loads; and what the scope itself holds. What
@@ -154,11 +155,6 @@ macro_rules! scoped {
                 };
                 stats.add_counts(&store.counted(self.local.tally()));
                 Some(stats)
-            }
-
-            #[inline(always)]
-            pub(crate) fn view(&self) -> View<'_, V> {
-                View::new(&self.inner, Some(&self.local))
             }
 
             /// Where its cache lies: the same for all scopes of that cache, and for none of another one that is there.
@@ -206,12 +202,17 @@ impl<'c, V: Value + ?Sized> Scope<'c, V> {
     }
 
     pub(crate) fn new(inner: &'c Arc<Inner<V>>, local: Arc<Local>) -> Self {
-        let is_counted = false;
         Self {
             inner,
+            at_hand: inner,
             local,
-            is_counted,
+            is_counted: false,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) fn view(&self) -> View<'_, V> {
+        View::new(self.at_hand, Some(&self.local))
     }
 
     /// Gives the same view without the borrow: it keeps the cache alive.
@@ -227,6 +228,11 @@ impl<'c, V: Value + ?Sized> Scope<'c, V> {
 impl<V: Value + ?Sized> OwnedScope<V> {
     fn cache(&self) -> &Arc<Inner<V>> {
         &self.inner
+    }
+
+    #[inline(always)]
+    pub(crate) fn view(&self) -> View<'_, V> {
+        View::new(&self.inner, Some(&self.local))
     }
 }
 
@@ -248,9 +254,8 @@ fn resolve<'c, V: Value + ?Sized, K: Key>(
 impl<V: Value + ?Sized> Clone for Scope<'_, V> {
     fn clone(&self) -> Self {
         Self {
-            inner: self.inner,
             local: Arc::clone(&self.local),
-            is_counted: self.is_counted,
+            ..*self
         }
     }
 }

@@ -11,6 +11,7 @@ mod free;
 mod keep;
 mod left;
 mod lend;
+mod look;
 mod members;
 mod read;
 mod reservation;
@@ -41,8 +42,9 @@ use crate::turn::Turn;
 
 pub use free::Maintained;
 pub(crate) use left::Timed;
+pub(crate) use look::Counting;
 pub(crate) use members::MemberWalk;
-pub(crate) use read::{Counting, Missed};
+pub(crate) use read::Missed;
 pub(crate) use room::Placed;
 pub(crate) use tell::is_telling;
 pub(crate) use typed::{TypedListener, TypedStore};

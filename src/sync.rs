@@ -77,6 +77,32 @@ macro_rules! planted {
 }
 pub(crate) use planted;
 
+/// The same pointer, as if it came from elsewhere: the compiler doesn't know that what was computed of it before is the same. Unlike with
+/// `black_box`, it needn't pass through memory.
+#[inline(always)]
+pub(crate) fn unseen<T>(at: *const T) -> *const T {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[allow(unsafe_code)]
+    {
+        let mut at = at;
+        // SAFETY: no instruction at all.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) at, options(pure, readonly, nostack, preserves_flags));
+        }
+        at
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    at
+}
+
+/// The same of a reference.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(crate) fn unseen_ref<T>(at: &T) -> &T {
+    // SAFETY: it is the same pointer.
+    unsafe { &*unseen(at) }
+}
+
 /// Asks the processor for a cache line; any address will do.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {

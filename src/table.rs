@@ -27,6 +27,7 @@
 mod fill;
 mod find;
 mod found;
+mod glance;
 mod grow;
 mod loc;
 mod owned;
@@ -40,11 +41,11 @@ use std::ptr::{self, NonNull};
 use crate::entry::{BLOCK_ALIGN, Header};
 use crate::hash::{KeyHash, N_BUCKETS, Position, SHORT_TOP_BITS};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Life, dealloc};
+use crate::sync::{Life, dealloc, unseen_ref};
 
 pub(crate) use fill::{Crowded, Vacancy};
-pub(crate) use find::{Glance, Spot};
 pub(crate) use found::{Found, Link};
+pub(crate) use glance::{Glance, Spot};
 pub(crate) use loc::Loc;
 pub(crate) use owned::Table;
 pub(crate) use sample::{Cursor, RANK_MAX};
@@ -135,6 +136,8 @@ impl Shared {
         let index = roots.index(hash);
         // SAFETY: masked by the array's length, which is a power of two.
         let root = unsafe { roots.roots.get_unchecked(index) };
+        // In one register, not in two: it is looked at three times.
+        let root = unseen_ref(root);
         // Acquire: pairs with the release in `grow`, so that the segment is seen whole.
         Way {
             root,

@@ -9,6 +9,7 @@ use super::loading::Lookup;
 use super::view::View;
 use crate::entry::{BlockRef, Entry, Value};
 use crate::key::{Key, with_key};
+use crate::reclaim;
 use crate::tally::Event;
 
 impl<V: Value + ?Sized> View<'_, V> {
@@ -16,7 +17,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         let store = &self.inner.store;
         let entry = |block: BlockRef<'_>, left| store.entry(block.acquire(), left);
         let found = |block: BlockRef<'_>, left| Ok(entry(block, left));
-        let missed = match self.look(key, true, found, Err) {
+        let missed = match self.look(reclaim::seat(), key, true, found, Err) {
             Ok(entry) => return self.found(entry),
             Err(missed) => missed,
         };

@@ -23,7 +23,8 @@ macro_rules! operations {
             /// Cost: no lock; two cache lines besides those of the thread, of which one count is written.
             #[inline]
             pub fn get<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
-                self.view().get(&key, true)
+                let seat = $crate::reclaim::seat();
+                self.view().get_by(seat, &key, true)
             }
 
             /// Calls `f` on the value of a key in place, and counts as a use of it.
@@ -42,13 +43,15 @@ macro_rules! operations {
             /// Cost: as `get`, without the count.
             #[inline]
             pub fn read<K: $crate::key::Key, R>(&self, key: K, f: impl FnOnce(&V) -> R) -> Option<R> {
-                self.view().read(&key, f)
+                let seat = $crate::reclaim::seat();
+                self.view().read_by(seat, &key, f)
             }
 
             /// As [`get`](Self::get), but is no use of the entry: neither idle time nor policy learn of it.
             #[inline]
             pub fn peek<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
-                self.view().get(&key, false)
+                let seat = $crate::reclaim::seat();
+                self.view().get_by(seat, &key, false)
             }
 
             /// Looks many keys up, so that the waits for memory overlap; a use of each entry that is found.
@@ -63,7 +66,8 @@ macro_rules! operations {
             /// Whether a live entry of this key is there; no use of it.
             #[inline]
             pub fn contains_key<K: $crate::key::Key>(&self, key: K) -> bool {
-                self.view().contains_key(&key)
+                let seat = $crate::reclaim::seat();
+                self.view().contains_key_by(seat, &key)
             }
 
             /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.

@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::{Inner, key_of};
 use crate::entry::{Block, BlockRef, Entry, Left, Probe, Value};
 use crate::hash::KeyHash;
-use crate::key::{Key, KeyParts, KeyRef, lone_key, with_key};
+use crate::key::{Key, KeyParts, KeyRef, Shape, lone_key, with_key};
 use crate::lineage::{Local, PlaceWord};
+use crate::reclaim::{self, Seat};
 use crate::store::{Counting, Missed};
 use crate::stripe::Home;
 use crate::sync::Arc;
@@ -43,24 +44,47 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 
     #[inline(always)]
     pub(crate) fn get<K: Key + ?Sized>(self, key: &K, is_use: bool) -> Option<Entry<V>> {
+        self.get_by(reclaim::seat(), key, is_use)
+    }
+
+    /// By a seat that was asked for before the view, so that little has to be kept for that, which may be a call.
+    #[inline(always)]
+    pub(crate) fn get_by<K: Key + ?Sized>(
+        self,
+        seat: Seat,
+        key: &K,
+        is_use: bool,
+    ) -> Option<Entry<V>> {
         let store = &self.inner.store;
         let entry = |block: BlockRef<'_>, left| Some(store.entry(block.acquire(), left));
-        self.look(key, is_use, entry, |_| None)
+        self.look(seat, key, is_use, entry, |_| None)
     }
 
     #[inline(always)]
-    pub(crate) fn read<K: Key + ?Sized, R>(self, key: &K, f: impl FnOnce(&V) -> R) -> Option<R> {
+    pub(crate) fn read_by<K: Key + ?Sized, R>(
+        self,
+        seat: Seat,
+        key: &K,
+        f: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
         let store = &self.inner.store;
-        self.look(key, true, |block, _| Some(f(store.value(block))), |_| None)
+        let value = |block: BlockRef<'_>, _| Some(f(store.value(block)));
+        self.look(seat, key, true, value, |_| None)
     }
 
     #[inline(always)]
-    pub(crate) fn contains_key<K: Key + ?Sized>(self, key: &K) -> bool {
-        self.look(key, false, |_, _| true, |_| false)
+    pub(crate) fn contains_key_by<K: Key + ?Sized>(self, seat: Seat, key: &K) -> bool {
+        self.look(seat, key, false, |_, _| true, |_| false)
     }
 
     pub(crate) fn ttl<K: Key + ?Sized>(self, key: &K) -> Option<Option<Duration>> {
-        self.look(key, false, |_, left| Some(left.ttl()), |_| None)
+        self.look(
+            reclaim::seat(),
+            key,
+            false,
+            |_, left| Some(left.ttl()),
+            |_| None,
+        )
     }
 
     pub(crate) fn get_many<K: Key>(self, keys: &[K]) -> Vec<Option<Entry<V>>> {
@@ -84,10 +108,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                     let hash = *hashes.next()?;
                     let probe = at(place, key);
                     let found = |block: BlockRef<'_>, left| Some(self.entry(block.acquire(), left));
-                    if self.inner.watch.is_on() {
-                        self.look_watched_at(hash, probe, found, |_| None)
-                    } else {
-                        store.look(hash, probe, self.counting(true), found, |_| None)
+                    let first = (!self.inner.watch.is_on()).then(reclaim::enter_first);
+                    match first.flatten() {
+                        Some(hazard) => {
+                            let counting = self.counting(true);
+                            store.look(hazard, hash, probe, counting, found, |_| None)
+                        }
+                        None => self.look_at(hash, probe, true, found, |_| None),
                     }
                 });
                 entry.unwrap_or_else(|_| {
@@ -103,37 +130,81 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     #[inline(always)]
     pub(super) fn look<K: Key + ?Sized, R>(
         self,
+        seat: Seat,
         key: &K,
         is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
         missed: impl Fn(Missed) -> R,
     ) -> R {
-        let (counting, place) = (self.counting(is_use), self.place());
         if let Some(key) = lone_key(key) {
-            return self.look_in(place, key, counting, f, missed);
+            return self.look_in(seat, key, is_use, f, missed);
         }
-        with_key(key, |key| self.look_in(place, key, counting, f, &missed)).unwrap_or_else(|_| {
-            self.inner.store.count(counting, Event::Absent);
+        with_key(key, |key| self.look_in(seat, key, is_use, f, &missed)).unwrap_or_else(|_| {
+            self.inner.store.count(self.counting(is_use), Event::Absent);
             missed(Missed::Absent)
         })
     }
 
+    /// What isn't as with most look-ups is asked before the key is hashed, so that little has to be kept for it.
     #[inline(always)]
     fn look_in<R>(
         self,
-        place: Option<PlaceWord>,
+        seat: Seat,
         key: KeyRef<'_>,
-        counting: Counting<'_>,
+        is_use: bool,
         f: impl FnOnce(BlockRef<'_>, Left) -> R,
         missed: impl FnOnce(Missed) -> R,
     ) -> R {
-        // Asked before the key is hashed, so that little has to be kept for it.
-        if counting.is_use() && self.inner.watch.is_on() {
-            return self.look_watched(place, key.shape(), key.bytes(), f, missed);
-        }
-        let store = &self.inner.store;
+        let (inner, counting) = (self.inner, self.counting(is_use));
+        let store = &inner.store;
+        let (place, hazard) = match self.local {
+            // A view tells by its epoch whether something is watched.
+            Some(local) => {
+                let (word, differing) = local.word_at_hand(store.registry());
+                (Some(word), seat.enter_if_zero(differing))
+            }
+            None if is_use && inner.watch.is_on() => (None, None),
+            None => (None, seat.enter()),
+        };
+        let Some(hazard) = hazard else {
+            return self.look_otherwise(key.shape(), key.bytes(), is_use, f, missed);
+        };
         let probe = at(place, key);
-        store.look(probe.hash(store.hasher()), probe, counting, f, missed)
+        let hash = probe.hash(store.hasher());
+        store.look(hazard, hash, probe, counting, f, missed)
+    }
+
+    /// Looks a key up where something is watched, a view has to be read anew, or the thread has no first hazard at hand.
+    #[cold]
+    #[inline(never)]
+    fn look_otherwise<R>(
+        self,
+        shape: Shape,
+        key: &[u8],
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
+        let probe = at(self.place(), KeyRef::from_stored(shape, key));
+        let hash = probe.hash(self.inner.store.hasher());
+        self.look_at(hash, probe, is_use, f, missed)
+    }
+
+    /// The same, of a key that is hashed already.
+    fn look_at<R>(
+        self,
+        hash: KeyHash,
+        probe: Probe<'_>,
+        is_use: bool,
+        f: impl FnOnce(BlockRef<'_>, Left) -> R,
+        missed: impl FnOnce(Missed) -> R,
+    ) -> R {
+        if is_use && self.inner.watch.is_on() {
+            return self.look_watched(hash, probe, f, missed);
+        }
+        let tally = is_use.then(|| self.tally());
+        let store = &self.inner.store;
+        store.look_again(hash, probe, tally, f, missed)
     }
 
     /// Whom a look-up through this view counts for, if it is one that counts.

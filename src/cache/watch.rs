@@ -6,7 +6,6 @@
 //! # Invariants   A1 a look-up that is a use is noted once, a stored value once, after it is stored
 //! # Not here     what is made of it: modules `curve` and `hot_keys`
 
-use super::view::at;
 use super::{Cache, Capacity, Inner, View};
 use crate::charter::Charter;
 use crate::clock::Nanos;
@@ -15,7 +14,6 @@ use crate::entry::{BlockRef, Left, Probe, Value};
 use crate::hash::KeyHash;
 use crate::hot_keys::{HotKey, HotKeys};
 use crate::key::{KeyRef, Shape};
-use crate::lineage::PlaceWord;
 use crate::store::Missed;
 use crate::stripe::{Lifetime, cost};
 use crate::sync::OnceLock;
@@ -42,20 +40,18 @@ impl Watch {
         self.is_on.load(Ordering::Relaxed)
     }
 
-    /// Relaxed: what is noted a moment later than it could be is as good.
-    pub(crate) fn turn_on(&self) {
-        self.is_on.store(true, Ordering::Relaxed);
-    }
-
     pub(crate) fn track_curve(&self, capacity: Capacity, n_entries: usize) {
         self.curve
             .get_or_init(|| Box::new(Tracker::new(size_of(capacity), n_entries)));
-        self.turn_on();
     }
 
     pub(crate) fn track_hot_keys(&self, n_keys: usize) {
         self.hot_keys.get_or_init(|| Box::new(HotKeys::new(n_keys)));
-        self.turn_on();
+    }
+
+    /// Whether the cache itself has a tracker.
+    pub(crate) fn is_tracking(&self) -> bool {
+        self.curve.get().is_some() || self.hot_keys.get().is_some()
     }
 
     pub(super) fn set_capacity(&self, capacity: Capacity) {
@@ -77,23 +73,7 @@ pub(crate) fn size_of(capacity: Capacity) -> Size {
 
 impl<V: Value + ?Sized> View<'_, V> {
     /// Looks a key up, as a use, while something is watched.
-    #[cold]
-    #[inline(never)]
     pub(super) fn look_watched<R>(
-        self,
-        place: Option<PlaceWord>,
-        shape: Shape,
-        key: &[u8],
-        f: impl FnOnce(BlockRef<'_>, Left) -> R,
-        missed: impl FnOnce(Missed) -> R,
-    ) -> R {
-        let probe = at(place, KeyRef::from_stored(shape, key));
-        let hash = probe.hash(self.inner.store.hasher());
-        self.look_watched_at(hash, probe, f, missed)
-    }
-
-    /// The same, of a key that is hashed already.
-    pub(super) fn look_watched_at<R>(
         self,
         hash: KeyHash,
         probe: Probe<'_>,
@@ -227,6 +207,13 @@ impl<V: Value + ?Sized> Cache<V> {
 }
 
 impl<V: Value + ?Sized> Inner<V> {
+    /// Has look-ups and writes noted, from about now on.
+    pub(crate) fn begin_watch(&self) {
+        // Relaxed: what is noted a moment later than it could be is as good.
+        self.watch.is_on.store(true, Ordering::Relaxed);
+        self.store.registry().stir();
+    }
+
     pub(crate) fn capacity(&self) -> Capacity {
         let (max_bytes, max_entries) = self.store.bounds();
         Capacity {

@@ -3,6 +3,7 @@
 use std::ops::{BitOr, BitXor};
 
 use crate::hash::{Hasher64, KeyHash};
+use crate::sync::unseen;
 
 /// The entry carries an idle word.
 pub(super) const IDLE: u8 = 1;
@@ -111,25 +112,6 @@ impl<'a> Probe<'a> {
         hasher.hash(self.place, self.kind.shape(), self.key)
     }
 
-    /// The same, as if its bytes lay elsewhere: else the words that the hash has read are kept until they are compared, which costs more
-    /// registers than there are.
-    #[inline(always)]
-    pub(super) fn anew(self) -> Probe<'a> {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            let mut at = self.key.as_ptr();
-            // SAFETY: no instruction at all; the compiler alone doesn't know that the pointer is the same.
-            unsafe {
-                std::arch::asm!("/* {0} */", inout(reg) at, options(pure, readonly, nostack, preserves_flags));
-            }
-            // SAFETY: as long as the slice that it comes from.
-            let key = unsafe { std::slice::from_raw_parts(at, self.key.len()) };
-            Probe { key, ..self }
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        self
-    }
-
     #[inline(always)]
     pub(crate) fn place(&self) -> u64 {
         self.place
@@ -152,12 +134,15 @@ impl<'a> Probe<'a> {
 }
 
 /// Whether two strings of one length are equal; in line, since most keys are shorter than a call is long.
+///
+/// What is short is read again, as if it lay elsewhere: else the words that a hash has read are kept until they are compared, which costs
+/// more registers than there are.
 #[inline(always)]
 pub(super) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     match a.len() {
         4..8 => same_ends(a, b, u32::from_ne_bytes),
         8..16 => same_ends(a, b, u64::from_ne_bytes),
-        16..=32 => same_ends(a, b, u128::from_ne_bytes),
+        16..=32 => same_lines(a, b),
         33..=64 => {
             let (first, last) = (a.split_at(32), b.split_at(32));
             first.0 == last.0 && first.1 == last.1
@@ -173,9 +158,37 @@ fn same_ends<const N: usize, W>(a: &[u8], b: &[u8], word: fn([u8; N]) -> W) -> b
 where
     W: BitXor<Output = W> + BitOr<Output = W> + PartialEq + Default,
 {
+    // SAFETY: as long as the slice that it comes from.
+    let b = unsafe { std::slice::from_raw_parts(unseen(b.as_ptr()), b.len()) };
     let ends = |bytes: &[u8]| Some((*bytes.first_chunk::<N>()?, *bytes.last_chunk::<N>()?));
     let (Some(a), Some(b)) = (ends(a), ends(b)) else {
         return false;
     };
     (word(a.0) ^ word(b.0)) | (word(a.1) ^ word(b.1)) == W::default()
+}
+
+/// The same of 16 to 32 bytes.
+#[inline(always)]
+fn same_lines(a: &[u8], b: &[u8]) -> bool {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    {
+        use std::arch::x86_64::{
+            _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8,
+        };
+        let same = |a: Option<&[u8; 16]>, b: Option<&[u8; 16]>| {
+            // SAFETY: of 16 bytes each; the target says that the processor has these instructions.
+            let load = |bytes: &[u8; 16]| unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
+            // SAFETY: as above.
+            Some(unsafe { _mm_cmpeq_epi8(load(a?), load(b?)) })
+        };
+        let first = same(a.first_chunk(), b.first_chunk());
+        let last = same(a.last_chunk(), b.last_chunk());
+        let (Some(first), Some(last)) = (first, last) else {
+            return false;
+        };
+        // SAFETY: as above.
+        unsafe { _mm_movemask_epi8(_mm_and_si128(first, last)) == 0xffff }
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+    same_ends(a, b, u128::from_ne_bytes)
 }

@@ -68,13 +68,27 @@ impl Local {
     /// whether the word is still good.
     #[inline]
     pub(crate) fn word(&self, registry: &Registry) -> PlaceWord {
-        // Acquire: pairs with the release in `publish`, so that the word is at least as new as the epoch.
-        if self.epoch.load(Ordering::Acquire) == registry.epoch().0 || planted!(Epoch) {
-            // Acquire: pairs with `publish`; who sees a new word sees the epoch that counts the end of the old one.
-            PlaceWord::from_bits(self.word.load(Ordering::Acquire))
-        } else {
-            self.refresh(registry)
+        match self.word_as_of(|| registry.epoch()) {
+            (word, 0) => word,
+            _ => self.refresh(registry),
         }
+    }
+
+    /// The same for a look-up, good if the number with it is zero: then nothing has ended since the word was found, and nothing else is to
+    /// be done.
+    #[inline(always)]
+    pub(crate) fn word_at_hand(&self, registry: &Registry) -> (PlaceWord, u64) {
+        self.word_as_of(|| registry.stirred_epoch())
+    }
+
+    #[inline(always)]
+    fn word_as_of(&self, epoch: impl FnOnce() -> Epoch) -> (PlaceWord, u64) {
+        // Acquire: pairs with the release in `publish`, so that the word is at least as new as the epoch.
+        let differing = self.epoch.load(Ordering::Acquire) ^ epoch().0;
+        let differing = if planted!(Epoch) { 0 } else { differing };
+        // Acquire: pairs with `publish`; who sees a new word sees the epoch that counts the end of the old one.
+        let word = PlaceWord::from_bits(self.word.load(Ordering::Acquire));
+        (word, differing)
     }
 
     #[cold]

@@ -10,12 +10,17 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, CachePadded, Mutex, Weak};
 use crate::tally::Tally;
 
+/// Of the epoch's word, the bit that says that look-ups through views have something else to do.
+const STIRRED: u64 = 1;
+/// What an ending adds to it.
+const ENDING: u64 = 2;
+
 /// How many endings there were.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Epoch(pub(super) u64);
 
 impl Epoch {
-    /// The count.
+    /// Tells it from others.
     pub(crate) fn bits(self) -> u64 {
         self.0
     }
@@ -24,7 +29,7 @@ impl Epoch {
 /// The scopes of one cache.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    /// Written by endings alone; every operation through a view reads it.
+    /// Twice the endings, and one more once it was stirred. Written by these alone; every operation through a view reads it.
     epoch: CachePadded<AtomicU64>,
     pub(super) roll: Arc<Roll>,
     /// Held from the mark to the count of a closing.
@@ -54,7 +59,21 @@ impl Registry {
     #[inline]
     pub(crate) fn epoch(&self) -> Epoch {
         // Acquire: pairs with the release in `count`, so that the marks of all endings that are counted are seen.
+        Epoch(self.epoch.load(Ordering::Acquire) & !STIRRED)
+    }
+
+    /// The same for look-ups, which ask at once whether there is something else to do: then it is no view's epoch.
+    #[inline(always)]
+    pub(super) fn stirred_epoch(&self) -> Epoch {
+        // Acquire: as above.
         Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    /// Has look-ups through views go the way of those whose epoch has passed, from about now on.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn stir(&self) {
+        // Relaxed: nothing is told by it. An exchange keeps the counts of others in the release sequence.
+        self.epoch.fetch_or(STIRRED, Ordering::Relaxed);
     }
 
     /// What comes before a block of versions for a stripe: above all that were given out so far, and above the versions of
@@ -305,7 +324,7 @@ impl Registry {
 
     fn count(&self) {
         // Release: pairs with the acquire in `epoch`. An exchange keeps the counts of others in the release sequence.
-        self.epoch.fetch_add(1, Ordering::Release);
+        self.epoch.fetch_add(ENDING, Ordering::Release);
     }
 }
 

@@ -80,8 +80,31 @@ impl First {
 /// read, and in forms other than the light one: [`enter`] serves those.
 #[inline(always)]
 pub(crate) fn enter_first() -> Option<First> {
-    let record = LOCAL.with(|local| local.first.get());
-    (!record.is_read_by()).then(|| First(record))
+    seat().enter()
+}
+
+/// Where the calling thread may enter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seat(&'static Record);
+
+/// That of the calling thread; what may be a call, and is all of [`enter_first`] that is.
+#[inline(always)]
+pub(crate) fn seat() -> Seat {
+    LOCAL.with(|local| Seat(local.first.get()))
+}
+
+impl Seat {
+    /// As [`enter_first`].
+    #[inline(always)]
+    pub(crate) fn enter(self) -> Option<First> {
+        self.enter_if_zero(0)
+    }
+
+    /// The same, if that is zero besides: asked together.
+    #[inline(always)]
+    pub(crate) fn enter_if_zero(self, bits: u64) -> Option<First> {
+        (self.0.read_by_bits() | bits == 0).then(|| First(self.0))
+    }
 }
 
 /// By a slot, in the light form.

@@ -45,9 +45,8 @@ impl Store {
         self.timed_left_exactly(block, is_use)
     }
 
-    /// The time until a deadline that nobody changes and that is far away. A call, so that the clock's frame isn't in the way of entries
-    /// without one.
-    #[inline(never)]
+    /// The time until a deadline that nobody changes and that is far away.
+    #[inline(always)]
     pub(super) fn left_until(&self, deadline: &Deadline) -> Option<Left> {
         let deadline = deadline.undisputed()?;
         let now = self.ground.time.long_before(deadline)?;

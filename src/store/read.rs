@@ -1,16 +1,13 @@
-//! The read path: from a hash to an entry in place, without a lock.
+//! The read path where a first look isn't enough: more entries or buckets, lost races, nested reads, locks.
 
-use std::hint::cold_path;
-
-use super::{Front, Held, RACES_MAX, Store, Timed};
+use super::{Counting, Front, Held, RACES_MAX, Store, Timed};
 use crate::entry::{BlockRef, Left, Probe};
 use crate::hash::KeyHash;
-use crate::lineage::Local;
 use crate::policy::{self, Meta, Note, Tick};
-use crate::reclaim::{self, First, Name, Record};
+use crate::reclaim::{self, Name, Record};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::table::{Found, Glance, Link, Raced, Spot};
+use crate::table::{Found, Link, Raced};
 use crate::tally::{Event, Tally};
 
 /// Why a look-up found nothing.
@@ -22,143 +19,11 @@ pub(crate) enum Missed {
     Expired,
 }
 
-/// Whom a look-up counts for.
-#[derive(Clone, Copy)]
-pub(crate) enum Counting<'a> {
-    /// Nobody: it is none of those that count.
-    Nobody,
-    /// The whole cache.
-    Cache,
-    /// Whom the view counts for.
-    View(&'a Local),
-}
-
-impl<'a> Counting<'a> {
-    /// Whether the look-up is a use of the entry: those that count are.
-    #[inline(always)]
-    pub(crate) fn is_use(self) -> bool {
-        !matches!(self, Counting::Nobody)
-    }
-
-    /// Whom it counts for, in a stripe.
-    #[inline(always)]
-    fn tally(self, front: &'a Front) -> Option<&'a Arc<Tally>> {
-        match self {
-            Counting::Nobody => None,
-            Counting::Cache => Some(&front.tally),
-            Counting::View(local) => Some(local.tally()),
-        }
-    }
-
-    /// Counts by the thread's record, if whom it counts for has a place there.
-    #[inline(always)]
-    fn count(self, record: &Record, front: &Front, event: Event) -> bool {
-        let id = match self {
-            Counting::Nobody => return true,
-            Counting::Cache => front.tally_id,
-            Counting::View(local) => local.tally_id(),
-        };
-        record.tally().count(id, event)
-    }
-}
-
 impl Store {
-    /// Looks a key up and calls `f` on its entry in place, with the time that it has left to live, or `missed`. Whom it counts for is
-    /// `counting`; if it counts, it tells the policy and the idle deadline as well.
-    ///
-    /// In line is what most look-ups come to: an entry without a deadline, that the policy has heard of since the tick. Whatever else there
-    /// is goes another way for good, and doesn't come back: then nothing has to be kept for it.
-    #[inline(always)]
-    pub(crate) fn look<R>(
-        &self,
-        hash: KeyHash,
-        probe: Probe<'_>,
-        counting: Counting<'_>,
-        f: impl FnOnce(BlockRef<'_>, Left) -> R,
-        missed: impl FnOnce(Missed) -> R,
-    ) -> R {
-        let front = &*self.cell(hash).front;
-        let Some(hazard) = reclaim::enter_first() else {
-            return self.look_again(hash, probe, counting.tally(front), f, missed);
-        };
-        match front.table.glance(hazard, hash, &probe) {
-            Glance::Plain(hazard, spot) => {
-                // SAFETY: they came together.
-                #[allow(unsafe_code)]
-                let found = unsafe { spot.found(&hazard) };
-                let deadline = found.block.deadline();
-                let is_noted = !counting.is_use() || front.is_noted(&found);
-                if deadline.is_never() {
-                    if is_noted && counting.count(hazard.record(), front, Event::Hit) {
-                        // SAFETY: that is the kind of entry that a glance finds.
-                        #[allow(unsafe_code)]
-                        unsafe {
-                            found.block.be_plain(&probe);
-                        }
-                        return f(found.block, Left::NEVER);
-                    }
-                } else if is_noted
-                    && let Some(left) = self.left_until(deadline)
-                    && counting.count(hazard.record(), front, Event::Hit)
-                {
-                    cold_path();
-                    return f(found.block, left);
-                }
-                cold_path();
-                self.look_found(front, counting.tally(front), hazard, spot, f, missed)
-            }
-            Glance::Laden(hazard, spot) => {
-                cold_path();
-                self.look_found(front, counting.tally(front), hazard, spot, f, missed)
-            }
-            Glance::Absent(hazard) => {
-                if !counting.count(hazard.record(), front, Event::Absent) {
-                    count(hazard.record(), counting.tally(front), Event::Absent);
-                }
-                missed(Missed::Absent)
-            }
-            Glance::Unclear(hazard) => {
-                cold_path();
-                let record = hazard.record();
-                let hazard = Some((hazard, record));
-                self.look_on(hazard, hash, probe, counting.tally(front), f, missed)
-            }
-        }
-    }
-
-    /// The rest of a look-up that has found the entry.
-    #[inline(never)]
-    fn look_found<R>(
-        &self,
-        front: &Front,
-        tally: Option<&Arc<Tally>>,
-        hazard: First,
-        spot: Spot,
-        f: impl FnOnce(BlockRef<'_>, Left) -> R,
-        missed: impl FnOnce(Missed) -> R,
-    ) -> R {
-        // SAFETY: they came together.
-        #[allow(unsafe_code)]
-        let found = unsafe { spot.found(&hazard) };
-        match self.time_left(found.block, tally.is_some()) {
-            Timed::Left(left) => {
-                front.hit(&found, hazard.record(), tally);
-                f(found.block, left)
-            }
-            Timed::Over => missed(self.over(tally)),
-            Timed::InChange => {
-                // By the entry's own key, which the hazard keeps.
-                let probe = found.block.probe();
-                let hash = probe.hash(&self.ground.hasher);
-                self.look_again(hash, probe, tally, f, missed)
-            }
-        }
-    }
-
     /// The way of look-ups that have to look at more than one entry or bucket, or at an entry that carries more than a value; by the lock,
     /// if they lose too many races, or have no hazard.
     #[inline(never)]
-    fn look_on<R>(
+    pub(super) fn look_on<R>(
         &self,
         hazard: Option<(impl Name, &Record)>,
         hash: KeyHash,
@@ -211,7 +76,7 @@ impl Store {
     /// A deadline was found to have passed.
     #[cold]
     #[inline(never)]
-    fn over(&self, tally: Option<&Arc<Tally>>) -> Missed {
+    pub(super) fn over(&self, tally: Option<&Arc<Tally>>) -> Missed {
         count_anyhow(tally, Event::Expired);
         Missed::Expired
     }
@@ -316,7 +181,7 @@ impl Store {
 
 /// Counts by the record, which a look-up has at hand.
 #[inline(always)]
-fn count(record: &Record, tally: Option<&Arc<Tally>>, event: Event) {
+pub(super) fn count(record: &Record, tally: Option<&Arc<Tally>>, event: Event) {
     if let Some(tally) = tally
         && !record.tally().count(tally.id(), event)
     {
@@ -339,20 +204,20 @@ fn count_anyhow(tally: Option<&Arc<Tally>>, event: Event) {
 impl Front {
     /// A look-up found its entry alive.
     #[inline(always)]
-    fn hit(&self, found: &Found<'_>, record: &Record, tally: Option<&Arc<Tally>>) {
+    pub(super) fn hit(&self, found: &Found<'_>, record: &Record, tally: Option<&Arc<Tally>>) {
         if tally.is_some() {
             count(record, tally, Event::Hit);
-            if !self.is_noted(found) {
+            if !self.is_noted(found.link.meta()) {
                 self.note_use(found.block.short_hash(), found.link);
             }
         }
     }
 
-    /// Whether the coarse tick stands where it did at the last hit of this entry that the policy was told of.
+    /// Whether the coarse tick stands where it did at the last hit of an entry that the policy was told of, by its metadata.
     #[inline(always)]
-    fn is_noted(&self, found: &Found<'_>) -> bool {
+    pub(super) fn is_noted(&self, meta: u32) -> bool {
         let tick = Tick::from_bits(self.tick.load(Ordering::Relaxed));
-        Meta::from_bits(found.link.meta()).tick() == tick
+        Meta::from_bits(meta).tick() == tick
     }
 
     /// Tells the policy of a hit.

@@ -1,6 +1,5 @@
 //! A reader's way to an entry.
 
-use std::hint::{black_box, cold_path};
 use std::ptr::{self, NonNull};
 
 use super::{
@@ -14,75 +13,6 @@ use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::prefetch;
 
 impl Shared {
-    /// Looks at the one entry that most look-ups are about: the first in the key's bucket whose tag is that of the key. In line, and all
-    /// else is left to [`find`](Self::find), so that it has the registers to itself.
-    #[inline(always)]
-    pub(crate) fn glance<H: Name>(&self, hazard: H, hash: KeyHash, probe: &Probe<'_>) -> Glance<H> {
-        // SAFETY: what is kept of it goes into the same hands as the hazard.
-        match unsafe { self.glance_by(hazard.namer(), hash, probe) } {
-            Glanced::Plain(link) => Glance::Plain(hazard, Spot::of(link)),
-            Glanced::Laden(link) => Glance::Laden(hazard, Spot::of(link)),
-            Glanced::Absent => Glance::Absent(hazard),
-            Glanced::Unclear => Glance::Unclear(hazard),
-        }
-    }
-
-    /// # Safety
-    /// `'h` ends before the next naming, and before what the namer comes from is dropped.
-    #[inline(always)]
-    unsafe fn glance_by<'h>(
-        &self,
-        namer: impl Namer,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-    ) -> Glanced<'h> {
-        let way = self.way(hash);
-        if !way.enter(namer) {
-            return Glanced::Unclear;
-        }
-        // SAFETY: the segment is named, and was in the directory after that (R1).
-        let mut bucket = unsafe { way.bucket(hash.bucket()) };
-        // Acquire: pairs with the releases in `fill` and `clear`, so that a reader that has seen an entry, or heard of
-        // it from who did, sees its tag and the overflow counts on the way to it (T2, T3).
-        let mut tags = bucket.tags.load(Ordering::Acquire);
-        let mut matches = match_bytes(tags, LOW_BITS * u64::from(hash.tag()));
-        if matches == 0 && overflow_of(tags) != 0 {
-            cold_path();
-            // As if they came from elsewhere: so nothing is kept for this on the way to the first bucket.
-            let (way, hash) = (black_box(way), black_box(hash));
-            // SAFETY: as above.
-            bucket = unsafe { way.bucket(hash.bucket() + hash.stride()) };
-            // Acquire: as above.
-            tags = bucket.tags.load(Ordering::Acquire);
-            matches = match_bytes(tags, LOW_BITS * u64::from(hash.tag()));
-        }
-        if matches == 0 {
-            return if overflow_of(tags) == 0 && way.is_current() {
-                Glanced::Absent
-            } else {
-                Glanced::Unclear
-            };
-        }
-        let slot = &bucket.slots[(matches.trailing_zeros() / 8) as usize];
-        let Ok(Some((block, word))) = way.look_at(slot, namer) else {
-            return Glanced::Unclear;
-        };
-        let link = Link { slot, word };
-        if !block.is_plain(probe) {
-            cold_path();
-            return if black_box(block).is_laden(probe) {
-                Glanced::Laden(link)
-            } else {
-                Glanced::Unclear
-            };
-        }
-        if block.is_keyed_plainly(probe) {
-            Glanced::Plain(link)
-        } else {
-            Glanced::Unclear
-        }
-    }
-
     /// Finds the entry of a key, which holds a value, and names it in the hazard.
     ///
     /// `Ok(None)` means that the key was absent at one moment during the call.
@@ -107,24 +37,6 @@ impl Shared {
     ) -> Result<Option<Found<'h>>, Raced> {
         self.find_asked(hazard.namer(), hash, *probe, Asked::Any)
             .told()
-    }
-
-    /// As look-ups do: a glance, and the rest if that takes another look.
-    #[cfg(any(test, engine_loom))]
-    pub(crate) fn look<'h>(
-        &self,
-        hazard: &'h mut impl Name,
-        hash: KeyHash,
-        probe: &Probe<'_>,
-    ) -> Result<Option<Found<'h>>, Raced> {
-        // SAFETY: the hazard is borrowed for as long, and names nothing else if this was told.
-        match unsafe { self.glance_by(hazard.namer(), hash, probe) } {
-            Glanced::Plain(link) | Glanced::Laden(link) => {
-                Sought::found(link.slot, link.word).told()
-            }
-            Glanced::Absent => Ok(None),
-            Glanced::Unclear => self.find(hazard, hash, probe),
-        }
     }
 
     /// Looks at all entries whose tags are those of the key, in its own bucket and in those after it.
@@ -154,7 +66,7 @@ impl Shared {
                 matches &= matches - 1;
                 match way.look_at(slot, namer) {
                     Ok(Some((block, word))) if asked.is(block, &probe) => {
-                        return Sought::found(slot, word);
+                        return Sought::found(bucket, word);
                     }
                     Ok(_) => {}
                     Err(Raced) => return Sought::RACED,
@@ -214,7 +126,7 @@ impl Shared {
 impl Way<'_> {
     /// Names the segment; whether it is the directory's still.
     #[inline(always)]
-    fn enter(self, namer: impl Namer) -> bool {
+    pub(super) fn enter(self, namer: impl Namer) -> bool {
         let (segment, _) = split_root(self.tagged);
         namer.name_segment(segment);
         if self.is_closed() || !self.is_current() {
@@ -238,7 +150,7 @@ impl Way<'_> {
 
     /// Names the entry of a slot; `None` if there is none.
     #[inline(always)]
-    fn look_at<'h>(
+    pub(super) fn look_at<'h>(
         self,
         slot: &'h AtomicPtr<Header>,
         namer: impl Namer,
@@ -259,87 +171,37 @@ impl Way<'_> {
     }
 }
 
-/// What a glance came to.
-pub(crate) enum Glance<H> {
-    /// The key's entry, which carries what the probe asks for and nothing besides.
-    Plain(H, Spot),
-    /// The key's entry, which carries more.
-    Laden(H, Spot),
-    /// The key was absent at one moment during the call.
-    Absent(H),
-    /// It takes another look.
-    Unclear(H),
-}
-
-/// The same, without the hazard.
-enum Glanced<'h> {
-    Plain(Link<'h>),
-    Laden(Link<'h>),
-    Absent,
-    Unclear,
-}
-
-/// Where an entry was found, beside the hazard that keeps it alive. Two words, so that it travels in registers.
-#[derive(Clone, Copy)]
-pub(crate) struct Spot {
-    slot: NonNull<AtomicPtr<Header>>,
-    word: *mut Header,
-}
-
-impl Spot {
-    #[inline(always)]
-    fn of(link: Link<'_>) -> Spot {
-        Spot {
-            slot: NonNull::from(link.slot),
-            word: link.word,
-        }
-    }
-
-    /// # Safety
-    /// The hazard is the one that the spot came with, and has named nothing since.
-    #[inline(always)]
-    pub(crate) unsafe fn found<H>(self, _hazard: &H) -> Found<'_> {
-        let word = self.word;
-        // SAFETY: named by the hazard, which outlives the borrow, and linked in a current segment after that (R1).
-        let block = unsafe { BlockRef::new(NonNull::new_unchecked(address_of(word))) };
-        // SAFETY: of the segment that the hazard names as well.
-        let slot = unsafe { self.slot.as_ref() };
-        let link = Link { slot, word };
-        Found { block, link }
-    }
-}
-
 /// What a search came to, in two words, so that it travels in registers.
 struct Sought<'h> {
-    slot: Option<&'h AtomicPtr<Header>>,
-    /// Without a slot: null, if the search came to its end.
+    bucket: Option<&'h Bucket>,
+    /// Without a bucket: null, if the search came to its end.
     word: *mut Header,
 }
 
 impl<'h> Sought<'h> {
     const ABSENT: Self = Sought {
-        slot: None,
+        bucket: None,
         word: ptr::null_mut(),
     };
     const RACED: Self = Sought {
-        slot: None,
+        bucket: None,
         word: ptr::without_provenance_mut(1),
     };
 
-    fn found(slot: &'h AtomicPtr<Header>, word: *mut Header) -> Self {
-        let slot = Some(slot);
-        Sought { slot, word }
+    fn found(bucket: &'h Bucket, word: *mut Header) -> Self {
+        let bucket = Some(bucket);
+        Sought { bucket, word }
     }
 
     #[inline(always)]
     fn told(self) -> Result<Option<Found<'h>>, Raced> {
         let word = self.word;
-        let Some(slot) = self.slot else {
+        let Some(bucket) = self.bucket else {
             return if word.is_null() { Ok(None) } else { Err(Raced) };
         };
         // SAFETY: not null; named, and linked in a current segment after that, so R1 keeps it for the hazard.
         let block = unsafe { BlockRef::new(NonNull::new_unchecked(address_of(word))) };
-        let link = Link { slot, word };
+        let link = Link { bucket, word };
         Ok(Some(Found { block, link }))
     }
 }

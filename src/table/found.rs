@@ -1,6 +1,6 @@
 //! What a look-up hands to its reader.
 
-use super::{address_of, meta_of, pack};
+use super::{Bucket, address_of, meta_of, pack};
 use crate::entry::{BlockRef, Header};
 use crate::sync::atomic::{AtomicPtr, Ordering};
 
@@ -10,10 +10,11 @@ pub(crate) struct Found<'h> {
     pub(crate) link: Link<'h>,
 }
 
-/// Where an entry was found, and the word that was there. Two words, so that it travels in registers.
+/// The bucket where an entry was found, and the word that was there. Two words, so that it travels in registers; in which slot the word was
+/// is seldom asked again, and not kept.
 #[derive(Clone, Copy)]
 pub(crate) struct Link<'h> {
-    pub(super) slot: &'h AtomicPtr<Header>,
+    pub(super) bucket: &'h Bucket,
     pub(super) word: *mut Header,
 }
 
@@ -28,9 +29,11 @@ impl Link<'_> {
     #[inline]
     pub(crate) fn try_set_meta(self, meta: u32) -> bool {
         let word = pack(address_of(self.word), meta);
+        let is_it = |slot: &&AtomicPtr<Header>| slot.load(Ordering::Relaxed) == self.word;
         // Relaxed: the pointer stays the same, and a read-modify-write continues the release sequence of its linking.
-        self.slot
-            .compare_exchange(self.word, word, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        self.bucket.slots.iter().find(is_it).is_some_and(|slot| {
+            slot.compare_exchange(self.word, word, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        })
     }
 }

@@ -18,7 +18,7 @@ impl<V: Value + ?Sized> Tenant<'_, V> {
         let size = self.inner.size_of_tenant(charter);
         let curve = &charter.watched().curve;
         curve.get_or_init(|| Tracker::new(size, n_entries));
-        self.inner.watch.turn_on();
+        self.inner.begin_watch();
         Ok(())
     }
 
@@ -39,7 +39,7 @@ impl<V: Value + ?Sized> Tenant<'_, V> {
         let charter = self.made()?;
         let hot_keys = &charter.watched().hot_keys;
         hot_keys.get_or_init(|| HotKeys::new(n_keys));
-        self.inner.watch.turn_on();
+        self.inner.begin_watch();
         Ok(())
     }
 
