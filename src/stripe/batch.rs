@@ -9,16 +9,16 @@ impl Stripe {
     /// looked at: the next blocks have their memory.
     #[inline]
     pub(crate) fn has_batch(&self) -> bool {
-        // Those that a reader still named at the last look don't ask for another.
-        let n_segments = self
-            .pending
-            .segments
-            .len()
-            .saturating_sub(self.n_stuck_segments);
-        let is_due = self.pending.blocks.len() >= BATCH
-            || n_segments >= SEGMENT_BATCH
-            || self.bytes.wants_look();
-        is_due || self.husks.len() == 0 && !self.pending.cleared.is_empty()
+        self.wants_look() || self.husks.len() == 0 && !self.pending.cleared.is_empty()
+    }
+
+    /// Whether enough waits for a look at the hazards. What a reader still named at the last one doesn't ask for another.
+    #[inline]
+    fn wants_look(&self) -> bool {
+        let n_segments = self.pending.segments.len();
+        self.pending.blocks.len() >= BATCH
+            || n_segments.saturating_sub(self.n_stuck_segments) >= SEGMENT_BATCH
+            || self.bytes.wants_look()
     }
 
     /// Whether an earlier call has left something to the next one, which needn't become more: blocks to be freed, or values to be told of.
@@ -27,13 +27,15 @@ impl Stripe {
         self.pending.cleared.len() | self.told.len() > 0
     }
 
-    /// What is to be freed next: what needs no look, in pieces; then what waits for one, if it is enough. All of it `at_once`.
+    /// What is to be freed next: what needs no look, in pieces; with the last of them what waits for one, if it is enough. All of it
+    /// `at_once`.
     pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
         if self.pending.is_empty() || !(at_once || self.has_batch()) {
             return None;
         }
         let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
-        if at_once || self.pending.cleared.is_empty() {
+        let is_last = n_later == 0 && self.wants_look();
+        if at_once || is_last || self.pending.cleared.is_empty() {
             self.n_stuck_segments = 0;
             return Some(std::mem::take(&mut self.pending));
         }
