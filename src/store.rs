@@ -118,7 +118,7 @@ impl Store {
                         tally_id: tally.id(),
                         tally: Arc::clone(tally),
                         notes,
-                        index,
+                        index: index as u32,
                     }),
                     back: CachePadded::new(Mutex::new(stripe)),
                     telling: Turn::new(),

@@ -5,6 +5,8 @@
 //! # Invariants   L4 of the module above, by this order: the epoch is read, then the path is found live, then the word is
 //!   stored, then the epoch
 
+use std::mem::{offset_of, size_of};
+
 use super::{Epoch, Generation, Owner, PlaceWord, Registry, ScopeError};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, planted};
@@ -13,18 +15,23 @@ use crate::tally::{Id, Tally};
 /// The scope that a view stands for, whichever its life is. On a line of its own, as its count is then: a view that a
 /// thread has made for itself shares nothing with another thread's.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Local {
-    serial: u64,
     epoch: AtomicU64,
     word: AtomicU64,
-    current: Mutex<Arc<Generation>>,
-    /// The same through all lives of the path, as is what look-ups through the view count for.
-    owner: Option<Arc<Owner>>,
-    tally: Arc<Tally>,
     /// That of the tally, at hand for a hit.
     tally_id: Id,
+    /// The same through all lives of the path, as is the owner: what look-ups through the view count for.
+    tally: Arc<Tally>,
+    owner: Option<Arc<Owner>>,
+    current: Mutex<Arc<Generation>>,
+    serial: u64,
 }
+
+// What a look-up reads of it is on its first line.
+const _: () = assert!(offset_of!(Local, epoch) + size_of::<AtomicU64>() <= 64);
+const _: () = assert!(offset_of!(Local, word) + size_of::<AtomicU64>() <= 64);
+const _: () = assert!(offset_of!(Local, tally_id) + size_of::<Id>() <= 64);
 
 impl Local {
     /// A view of a life that was live at that epoch or later.

@@ -127,14 +127,12 @@ impl Store {
     /// was one. At home the claimer's own were looked for under the lock, and what was left there is what it is about to replace.
     fn take_of_pool(&self, home: &Cell, pool: PoolId, search: &mut Search<'_>) -> bool {
         let n = self.cells.len();
-        let is_home = |index: &usize| *index == home.front.index && pool == search.claimer;
+        let home = home.front.index as usize;
+        let is_home = |index: &usize| *index == home && pool == search.claimer;
         let from = search.pass % n;
         let mut index = self.ground.shares.next_stripe(pool, from);
         if index.as_ref().is_some_and(is_home) {
-            index = self
-                .ground
-                .shares
-                .next_stripe(pool, (home.front.index + 1) % n);
+            index = self.ground.shares.next_stripe(pool, (home + 1) % n);
         }
         let Some(index) = index.filter(|index| !is_home(index)) else {
             return false;

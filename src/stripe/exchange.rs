@@ -24,8 +24,11 @@ pub(crate) struct Front {
     pub(crate) tally: Arc<Tally>,
     pub(crate) notes: Notes,
     /// Which stripe it is.
-    pub(crate) index: usize,
+    pub(crate) index: u32,
 }
+
+// Every look-up reads most of it, so it has one line.
+const _: () = assert!(size_of::<Front>() <= 64);
 
 /// What all stripes of a store have in common.
 pub(crate) struct Ground {

@@ -239,7 +239,9 @@ impl Stripe {
             self.pooled_bytes += block_cost;
             env.ground.shares.count(pool, Counts::INSERTED);
             if is_first {
-                env.ground.shares.mark_stripe(pool, env.front.index, true);
+                env.ground
+                    .shares
+                    .mark_stripe(pool, env.front.index as usize, true);
             }
         }
     }
@@ -258,7 +260,9 @@ impl Stripe {
             env.ground.shares.give_entry_back(pool);
             env.ground.shares.count(pool, cause as usize);
             if is_last {
-                env.ground.shares.mark_stripe(pool, env.front.index, false);
+                env.ground
+                    .shares
+                    .mark_stripe(pool, env.front.index as usize, false);
             }
             env.ground.shares.give_back(pool, block_cost);
         }
