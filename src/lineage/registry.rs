@@ -15,12 +15,12 @@ const STIRRED: u64 = 1;
 /// What an ending adds to it.
 const ENDING: u64 = 2;
 
-/// How many endings there were.
+/// How many endings there were, times [`ENDING`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Epoch(pub(super) u64);
 
 impl Epoch {
-    /// Tells it from others.
+    /// A number that grows with each ending.
     pub(crate) fn bits(self) -> u64 {
         self.0
     }

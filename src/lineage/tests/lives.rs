@@ -64,6 +64,29 @@ fn an_ending_is_in_force_for_views_children_and_held_lives() {
 }
 
 #[test]
+fn a_stirred_registry_ends_nothing_and_sends_every_look_the_long_way() {
+    let registry = Registry::new();
+    let view = registry.local(None, scope(b"a"), None).unwrap();
+    let (word, epoch) = (view.word(&registry), registry.epoch());
+    let is_at_hand = || view.word_at_hand(&registry).1 == 0;
+    assert!(is_at_hand());
+    registry.stir();
+    assert_eq!(registry.epoch(), epoch);
+    assert_eq!(view.word(&registry), word);
+    assert!(!is_at_hand());
+    // Also when the view has been read anew since.
+    assert!(registry.invalidate(&view.generation(&registry).unwrap()));
+    assert!(registry.epoch() > epoch);
+    let next = view.word(&registry);
+    assert!(next > word);
+    assert!(view.holds(next) && !is_at_hand());
+    let later = registry.local(None, scope(b"b"), None).unwrap();
+    assert_ne!(later.word_at_hand(&registry).1, 0);
+    registry.stir();
+    assert!(registry.epoch() > epoch && !is_at_hand());
+}
+
+#[test]
 fn e4_a_closed_owner_is_nowhere_and_a_new_one_begins_empty() {
     let registry = Registry::new();
     let cache = Name {
