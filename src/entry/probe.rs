@@ -134,9 +134,6 @@ impl<'a> Probe<'a> {
 }
 
 /// Whether two strings of one length are equal; in line, since most keys are shorter than a call is long.
-///
-/// What is short is read again, as if it lay elsewhere: else the words that a hash has read are kept until they are compared, which costs
-/// more registers than there are.
 #[inline(always)]
 pub(super) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     match a.len() {
@@ -153,6 +150,9 @@ pub(super) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
 
 /// The same of strings of one to two words, the last of which may overlap the first. Both are looked at in any case, which is quicker than
 /// to ask whether the second has to be.
+///
+/// The second string is read again, as if it lay elsewhere: else the words that a hash has read are kept until they are compared, which
+/// costs more registers than there are. What is compared 16 bytes at a time needs no such thing.
 #[inline(always)]
 fn same_ends<const N: usize, W>(a: &[u8], b: &[u8], word: fn([u8; N]) -> W) -> bool
 where

@@ -9,7 +9,7 @@ use std::hint::cold_path;
 use std::ptr::{self, NonNull};
 
 use super::{
-    Bucket, Found, Link, SLOTS, Shared, Way, address_of, meta_of, overflow_of, split_root,
+    Bucket, Found, Link, SLOTS, Segment, Shared, Way, address_of, meta_of, overflow_of, split_root,
 };
 use crate::entry::{BlockRef, Header, Probe};
 use crate::hash::KeyHash;
@@ -147,6 +147,8 @@ enum Glanced {
 /// The line before a bucket. What lies in the bucket is then at a distance that addresses have room for.
 #[derive(Clone, Copy)]
 struct Line(*const Bucket);
+
+const _: () = assert!(size_of::<Segment>() == size_of::<Bucket>());
 
 impl Line {
     /// # Safety
