@@ -15,7 +15,7 @@
 //! # Costs
 //! A count: a comparison and an increment in the thread's own line. A count without a place: two locked instructions
 //! that mostly meet no other thread, and one for each tally on the way up that has no place either. A sum: all tables,
-//! 64 places each. 6 KiB a thread; 56 bytes a tally, and 64 more from the first time that it's folded into.
+//! 64 places each. 6 KiB a thread; 48 bytes a tally, and 64 more from the first time that it's folded into.
 //!
 //! # Invariants
 //! - Y1 At each level a count is in one place: in a table, or in the totals.
@@ -89,26 +89,23 @@ impl Counts {
 }
 
 /// Names a tally in the tables of threads.
+///
+/// | bits | what |
+/// |---|---|
+/// | 7 .. 0 | where its place begins, in words: one of 64 |
+/// | 63 .. 8 | its number, from 1 on |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Id {
-    /// From 1 on.
-    number: u64,
-    /// Where its place begins, in words: one of 64. Told by the number, and kept so that a count needs nothing but comparisons.
-    place: u8,
-}
+pub(crate) struct Id(u64);
 
 impl Id {
     fn new(number: u64) -> Id {
         let place = number as usize % table::N_PLACES * table::COLUMNS;
-        Id {
-            number,
-            place: place as u8,
-        }
+        Id(number << 8 | place as u64)
     }
 
     #[inline(always)]
     fn place(self) -> usize {
-        usize::from(self.place)
+        usize::from(self.0 as u8)
     }
 }
 

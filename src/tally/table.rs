@@ -119,7 +119,7 @@ impl Table {
 
     #[inline(always)]
     fn has(&self, id: Id) -> bool {
-        self.rows[0].0[id.place()].load(Ordering::Relaxed) == id.number
+        self.rows[0].0[id.place()].load(Ordering::Relaxed) == id.0
     }
 
     /// Adds to a count of a tally that has a place. No locked instruction: nobody else writes here.
@@ -158,7 +158,7 @@ impl Table {
             seen: 0,
             n_idle: 0,
         };
-        self.rows[0].0[tally.id.place()].store(tally.id.number, Ordering::Relaxed);
+        self.rows[0].0[tally.id.place()].store(tally.id.0, Ordering::Relaxed);
         true
     }
 
