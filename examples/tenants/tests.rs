@@ -62,7 +62,7 @@ fn a_loan_ends_at_the_guarantee() {
         "--ttl",
         "0",
         "--once",
-        "20",
+        "40",
         "--requests",
         "15000",
     ];
