@@ -2,7 +2,7 @@
 //!
 //! # Idea         the one entry that most look-ups are about, and nothing else, in line: whatever takes another look is told apart, for
 //!   module `find` to do, so that nothing has to be kept for it
-//! # Costs        a bucket, an entry; some fifty instructions
+//! # Costs        a bucket, an entry
 //! # Not here     further buckets and entries, prefetches (module `find`)
 
 use std::hint::cold_path;
