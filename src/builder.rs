@@ -13,7 +13,7 @@ use crate::hash::Hasher64;
 use crate::key::KeyParts;
 use crate::stats::RemovalCause;
 use crate::store::{Config, TypedListener, TypedStore};
-use crate::stripe::{Lifetime, Write};
+use crate::stripe::Lifetime;
 use crate::sync::Arc;
 
 /// More stripes than this would only cost memory.
@@ -250,7 +250,7 @@ impl<V: Value + ?Sized> Builder<V> {
         }
         let store = TypedStore::new(config, self.listener);
         let cache = Cache::from_inner(Inner {
-            plain: Write::plain(store.lifetime()),
+            plain: store.lifetime().stay(),
             store,
             weigher: self.weigher,
             has_tti: self.tti.is_some(),

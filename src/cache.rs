@@ -37,7 +37,7 @@ use crate::error::BuildError;
 use crate::key::{KeyParts, KeyRef, Shape};
 use crate::stats::Stats;
 use crate::store::TypedStore;
-use crate::stripe::Write;
+use crate::stripe::Stay;
 use crate::sync::Arc;
 
 pub use crate::store::Maintained;
@@ -84,8 +84,8 @@ pub(crate) struct Inner<V: Value + ?Sized> {
     pub(crate) store: TypedStore<V>,
     pub(crate) weigher: Option<Weigher<V>>,
     pub(crate) has_tti: bool,
-    /// What an insert is to do that has no options, into the cache itself.
-    pub(crate) plain: Write<'static>,
+    /// How long an entry stays that is inserted without options, where nothing else ends it.
+    pub(crate) plain: Stay,
     pub(crate) tenants: Tenants,
     pub(crate) jitter: Jitter,
     pub(crate) watch: Watch,

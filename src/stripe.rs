@@ -46,7 +46,7 @@ pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};
 pub(crate) use put::Turned;
 pub(crate) use scopes::Home;
-pub(crate) use time::Lifetime;
+pub(crate) use time::{Lifetime, Stay};
 pub(crate) use ttl::NewTtl;
 pub use ttl::TtlChange;
 use works::Works;

@@ -56,10 +56,12 @@ impl Ttl {
     pub const NEVER: Self = Self::of(Span::Never);
 
     /// So long; zero is refused by the write.
+    #[inline]
     pub const fn after(ttl: Duration) -> Self {
         Self::of(Span::After(ttl))
     }
 
+    #[inline]
     const fn of(span: Span) -> Self {
         Self {
             span,
@@ -104,6 +106,7 @@ impl Default for Ttl {
 }
 
 impl From<Duration> for Ttl {
+    #[inline]
     fn from(ttl: Duration) -> Self {
         Self::after(ttl)
     }
@@ -177,6 +180,7 @@ impl WriteOptions {
 
     /// The same with this time to live.
     #[must_use]
+    #[inline]
     pub fn ttl(self, ttl: impl Into<Ttl>) -> Self {
         Self {
             ttl: ttl.into(),
@@ -206,6 +210,7 @@ impl From<Ttl> for WriteOptions {
 }
 
 impl From<Duration> for WriteOptions {
+    #[inline]
     fn from(ttl: Duration) -> Self {
         Self::new().ttl(ttl)
     }

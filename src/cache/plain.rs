@@ -12,33 +12,27 @@ use crate::entry::{Draft, Entry, Parts, Plan, Source, Value};
 use crate::error::{InsertError, Refusal};
 use crate::key::KeyRef;
 use crate::store::Placed;
-use crate::stripe::{ENTRY_SHARE, Write};
+use crate::stripe::{ENTRY_SHARE, Stay, Write};
 use crate::terms::WriteOptions;
 
 impl<V: Value + ?Sized> View<'_, V> {
-    /// An insert, without options if there are none.
+    /// An insert, without options if there are none. If they say at most how long the entry stays, that is `stay`.
     #[inline(always)]
     pub(super) fn insert_encoded<S>(
         self,
         key: KeyRef<'_>,
         value: S,
         options: Option<&WriteOptions>,
+        stay: Option<Stay>,
     ) -> Result<Option<Entry<V>>, InsertError<S>>
     where
         S: Source<V>,
     {
-        if self.local().is_some() || !self.inner.writes_plainly() {
-            return self.insert_on(key, value, options);
-        }
-        let Some(options) = options else {
-            return self.insert_plain(key, value, &self.inner.plain);
-        };
-        match options.span_alone() {
-            None => self.insert_on(key, value, Some(options)),
-            Some(span) => {
-                let lifetime = self.inner.plain.lifetime.lasting(Some(span));
-                self.insert_plain(key, value, &Write::plain(lifetime))
+        match stay {
+            Some(stay) if self.local().is_none() && self.inner.writes_plainly() => {
+                self.insert_plain(key, value, stay)
             }
+            _ => self.insert_on(key, value, options),
         }
     }
 
@@ -49,7 +43,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         self,
         key: KeyRef<'_>,
         value: S,
-        write: &Write<'_>,
+        stay: Stay,
     ) -> Result<Option<Entry<V>>, InsertError<S>>
     where
         S: Source<V>,
@@ -63,16 +57,16 @@ impl<V: Value + ?Sized> View<'_, V> {
         };
         let cost = plan.charge_bytes() + ENTRY_SHARE;
         if !store.takes_small(cost) {
-            return self.insert_how(key, value, &How::plain(write.lifetime));
+            return self.insert_how(key, value, &How::plain(stay.into()));
         }
         let mut reservation = store.reservation(hash);
         let husk = reservation.reserve_small();
         let (draft, kept) = Draft::new::<V, S>(plan, husk, value)
             .map_err(|value| refused(Refusal::OutOfMemory, value))?;
-        let Err((put, slot)) = store.put_plain(hash, draft, cost, write, &mut reservation) else {
+        let Err((put, slot)) = store.put_plain(hash, draft, cost, stay, &mut reservation) else {
             return Ok(None);
         };
-        match store.place(hash, slot, write, put) {
+        match store.place(hash, slot, &Write::plain(stay), put) {
             Placed::Done(replaced) => Ok(replaced.map(|block| self.last(block))),
             Placed::Refused { draft, refusal } => {
                 let value = draft.undo::<V, S>(kept);

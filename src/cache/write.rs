@@ -10,7 +10,7 @@ use crate::error::{InsertError, TtlError};
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::stats::RemovalCause;
-use crate::stripe::{NewTtl, TtlChange};
+use crate::stripe::{NewTtl, Stay, TtlChange};
 use crate::sync::time::wall;
 use crate::terms::WriteOptions;
 
@@ -18,7 +18,7 @@ use crate::terms::WriteOptions;
 const REMOVE_IF_TRIES: usize = 64;
 
 impl<V: Value + ?Sized> View<'_, V> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert<K, S>(
         self,
         key: &K,
@@ -29,8 +29,12 @@ impl<V: Value + ?Sized> View<'_, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
+        let stay = match options {
+            None => Some(self.inner.plain),
+            Some(options) => options.span_alone().map(Stay::of),
+        };
         keyed(key, value, |key, value| {
-            self.insert_encoded(key, value, options)
+            self.insert_encoded(key, value, options, stay)
         })
     }
 

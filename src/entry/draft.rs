@@ -276,6 +276,16 @@ impl Draft {
         }
     }
 
+    /// The same of an entry that nothing else ends, and its record in the timing wheel; a deadline that is too far away to count has none.
+    #[inline(always)]
+    pub(crate) fn set_deadline(&mut self, deadline: Nanos, schedule: impl FnOnce(Nanos) -> u32) {
+        let header = self.header_mut();
+        header.deadline.set(deadline);
+        if !header.deadline.is_never() {
+            header.set_token(schedule(deadline));
+        }
+    }
+
     pub(crate) fn as_ref(&self) -> BlockRef<'_> {
         self.block.as_ref()
     }

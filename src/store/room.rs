@@ -12,7 +12,7 @@ use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{Full, PoolId};
 use crate::stats::Counts;
-use crate::stripe::{Claims, Put, Stripe, Turned, Write, cost, pool_of};
+use crate::stripe::{Claims, Put, Stay, Stripe, Turned, Write, cost, pool_of};
 use crate::sync::MutexGuard;
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
@@ -101,17 +101,17 @@ impl Store {
         hash: KeyHash,
         draft: Draft,
         cost: u64,
-        write: &Write<'_>,
+        stay: Stay,
         reservation: &mut Reservation<'_>,
     ) -> Result<(), (Put, Option<Draft>)> {
         let cell = reservation.cell;
         let mut stripe = cell.back.lock();
         reservation.settle(&mut stripe);
-        let (env, lifetime) = (self.env(cell), &write.lifetime);
-        let straight = if lifetime.has_times() || stripe.has_deadlines() {
+        let env = self.env(cell);
+        let straight = if stay.ends() || stripe.has_deadlines() {
             // The lock ends before the draft if the clock panics.
-            let now = stripe.now(&env, lifetime);
-            stripe.put_timed(&env, hash, draft, cost, lifetime, now)
+            let now = stripe.now(&env, stay.ends());
+            stripe.put_timed(&env, hash, draft, cost, stay, now)
         } else {
             stripe.put_straight(&env, hash, draft, cost)
         };
@@ -123,7 +123,7 @@ impl Store {
                 }
                 Ok(())
             }
-            Err(turned) => Err(self.put_turned(cell, stripe, hash, turned, write)),
+            Err(turned) => Err(self.put_turned(cell, stripe, hash, turned, stay)),
         }
     }
 
@@ -134,9 +134,9 @@ impl Store {
         stripe: MutexGuard<'_, Stripe>,
         hash: KeyHash,
         turned: Turned,
-        write: &Write<'_>,
+        stay: Stay,
     ) -> (Put, Option<Draft>) {
-        let mut slot = Some(turned.draft);
+        let (mut slot, write) = (Some(turned.draft), &Write::plain(stay));
         // As above.
         let mut stripe = stripe;
         let env = self.env(cell);

@@ -126,9 +126,9 @@ pub(crate) struct Write<'a> {
 impl Write<'_> {
     /// A write into the cache itself, which asks for nothing but to live that long.
     #[inline(always)]
-    pub(crate) fn plain(lifetime: Lifetime) -> Self {
+    pub(crate) fn plain(lifetime: impl Into<Lifetime>) -> Self {
         Write {
-            lifetime,
+            lifetime: lifetime.into(),
             home: None,
             condition: Condition::Always,
             is_alone: false,

@@ -9,8 +9,8 @@
 use super::change::Linked;
 use super::room::{Newcomer, NoWay};
 use super::{
-    AHEAD_MIN, Condition, ENTRY_SHARE, EXPIRE_PER_WRITE, Env, Lifetime, Put, SHRINK_PER_WRITE,
-    SWEEP_PER_WRITE, Stripe, Write, cost,
+    AHEAD_MIN, Condition, ENTRY_SHARE, EXPIRE_PER_WRITE, Env, Put, SHRINK_PER_WRITE,
+    SWEEP_PER_WRITE, Stay, Stripe, Write, cost,
 };
 use crate::clock::Nanos;
 use crate::entry::Draft;
@@ -27,13 +27,15 @@ pub(crate) struct Prelude {
     progress: bool,
 }
 
-// What is known of a stripe when a write begins, each with what stands before it: nothing; that it is calm, but for deadlines; that nobody
-// in it has one; that nothing has had to leave it yet: its policy has nothing to learn, and the bounds were not lowered below what is there,
-// or `expect_evictions` would have had it begin.
-const ANY: u8 = 0;
-const TIMED: u8 = 1;
-const CALM: u8 = 2;
-const YOUNG: u8 = 3;
+/// What may wait in a stripe when a write begins.
+const ANY: u8 = ENDED | DUE | FULL;
+/// Entries whose scope has ended. None in a calm stripe.
+const ENDED: u8 = 1;
+/// Entries that are due. None where nobody has a deadline.
+const DUE: u8 = 2;
+/// What the policy is to learn, and who is to leave. Nothing where nothing has had to leave yet: the bounds were not lowered below what is
+/// there either, or `expect_evictions` would have had the policy begin.
+const FULL: u8 = 4;
 
 /// What the straight way could not do: the draft, and what was begun, if anything.
 pub(crate) struct Turned {
@@ -60,8 +62,8 @@ impl Stripe {
         {
             return Put::Busy(ticket);
         }
-        let (cost, now) = (cost(draft), self.now(env, &write.lifetime));
-        let begun = self.begin::<ANY>(env, hash, cost, write, now);
+        let (cost, now) = (cost(draft), self.now(env, write.lifetime.is_timed()));
+        let begun = self.begin::<ANY>(env, hash, cost, write.is_likely(), now);
         self.land(env, hash, slot, write, yielding, begun)
     }
 
@@ -76,17 +78,17 @@ impl Stripe {
         draft: Draft,
         cost: u64,
     ) -> Result<bool, Turned> {
-        let (write, now) = (&Write::plain(Lifetime::default()), Nanos::ZERO);
+        let (stay, now) = (Stay::FOREVER, Nanos::ZERO);
         if !self.is_calm() {
             return Err(Turned { draft, begun: None });
         }
         if self.policy.capacity() == 0 {
-            return self.go_straight::<YOUNG>(env, hash, draft, cost, write, now);
+            return self.go_straight::<0>(env, hash, draft, cost, stay, now);
         }
         if env.ground.is_above() {
             return Err(Turned { draft, begun: None });
         }
-        self.go_straight::<CALM>(env, hash, draft, cost, write, now)
+        self.go_straight::<FULL>(env, hash, draft, cost, stay, now)
     }
 
     /// The same where it or others have deadlines. `now` is what [`now`](Self::now) said.
@@ -97,29 +99,31 @@ impl Stripe {
         hash: KeyHash,
         draft: Draft,
         cost: u64,
-        lifetime: &Lifetime,
+        stay: Stay,
         now: Nanos,
     ) -> Result<bool, Turned> {
         if !self.is_calm() || env.ground.is_above() || self.wheel.growth_bytes() > 0 {
             return Err(Turned { draft, begun: None });
         }
-        let write = &Write::plain(*lifetime);
-        self.go_straight::<TIMED>(env, hash, draft, cost, write, now)
+        if self.policy.capacity() == 0 {
+            return self.go_straight::<DUE>(env, hash, draft, cost, stay, now);
+        }
+        self.go_straight::<{ DUE | FULL }>(env, hash, draft, cost, stay, now)
     }
 
     #[inline(always)]
-    fn go_straight<const PACE: u8>(
+    fn go_straight<const WAITING: u8>(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         mut draft: Draft,
         cost: u64,
-        write: &Write<'_>,
+        stay: Stay,
         now: Nanos,
     ) -> Result<bool, Turned> {
         debug_assert_eq!(cost, super::cost(draft.as_ref()));
-        let (is_young, lifetime) = (PACE == YOUNG, &write.lifetime);
-        let begun = self.begin::<PACE>(env, hash, cost, write, now);
+        let is_full = WAITING & FULL != 0;
+        let begun = self.begin::<WAITING>(env, hash, cost, true, now);
         let writer = self.table.writer(&env.front.table);
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
         let has_place = vacancy.is_some() || writer.growth_bytes(hash) == 0;
@@ -127,11 +131,14 @@ impl Stripe {
             let begun = Some(begun);
             return Err(Turned { draft, begun });
         }
-        if lifetime.has_times() {
-            draft.set_times(lifetime.times(now, None));
-        }
-        let capacity = if is_young { 0 } else { self.policy.capacity() };
+        let capacity = if is_full { self.policy.capacity() } else { 0 };
         self.seal(env, hash, &mut draft, cost, capacity);
+        if WAITING & DUE != 0 && stay.ends() {
+            let deadline = stay.deadline(now);
+            draft.set_deadline(deadline, |deadline| {
+                self.wheel.schedule(deadline, hash.bits()).bits()
+            });
+        }
         let (block, size) = (draft.into_block(), policy::size_class(cost - ENTRY_SHARE));
         let meta = self.enroll(env, begun.site, size, None);
         let loc = match vacancy {
@@ -141,11 +148,8 @@ impl Stripe {
             }
             None => self.link_somewhere(env, hash, block, meta, 0),
         };
-        if !is_young {
+        if is_full {
             self.watch(env, loc);
-        }
-        if lifetime.has_times() {
-            self.schedule(env, loc, hash);
         }
         if self.has_grown {
             self.claim_structure(env);
@@ -163,28 +167,28 @@ impl Stripe {
     /// What is to be done anyhow comes first, since the line of the key's bucket was asked for a moment ago. The more is
     /// known of the stripe, the less is to be asked.
     #[inline(always)]
-    fn begin<const PACE: u8>(
+    fn begin<const WAITING: u8>(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         cost: u64,
-        write: &Write<'_>,
+        is_likely: bool,
         now: Nanos,
     ) -> Prelude {
         let (mut site, mut progress) = (None, false);
-        if PACE < YOUNG {
+        if WAITING & FULL != 0 {
             site = self.policy.site(hash.bits());
             self.learn(env);
             self.sample_owed(env);
         }
-        if PACE < CALM {
+        if WAITING & DUE != 0 {
             progress |= self.expire(env, now, EXPIRE_PER_WRITE).steps > 0;
         }
-        if PACE < TIMED {
+        if WAITING & ENDED != 0 {
             progress |= self.sweep(env, SWEEP_PER_WRITE).steps > 0;
         }
         self.follow_bounds(env);
-        if PACE < YOUNG && write.is_likely() && self.policy.capacity() >= AHEAD_MIN {
+        if WAITING & FULL != 0 && is_likely && self.policy.capacity() >= AHEAD_MIN {
             progress |= self.make_room_ahead(env, hash, cost, now);
         }
         Prelude {

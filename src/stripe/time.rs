@@ -28,6 +28,43 @@ pub(crate) struct Lifetime {
 
 const FOREVER: u64 = u64::MAX;
 
+/// The same of an entry that nothing but its time to live ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stay(u64);
+
+impl Stay {
+    /// Until it is taken out.
+    pub(crate) const FOREVER: Self = Stay(FOREVER);
+
+    /// So long from its write.
+    #[inline]
+    pub(crate) fn of(ttl: Duration) -> Self {
+        Stay(Nanos::from_duration(ttl).0)
+    }
+
+    /// Whether it ends.
+    #[inline(always)]
+    pub(crate) fn ends(self) -> bool {
+        self.0 != FOREVER
+    }
+
+    /// When it does, of an entry that is written now.
+    #[inline(always)]
+    pub(super) fn deadline(self, now: Nanos) -> Nanos {
+        Nanos(now.0.saturating_add(self.0))
+    }
+}
+
+impl From<Stay> for Lifetime {
+    fn from(Stay(ttl): Stay) -> Self {
+        let lifetime = Lifetime {
+            ttl,
+            ..Lifetime::default()
+        };
+        lifetime.told()
+    }
+}
+
 impl Default for Lifetime {
     fn default() -> Self {
         Lifetime {
@@ -94,7 +131,12 @@ impl Lifetime {
         lifetime.told()
     }
 
-    /// The time to live of what asks for none.
+    /// The time to live of what asks for none, where that alone is to end it.
+    pub(crate) fn stay(&self) -> Stay {
+        Stay(self.ttl)
+    }
+
+    /// The same as a span.
     pub(crate) fn ttl(&self) -> Option<Duration> {
         (self.ttl != FOREVER).then(|| Duration::from_nanos(self.ttl))
     }
@@ -167,8 +209,8 @@ impl Stripe {
     /// The time for a write: exact where a deadline is computed, else the cheap lower bound, and none at all where
     /// nothing ever expires.
     #[inline(always)]
-    pub(crate) fn now(&self, env: &Env<'_>, lifetime: &Lifetime) -> Nanos {
-        if lifetime.is_timed() {
+    pub(crate) fn now(&self, env: &Env<'_>, is_timed: bool) -> Nanos {
+        if is_timed {
             env.ground.time.now()
         } else if self.has_deadlines() {
             env.ground.time.coarse_now()
