@@ -22,6 +22,10 @@ pub(crate) struct Mutex<T>(parking_lot::Mutex<T>);
 /// What [`Mutex::lock`] gives; unlocks when dropped.
 pub(crate) type MutexGuard<'a, T> = parking_lot::MutexGuard<'a, T>;
 
+/// Looks at a lock that another thread has, before this one sleeps; and pauses of the processor's between two of them.
+const LOOKS_AT_A_LOCK: usize = 64;
+const PAUSES_PER_LOOK: usize = 8;
+
 impl<T> Mutex<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(parking_lot::Mutex::new(value))
@@ -43,6 +47,27 @@ impl<T> Mutex<T> {
                     return guard;
                 }
                 super::schedule::give_way();
+            }
+        }
+        match self.0.try_lock() {
+            Some(guard) => guard,
+            None => self.lock_soon(),
+        }
+    }
+
+    /// The lock, once whoever has it is done. Holds are short, so it looks again for some microseconds before it sleeps: to sleep and to be
+    /// woken costs both threads more than that.
+    #[cold]
+    #[inline(never)]
+    fn lock_soon(&self) -> MutexGuard<'_, T> {
+        for _ in 0..LOOKS_AT_A_LOCK {
+            for _ in 0..PAUSES_PER_LOOK {
+                std::hint::spin_loop();
+            }
+            if !self.0.is_locked()
+                && let Some(guard) = self.0.try_lock()
+            {
+                return guard;
             }
         }
         self.0.lock()
