@@ -4,7 +4,7 @@
 //! A key that is being loaded has one flight, which a stripe keeps under its lock. One thread or task leads it: it runs the
 //! user's loader. Others enlist and wait. When the flight lands, all look the key up again; when its leader fails,
 //! the one who has waited longest leads, and the rest go on waiting. No value travels through a flight, so nobody is
-//! given what a look-up doesn't find.
+//! given what a look-up doesn't find. Where a thread leads, the flight is made by the first who comes to wait: most loads have none.
 //!
 //! ```text
 //!             lead                pass_on, somebody waits            wait, poll -> Leads
@@ -42,7 +42,7 @@ pub(crate) use self::waits::Loading;
 #[cfg(engine_loom)]
 pub(crate) use self::waits::Waits;
 use crate::contain::contain;
-use crate::sync::{Arc, Mutex, thread_id};
+use crate::sync::{Arc, Mutex, ThreadId, thread_id};
 
 mod loader;
 mod queue;
@@ -119,26 +119,24 @@ pub(crate) struct Wake(Who);
 impl Flight {
     /// Makes a flight that the caller leads.
     pub(crate) fn lead() -> Arc<Flight> {
+        Self::led_by(None)
+    }
+
+    /// Makes a flight that somebody leads: that thread, if any, whose load began without one. Called under the stripe's lock.
+    pub(crate) fn led_by(thread: Option<ThreadId>) -> Arc<Flight> {
         Arc::new(Flight {
             core: Mutex::new(Core {
                 state: State::Led,
                 queue: Queue::new(),
             }),
-            loader: Loader::nobody(),
+            loader: Loader::new(thread),
         })
     }
 
-    /// Makes it one that the caller leads, as if it were new. Nobody else has it, so nobody waits.
-    #[cfg(not(engine_loom))]
-    pub(crate) fn renew(&mut self) {
-        self.loader.leave();
-        self.core.get_mut().state = State::Led;
-    }
-
-    /// Tells that the calling thread runs the loader, until what this gives is dropped. A task's leader calls it for each
-    /// poll, or not at all: then a wait inside its loader isn't seen to be a circle.
+    /// As [`Loading::begin`], with this flight.
+    #[cfg(any(test, engine_loom))]
     pub(crate) fn load_here(&self) -> Loading<'_> {
-        Loading::begin(self)
+        Loading::begin(Some(self))
     }
 
     /// Takes a place among those who wait. Called under the stripe's lock, while the map holds the flight (F4).

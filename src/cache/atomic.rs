@@ -11,11 +11,12 @@ use super::view::View;
 use super::wrote::Wrote;
 use crate::entry::{Entry, Source, Value};
 use crate::error::{AppendError, ComputeError, IncrementError, InsertError, Refusal};
-use crate::flight::Waited;
+use crate::flight::{Loading, Waited};
 use crate::key::{Key, with_key};
 use crate::stats::RemovalCause;
 use crate::store::is_telling;
 use crate::stripe::{Begun, Condition as StripeCondition, Task};
+use crate::sync::thread_id;
 use crate::terms::{Ttl, WriteOptions};
 
 /// Times that a computation is overtaken by other writes before it asks to be alone with its key.
@@ -119,7 +120,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             return Err(ComputeError::Reentrant);
         };
         // Those who wait for this thread while its closure waits for them are told so.
-        let _here = alone.as_ref().map(|lead| lead.work.flight.load_here());
+        let _here = alone
+            .as_ref()
+            .map(|lead| Loading::begin(lead.work.flight.as_deref()));
         for _ in 0..LOST_ALONE_MAX {
             if let Some(computed) = self.compute_once(key, &mut f, true)? {
                 return Ok(computed);
@@ -194,10 +197,12 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let answer = with_key(key, |key| {
             loop {
                 let at = self.at(self.place(), key);
-                let begun = self
-                    .inner
-                    .store
-                    .begin_work(at.hash, &at.probe, Task::Compute);
+                let begun = self.inner.store.begin_work(
+                    at.hash,
+                    &at.probe,
+                    Task::Compute,
+                    Some(thread_id()),
+                );
                 let begun = match begun {
                     Begun::Waits(ticket) => match self.wait(ticket, at, Task::Compute, None) {
                         Ok(begun) => begun,

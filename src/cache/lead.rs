@@ -23,7 +23,7 @@ pub(super) struct Lead<'a, V: Value + ?Sized> {
     hash: KeyHash,
     pub(super) work: Work,
     lands: bool,
-    /// Its write has taken it out.
+    /// Its write has ended it.
     is_out: bool,
 }
 
@@ -53,11 +53,12 @@ impl<V: Value + ?Sized> Drop for Lead<'_, V> {
     fn drop(&mut self) {
         let store = &self.view.inner.store;
         if self.is_out {
-            self.work.flight.land();
-        } else if self.lands {
-            store.end_work(self.hash, &self.work);
+            return;
+        }
+        if self.lands {
+            store.end_work(self.hash, self.work.id);
         } else {
-            store.pass_work_on(self.hash, &self.work.flight);
+            store.pass_work_on(self.hash, self.work.id);
         }
     }
 }

@@ -17,13 +17,13 @@ use super::wrote::Wrote;
 use crate::clock::Nanos;
 use crate::entry::{Entry, Source, Value};
 use crate::error::{InsertError, LoadError, Refusal};
-use crate::flight::{Ticket, Waited};
+use crate::flight::{Loading, Ticket, Waited};
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::store::is_telling;
 use crate::stripe::{Begun, Condition, Task};
-use crate::sync::Arc;
 use crate::sync::time::monotonic_ns;
+use crate::sync::{Arc, ThreadId, thread_id};
 use crate::tally::Event;
 
 pub(super) type LoadAnswer<V, S, E> = Result<Option<Entry<V>>, LoadError<S, E>>;
@@ -112,7 +112,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let answer = with_key(key, |key| {
             loop {
                 how.write.home = self.home();
-                let (begun, at) = self.begin(key, &how, task)?;
+                let (begun, at) = self.begin(key, &how, task, Some(thread_id()))?;
                 let begun = match begun {
                     Begun::Waits(ticket) => {
                         let left = |until: Nanos| until.saturating_since(monotonic_now());
@@ -159,7 +159,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             version: present.version(),
         };
         let answer = with_key(key, |key| {
-            let (begun, at) = self.begin::<S, E>(key, &how, task)?;
+            let (begun, at) = self.begin::<S, E>(key, &how, task, Some(thread_id()))?;
             let begun = match begun {
                 // Somebody loads it already.
                 Begun::Waits(ticket) => {
@@ -198,19 +198,23 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         Turn::win(self, entry, back_off)
     }
 
-    /// Begins a work in the place of a write.
+    /// Begins a work in the place of a write, led by that thread, or by a task.
     pub(super) fn begin<'k, S, E>(
         self,
         key: KeyRef<'k>,
         how: &How<'_>,
         task: Task,
+        thread: Option<ThreadId>,
     ) -> Result<(Begun, At<'k>), LoadError<S, E>> {
         let place = how.write.home.map(|home| home.word);
         if place == Some(PlaceWord::NOWHERE) {
             return Err(LoadError::Invalid(Refusal::Closed));
         }
         let at = self.at(place, key);
-        let begun = self.inner.store.begin_work(at.hash, &at.probe, task);
+        let begun = self
+            .inner
+            .store
+            .begin_work(at.hash, &at.probe, task, thread);
         Ok((begun, at))
     }
 
@@ -290,9 +294,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let stopwatch = Stopwatch::start(self.tally());
-        let flight = Arc::clone(&lead.work.flight);
+        let flight = lead.work.flight.clone();
         // Also while the value is stored: that may run a listener, or drop values, which ask for this very key.
-        let _loading = flight.load_here();
+        let _loading = Loading::begin(flight.as_deref());
         let loaded = load();
         stopwatch.stop(loaded.is_ok());
         self.settle(key, lead, how, loaded.map_err(LoadError::Loader)?)

@@ -16,7 +16,7 @@ use super::loading::{LoadOptions, Loaded};
 use super::view::View;
 use crate::entry::{Source, Value};
 use crate::error::{LoadError, Refusal};
-use crate::flight::{Flight, Ticket, Waited};
+use crate::flight::{Flight, Loading, Ticket, Waited};
 use crate::hash::KeyHash;
 use crate::key::{Key, KeyRef, with_key};
 use crate::stripe::{Begun, Task};
@@ -81,7 +81,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let key = KeyRef::from_stored(shape, &bytes);
         loop {
             how.write.home = self.home();
-            let (begun, at) = self.begin(key, &how, task)?;
+            let (begun, at) = self.begin(key, &how, task, None)?;
             let begun = match begun {
                 Begun::Waits(ticket) => {
                     let waiting = Waiting {
@@ -123,14 +123,14 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             let mut load = pin!(load);
             let loaded = poll_fn(|context| {
                 // Who asks for its own key from inside is told so.
-                let _here = lead.work.flight.load_here();
+                let _here = Loading::begin(lead.work.flight.as_deref());
                 load.as_mut().poll(context)
             });
             let loaded = loaded.await;
             stopwatch.stop(loaded.is_ok());
             let loaded = loaded.map_err(LoadError::Loader)?;
-            let flight = Arc::clone(&lead.work.flight);
-            let _here = flight.load_here();
+            let flight = lead.work.flight.clone();
+            let _here = Loading::begin(flight.as_deref());
             return self.settle(key, lead, how, loaded);
         }
     }

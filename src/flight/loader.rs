@@ -2,8 +2,9 @@
 //!
 //! # Idea         a word of its own, so that a load takes the flight's lock only where others may wait
 //! # Costs        entering: a store; leaving: a store or a compare-and-swap
-//! # Invariants   FL1 what a thread did here before it wrote a wait down (module `waits`), whoever locks that table later sees: so a
-//!   circle's last thread sees who loads what, and nobody is taken for the loader of what it passed on
+//! # Invariants   FL1 what a thread did here before it wrote a wait down (module `waits`), whoever locks that table later sees, and
+//!   whoever reaches a flight sees for whom it was made: so a circle's last thread sees who loads what, and nobody is taken for the
+//!   loader of what it passed on
 //! # Not here     circles
 
 use crate::sync::ThreadId;
@@ -16,8 +17,8 @@ const NOBODY: u64 = 0;
 pub(super) struct Loader(AtomicU64);
 
 impl Loader {
-    pub(super) fn nobody() -> Self {
-        Self(AtomicU64::new(NOBODY))
+    pub(super) fn new(thread: Option<ThreadId>) -> Self {
+        Self(AtomicU64::new(thread.map_or(NOBODY, ThreadId::bits)))
     }
 
     #[inline]

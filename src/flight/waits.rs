@@ -122,33 +122,40 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// While it lives, the calling thread loads for the flight.
+/// While it lives, the calling thread loads for the flight, or for one that whoever comes to wait makes, and in which it stands then.
 #[derive(Debug)]
 pub(crate) struct Loading<'a> {
-    flight: &'a Flight,
-    thread: ThreadId,
+    flight: Option<(&'a Flight, ThreadId)>,
     /// It must end in its thread.
     _here: PhantomData<*const ()>,
 }
 
 impl<'a> Loading<'a> {
-    pub(super) fn begin(flight: &'a Flight) -> Self {
-        let thread = thread_id();
-        flight.loader.enter(thread);
+    /// Tells that the calling thread runs the loader, until what this gives is dropped. A task's leader calls it for each
+    /// poll, or not at all: then a wait inside its loader isn't seen to be a circle. A thread has no flight, if nobody had come to
+    /// wait when it began.
+    #[inline]
+    pub(crate) fn begin(flight: Option<&'a Flight>) -> Self {
         count(1);
         Self {
-            flight,
-            thread,
+            flight: flight.map(|flight| {
+                let thread = thread_id();
+                flight.loader.enter(thread);
+                (flight, thread)
+            }),
             _here: PhantomData,
         }
     }
 }
 
 impl Drop for Loading<'_> {
+    #[inline]
     fn drop(&mut self) {
         count(-1);
-        if !model_has_failed() {
-            self.flight.loader.leave_if(self.thread);
+        if let Some((flight, thread)) = self.flight
+            && !model_has_failed()
+        {
+            flight.loader.leave_if(thread);
         }
     }
 }

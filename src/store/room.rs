@@ -12,7 +12,7 @@ use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{Full, PoolId};
 use crate::stats::Counts;
-use crate::stripe::{Claims, Put, Stay, Stripe, Turned, Write, cost, pool_of};
+use crate::stripe::{Claims, Condition, Put, Stay, Stripe, Turned, Write, cost, pool_of};
 use crate::sync::MutexGuard;
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
@@ -89,7 +89,7 @@ impl Store {
         reservation.settle(&mut stripe);
         let put = stripe.put(&self.env(cell), hash, slot, write, false);
         cell.shelf.fill(stripe.husks());
-        self.finish(cell, stripe);
+        self.finish_write(cell, stripe, write);
         put
     }
 
@@ -145,8 +145,25 @@ impl Store {
             Some(begun) => stripe.land(&env, hash, &mut slot, write, false, begun),
         };
         cell.shelf.fill(stripe.husks());
-        self.finish(cell, stripe);
+        self.finish_write(cell, stripe, write);
         (put, slot)
+    }
+
+    /// As `finish`, after a write.
+    #[inline(always)]
+    fn finish_write(&self, cell: &Cell, stripe: MutexGuard<'_, Stripe>, write: &Write<'_>) {
+        match write.condition {
+            Condition::Load(_) => self.finish_load(cell, stripe),
+            _ => self.finish(cell, stripe),
+        }
+    }
+
+    /// The same after a load's: if that is over, those who wait are woken at last.
+    #[inline(never)]
+    fn finish_load(&self, cell: &Cell, mut stripe: MutexGuard<'_, Stripe>) {
+        let landing = stripe.take_landing();
+        self.finish(cell, stripe);
+        drop(landing);
     }
 
     /// What becomes of a draft that `put` didn't link, or did. Gives it back if it is refused, or its condition doesn't hold.
@@ -232,7 +249,7 @@ impl Store {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
                 search.gained = stripe.give(search.wanted, 1);
             }
-            self.finish(cell, stripe);
+            self.finish_write(cell, stripe, &write);
             match put {
                 Put::Busy(ticket) => write = behind(&write, ticket),
                 Put::Short {

@@ -4,14 +4,20 @@ use super::Store;
 use crate::entry::Probe;
 use crate::flight::{Flight, Passed};
 use crate::hash::KeyHash;
-use crate::stripe::{Begun, Task, Work};
-use crate::sync::Arc;
+use crate::stripe::{Begun, Task, WorkId};
+use crate::sync::{Arc, ThreadId};
 
 impl Store {
     /// See [`Stripe::begin_work`](crate::stripe::Stripe::begin_work).
-    pub(crate) fn begin_work(&self, hash: KeyHash, probe: &Probe<'_>, task: Task) -> Begun {
+    pub(crate) fn begin_work(
+        &self,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+        task: Task,
+        thread: Option<ThreadId>,
+    ) -> Begun {
         self.write(hash, |stripe, env| {
-            stripe.begin_work(env, hash, probe, task)
+            stripe.begin_work(env, hash, probe, task, thread)
         })
     }
 
@@ -40,19 +46,22 @@ impl Store {
     }
 
     /// Ends a work, and wakes all who wait for it.
-    pub(crate) fn end_work(&self, hash: KeyHash, work: &Work) {
-        self.cell(hash).back.lock().end_work(hash, work.id);
-        work.flight.land();
+    pub(crate) fn end_work(&self, hash: KeyHash, id: WorkId) {
+        let landing = self.cell(hash).back.lock().end_work(hash, id);
+        drop(landing);
     }
 
     /// Ends a work that brought nothing; one of those who wait goes on.
-    pub(crate) fn pass_work_on(&self, hash: KeyHash, flight: &Arc<Flight>) {
-        let passed = self.cell(hash).back.lock().pass_work_on(hash, flight);
-        match passed {
-            Some(Passed::On(wake)) => drop(wake),
-            Some(Passed::Nobody) => {}
-            None => flight.land(),
+    pub(crate) fn pass_work_on(&self, hash: KeyHash, id: WorkId) {
+        let mut stripe = self.cell(hash).back.lock();
+        let passed = stripe.pass_work_on(hash, id);
+        // Where its own write has ended it, and has then met a panic of the clock, it has not landed.
+        let landing = stripe.take_landing();
+        drop(stripe);
+        if let Some(Passed::On(wake)) = passed {
+            drop(wake);
         }
+        drop(landing);
     }
 
     /// Forgets a flight that nobody leads or waits for any more.
@@ -82,6 +91,10 @@ struct Chosen<'a> {
 
 impl Drop for Chosen<'_> {
     fn drop(&mut self) {
-        self.store.pass_work_on(self.hash, self.flight);
+        let back = &self.store.cell(self.hash).back;
+        let passed = back.lock().pass_flight_on(self.hash, self.flight);
+        if passed.is_none() {
+            self.flight.land();
+        }
     }
 }

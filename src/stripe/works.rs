@@ -2,20 +2,20 @@
 //!
 //! # Idea         a load stands here from its beginning to its end, and each write of its key leaves a mark; so a value that was
 //!   loaded before a newer write or removal is known to be older, also where the key was absent before and after
-//! # Costs        nothing for a write while nobody works in its stripe; else one look into a map
+//! # Costs        nothing for a write while nobody works in its stripe; else a look at those few who do, or into a map where they are many;
+//!   a work of a thread has a flight from when somebody comes to wait for it
 //! # Invariants   W1 a key has one work at most; W2 a mark is made in the hold of the lock that changes the key
-//! # Not here     who waits, and for whom: module `flight`
+//! # Not here     who waits, and for whom: module `flight`; how works are found: `list`
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
+mod list;
 
 use super::{Condition, Env, Stripe};
 use crate::entry::{Block, Probe};
 use crate::flight::{Enlisted, Flight, Passed, Ticket};
 use crate::hash::KeyHash;
-use crate::key::{KeyRef, OwnKey, Shape};
-use crate::sync::Arc;
+use crate::sync::{Arc, ThreadId};
+
+pub(super) use list::Works;
 
 /// One work among those of its stripe; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,156 +52,19 @@ pub(crate) enum Begun {
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     pub(crate) id: WorkId,
-    pub(crate) flight: Arc<Flight>,
+    /// Its flight, if it had one when this caller began: not where a thread began it alone.
+    pub(crate) flight: Option<Arc<Flight>>,
 }
-
-/// The works of one stripe.
-#[derive(Default)]
-pub(super) struct Works {
-    by_hash: HashMap<u64, OfHash, BuildHasherDefault<Unhashed>>,
-    last_id: u64,
-    /// The flight of a work that is over, for the next one.
-    spare: Option<Arc<Flight>>,
-}
-
-/// The works on keys of one hash, of which there is hardly ever more than one.
-struct OfHash {
-    first: Entered,
-    others: Vec<Entered>,
-}
-
-struct Entered {
-    id: WorkId,
-    place: u64,
-    key: OwnKey<SHORT_BYTES>,
-    flight: Arc<Flight>,
-    /// The key was written since the work began.
-    is_overtaken: bool,
-    is_alone: bool,
-}
-
-/// Keys of at most so many bytes are no allocation.
-const SHORT_BYTES: usize = 46;
-
-impl Entered {
-    fn is_of(&self, probe: &Probe<'_>) -> bool {
-        self.place == probe.place() && self.key.key() == key_of(probe)
-    }
-}
-
-fn key_of<'a>(probe: &Probe<'a>) -> KeyRef<'a> {
-    KeyRef::from_stored(Shape::from_bits(probe.shape()), probe.key())
-}
-
-impl OfHash {
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entered> {
-        std::iter::once(&mut self.first).chain(&mut self.others)
-    }
-}
-
-impl Works {
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_hash.is_empty()
-    }
-
-    fn of_hash(&mut self, hash: KeyHash) -> impl Iterator<Item = &mut Entered> {
-        let works = self.by_hash.get_mut(&hash.bits());
-        works.into_iter().flat_map(OfHash::iter_mut)
-    }
-
-    fn find(&mut self, hash: KeyHash, id: WorkId) -> Option<&mut Entered> {
-        self.of_hash(hash).find(|work| work.id == id)
-    }
-
-    fn find_flight(&mut self, hash: KeyHash, flight: &Arc<Flight>) -> Option<&mut Entered> {
-        self.of_hash(hash)
-            .find(|work| Arc::ptr_eq(&work.flight, flight))
-    }
-
-    /// Whether nobody has written the key since the work began.
-    pub(super) fn is_current(&mut self, hash: KeyHash, id: WorkId) -> bool {
-        self.find(hash, id).is_some_and(|work| !work.is_overtaken)
-    }
-
-    fn enter(&mut self, hash: KeyHash, probe: &Probe<'_>, is_alone: bool) -> Work {
-        self.last_id += 1;
-        let work = Work {
-            id: WorkId(self.last_id),
-            flight: self.flight(),
-        };
-        let entered = Entered {
-            id: work.id,
-            place: probe.place(),
-            key: OwnKey::new(key_of(probe)),
-            flight: Arc::clone(&work.flight),
-            is_overtaken: false,
-            is_alone,
-        };
-        match self.by_hash.entry(hash.bits()) {
-            Entry::Occupied(works) => works.into_mut().others.push(entered),
-            Entry::Vacant(place) => {
-                place.insert(OfHash {
-                    first: entered,
-                    others: Vec::new(),
-                });
-            }
-        }
-        work
-    }
-
-    /// A flight that the caller leads: the spare one, once nobody has it any more.
-    fn flight(&mut self) -> Arc<Flight> {
-        if let Some(mut spare) = self.spare.take()
-            && let Some(flight) = Arc::get_mut(&mut spare)
-        {
-            flight.renew();
-            return spare;
-        }
-        Flight::lead()
-    }
-
-    fn leave_flight(&mut self, hash: KeyHash, flight: &Arc<Flight>) {
-        if let Some(id) = self.find_flight(hash, flight).map(|work| work.id) {
-            self.leave(hash, id);
-        }
-    }
-
-    /// Takes a work out, if it is there.
-    pub(super) fn leave(&mut self, hash: KeyHash, id: WorkId) {
-        let Some(OfHash { first, others }) = self.by_hash.get_mut(&hash.bits()) else {
-            return;
-        };
-        let left = if first.id != id {
-            let place = others.iter().position(|work| work.id == id);
-            place.map(|place| others.swap_remove(place))
-        } else if let Some(other) = others.pop() {
-            Some(std::mem::replace(first, other))
-        } else {
-            self.by_hash.remove(&hash.bits()).map(|works| works.first)
-        };
-        if let Some(left) = left {
-            // Dropping one ends no waiter: whoever waits has the flight as well.
-            self.spare.get_or_insert(left.flight);
-        }
-        // What many loads at a time have taken is given back once they're over.
-        if self.by_hash.is_empty() && self.by_hash.capacity() > CAPACITY_KEPT {
-            self.by_hash = HashMap::default();
-        }
-    }
-}
-
-/// Room for works that is kept.
-const CAPACITY_KEPT: usize = 16;
 
 impl Stripe {
-    /// Begins to work on a key, if nobody does and there is need; or says what there is instead.
+    /// Begins to work on a key, if nobody does and there is need; or says what there is instead. `thread` leads; a task if there is none.
     pub(crate) fn begin_work(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         probe: &Probe<'_>,
         task: Task,
+        thread: Option<ThreadId>,
     ) -> Begun {
         if let Some(begun) = self.needless(env, hash, probe, task) {
             return begun;
@@ -209,12 +72,12 @@ impl Stripe {
         let is_alone = task == Task::Compute;
         let work = self.works.of_hash(hash).find(|work| work.is_of(probe));
         let Some(work) = work else {
-            return Begun::Leads(self.works.enter(hash, probe, is_alone));
+            return Begun::Leads(self.works.enter(hash, probe, is_alone, thread));
         };
         if is_alone && !work.is_alone {
             return Begun::Busy;
         }
-        match work.flight.enlist() {
+        match work.enlist() {
             Enlisted::Waits(ticket) => Begun::Waits(ticket),
             Enlisted::OutOfMemory => Begun::OutOfMemory,
             Enlisted::Leads => {
@@ -222,7 +85,7 @@ impl Stripe {
                 work.is_alone = is_alone;
                 Begun::Leads(Work {
                     id: work.id,
-                    flight: Arc::clone(&work.flight),
+                    flight: work.flight.clone(),
                 })
             }
         }
@@ -246,7 +109,7 @@ impl Stripe {
             self.works.leave(hash, id);
             return begun;
         }
-        let flight = Arc::clone(flight);
+        let flight = Some(Arc::clone(flight));
         Some(Begun::Leads(Work { id, flight }))
     }
 
@@ -274,34 +137,56 @@ impl Stripe {
         }
     }
 
-    /// A write is made, or not met: if it is a load's, the work is over.
+    /// A write is made, or not met: if it is a load's, the work is over, and its flight is to be [landed](Self::take_landing).
     #[inline]
     pub(super) fn end_load(&mut self, hash: KeyHash, condition: Condition) {
-        if let Condition::Load(id) = condition {
-            self.works.leave(hash, id);
+        if let Condition::Load(id) = condition
+            && let Some(flight) = self.works.leave(hash, id)
+        {
+            self.works.landing.push(flight);
         }
     }
 
-    /// Ends a work. Its flight is to be landed once the lock is gone.
-    pub(crate) fn end_work(&mut self, hash: KeyHash, id: WorkId) {
-        self.works.leave(hash, id);
+    /// The flights of works that writes have ended.
+    #[inline]
+    pub(crate) fn take_landing(&mut self) -> Landing {
+        Landing(std::mem::take(&mut self.works.landing))
+    }
+
+    /// Ends a work, unless its own write has. Its flight, if somebody may wait, is to be landed once the lock is gone.
+    pub(crate) fn end_work(&mut self, hash: KeyHash, id: WorkId) -> Landing {
+        let flight = self.works.leave(hash, id);
+        self.works.landing.extend(flight);
+        self.take_landing()
     }
 
     /// Ends a work that brought nothing: one of those who wait goes on with it. What is given back is dropped without the lock. `None`: the
-    /// work was taken out by its own write, so there is nothing to go on with, and its flight is to be landed.
-    pub(crate) fn pass_work_on(&mut self, hash: KeyHash, flight: &Arc<Flight>) -> Option<Passed> {
-        self.works.find_flight(hash, flight)?;
-        let passed = flight.pass_on();
+    /// work was taken out by its own write, so there is nothing to go on with.
+    pub(crate) fn pass_work_on(&mut self, hash: KeyHash, id: WorkId) -> Option<Passed> {
+        let work = self.works.find(hash, id)?;
+        let passed = match &work.flight {
+            None => Passed::Nobody,
+            Some(flight) => flight.pass_on(),
+        };
         if matches!(passed, Passed::Nobody) {
-            self.works.leave_flight(hash, flight);
+            self.works.leave(hash, id);
         }
         Some(passed)
     }
 
+    /// The same of the work that has this flight.
+    pub(crate) fn pass_flight_on(&mut self, hash: KeyHash, flight: &Arc<Flight>) -> Option<Passed> {
+        let id = self.works.find_flight(hash, flight)?.id;
+        self.pass_work_on(hash, id)
+    }
+
     /// Forgets a flight that nobody leads or waits for any more.
     pub(crate) fn forget_flight(&mut self, hash: KeyHash, flight: &Arc<Flight>) {
-        if flight.is_abandoned() {
-            self.works.leave_flight(hash, flight);
+        if flight.is_abandoned()
+            && let Some(work) = self.works.find_flight(hash, flight)
+        {
+            let id = work.id;
+            self.works.leave(hash, id);
         }
     }
 
@@ -309,7 +194,7 @@ impl Stripe {
     pub(super) fn wait_for_alone(&mut self, hash: KeyHash, probe: &Probe<'_>) -> Option<Ticket> {
         let mut works = self.works.of_hash(hash);
         let work = works.find(|work| work.is_alone && work.is_of(probe))?;
-        match work.flight.enlist() {
+        match work.enlist() {
             Enlisted::Waits(ticket) => Some(ticket),
             // Such a flight has a leader until it lands, and waiting is only a courtesy.
             Enlisted::Leads | Enlisted::OutOfMemory => None,
@@ -344,29 +229,21 @@ impl Stripe {
 
     /// Notes that everything in a place is taken out; `None`: everything there is.
     pub(crate) fn note_clear(&mut self, place: Option<u64>) {
-        let works = self.works.by_hash.values_mut();
-        for work in works.flat_map(OfHash::iter_mut) {
+        for work in self.works.iter_mut() {
             work.is_overtaken |= place.is_none_or(|place| place == work.place);
         }
     }
 }
 
-/// The keys are hashes already.
-#[derive(Default)]
-struct Unhashed(u64);
+/// Flights of works that are over, which land when this is dropped: to be done without the lock.
+#[derive(Debug)]
+pub(crate) struct Landing(Vec<Arc<Flight>>);
 
-impl Hasher for Unhashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+impl Drop for Landing {
+    #[inline]
+    fn drop(&mut self) {
+        for flight in &self.0 {
+            flight.land();
         }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
