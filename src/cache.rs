@@ -21,6 +21,7 @@ mod lookup;
 mod operations;
 mod plain;
 mod put;
+mod settle;
 mod view;
 mod watch;
 mod weak;

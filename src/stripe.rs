@@ -40,7 +40,7 @@ use crate::wheel::Wheel;
 
 use candidates::Pool;
 pub(crate) use exchange::{
-    Batch, Claims, Condition, ENTRY_SHARE, Env, Front, Ground, Put, Write, cost,
+    Batch, Claims, Condition, ENTRY_SHARE, Env, Front, Ground, Plain, Put, Write, cost,
 };
 pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};

@@ -166,6 +166,14 @@ impl WriteOptions {
         }
     }
 
+    /// Whether they say nothing.
+    #[inline]
+    pub(crate) fn say_nothing(&self) -> bool {
+        let Ttl { span, jitter, .. } = self.ttl;
+        let is_plain = self.tag == Tag::Bytes && !self.is_copy;
+        is_plain && jitter <= 0.0 && !self.ttl.is_refreshed() && matches!(span, Span::Default)
+    }
+
     /// The time to live, if that is all they say, and it's a span that nothing shortens.
     #[inline]
     pub(crate) fn span_alone(&self) -> Option<Duration> {

@@ -19,7 +19,7 @@ pub(super) struct At<'k> {
 /// The right to work on a key. It ends when this is dropped: by waking all who wait, or, for a load that brought nothing, one of
 /// them, who goes on (Z1).
 pub(super) struct Lead<'a, V: Value + ?Sized> {
-    view: View<'a, V>,
+    pub(super) view: View<'a, V>,
     hash: KeyHash,
     pub(super) work: Work,
     lands: bool,

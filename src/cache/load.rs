@@ -5,23 +5,23 @@
 //!   nobody is given what a look-up doesn't find
 //! # Costs        a hit: that of `get`, and a branch; a load: two holds of the stripe's lock, three of one that finds nothing
 //! # Invariants   Z1 a load that began is ended or passed on, whatever its loader does
-//! # Not here     who waits for whom (module `flight`), which writes overtake a load (`stripe::works`)
+//! # Not here     who waits for whom (module `flight`), which writes overtake a load (`stripe::works`), how it ends (`settle`)
 
 use std::time::Duration;
 
 use super::how::How;
-use super::lead::{At, Lead, Stopwatch, Turn};
+use super::lead::{At, Lead, Turn};
 use super::loading::{LoadOptions, Loaded};
+use super::settle::run;
 use super::view::{View, at};
-use super::wrote::Wrote;
 use crate::clock::Nanos;
 use crate::entry::{Entry, Source, Value};
-use crate::error::{InsertError, LoadError, Refusal};
-use crate::flight::{Loading, Ticket, Waited};
+use crate::error::{LoadError, Refusal};
+use crate::flight::{Ticket, Waited};
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::store::is_telling;
-use crate::stripe::{Begun, Condition, Task};
+use crate::stripe::{Begun, Task};
 use crate::sync::time::monotonic_ns;
 use crate::sync::{Arc, ThreadId, thread_id};
 use crate::tally::Event;
@@ -102,6 +102,26 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         S: Source<V>,
     {
+        let answer = with_key(key, |key| match self.plain_stay(&options.write) {
+            Some(stay) => self.load_plain(key, stay, options, task, load),
+            None => self.load_at(key, options, task, None, load),
+        });
+        answer.unwrap_or_else(|error| Err(LoadError::Invalid(Refusal::Key(error))))
+    }
+
+    /// The same of a key that is encoded, and where a work was perhaps begun.
+    #[inline(never)]
+    pub(super) fn load_at<S, E>(
+        self,
+        key: KeyRef<'_>,
+        options: LoadOptions,
+        task: Task,
+        mut first: Option<(Begun, At<'_>)>,
+        load: impl FnOnce() -> Result<Loaded<S>, E>,
+    ) -> LoadAnswer<V, S, E>
+    where
+        S: Source<V>,
+    {
         let monotonic_now = || Nanos(monotonic_ns());
         let until = options
             .timeout
@@ -109,31 +129,35 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let mut how = self
             .how(options.write)
             .map_err(|error| LoadError::Invalid(error.into()))?;
-        let answer = with_key(key, |key| {
-            loop {
-                how.write.home = self.home();
-                let (begun, at) = self.begin(key, &how, task, Some(thread_id()))?;
-                let begun = match begun {
-                    Begun::Waits(ticket) => {
-                        let left = |until: Nanos| until.saturating_since(monotonic_now());
-                        match self.wait(ticket, at, task, until.map(left)) {
-                            Ok(begun) => begun,
-                            Err(waited) => {
-                                look_again(waited)?;
-                                continue;
-                            }
+        loop {
+            how.write.home = self.home();
+            let (begun, at) = match first.take() {
+                Some(first) => first,
+                None => self.begin(key, &how, task, Some(thread_id()))?,
+            };
+            let begun = match begun {
+                Begun::Waits(ticket) => {
+                    let left = |until: Nanos| until.saturating_since(monotonic_now());
+                    match self.wait(ticket, at, task, until.map(left)) {
+                        Ok(begun) => begun,
+                        Err(waited) => {
+                            look_again(waited)?;
+                            continue;
                         }
                     }
-                    begun => begun,
-                };
-                match self.meet(begun, at, &how)? {
-                    Met::Answer(answer) => return Ok(answer),
-                    Met::Leads(lead) => return self.run(key, lead, how, load),
-                    Met::Again => {}
                 }
+                begun => begun,
+            };
+            match self.meet(begun, at, &how)? {
+                Met::Answer(answer) => return Ok(answer),
+                Met::Leads(lead) => {
+                    return run(lead, load, |lead, loaded| {
+                        self.settle(key, lead, how, loaded)
+                    });
+                }
+                Met::Again => {}
             }
-        });
-        answer.unwrap_or_else(|error| Err(LoadError::Invalid(Refusal::Key(error))))
+        }
     }
 
     /// Loads an entry anew if that is due and nobody does it yet. If that fails, the present one is the answer.
@@ -178,7 +202,9 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 Met::Answer(answer) => Ok(answer),
                 Met::Leads(lead) => {
                     turn.begin();
-                    self.run(key, lead, how, load)
+                    run(lead, load, |lead, loaded| {
+                        self.settle(key, lead, how, loaded)
+                    })
                 }
                 // The life that it was found in has ended: nobody wants it anew.
                 Met::Again => Err(LoadError::TimedOut),
@@ -279,86 +305,6 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     fn give_up(self, mut ticket: Ticket, at: At<'_>) {
         if ticket.leave() {
             self.inner.store.forget_flight(at.hash, ticket.flight());
-        }
-    }
-
-    /// Runs a loader, and stores what it brings unless the key was written meanwhile.
-    fn run<S, E>(
-        self,
-        key: KeyRef<'_>,
-        lead: Lead<'_, V>,
-        how: How<'_>,
-        load: impl FnOnce() -> Result<Loaded<S>, E>,
-    ) -> LoadAnswer<V, S, E>
-    where
-        S: Source<V>,
-    {
-        let stopwatch = Stopwatch::start(self.tally());
-        let flight = lead.work.flight.clone();
-        // Also while the value is stored: that may run a listener, or drop values, which ask for this very key.
-        let _loading = Loading::begin(flight.as_deref());
-        let loaded = load();
-        stopwatch.stop(loaded.is_ok());
-        self.settle(key, lead, how, loaded.map_err(LoadError::Loader)?)
-    }
-
-    /// Stores what was loaded.
-    pub(super) fn settle<S, E>(
-        self,
-        key: KeyRef<'_>,
-        lead: Lead<'_, V>,
-        how: How<'_>,
-        loaded: Loaded<S>,
-    ) -> LoadAnswer<V, S, E>
-    where
-        S: Source<V>,
-    {
-        let (value, spans) = match loaded {
-            Loaded::Value(value) => (value, Ok((how.write.lifetime, how.tag, how.is_copy))),
-            Loaded::With(value, options) => {
-                let lifetime = self.lifetime(options.ttl);
-                let spans = lifetime.map(|lifetime| (lifetime, options.tag, options.is_copy));
-                (value, spans)
-            }
-            Loaded::Absent(ttl) => {
-                if let Ok(lifetime) = self.lifetime(ttl.into()) {
-                    let mut how = how.only(Condition::Load(lead.work.id));
-                    how.write.lifetime = lifetime;
-                    // Where there is no room for it, it is asked for again; the refusal is counted.
-                    let _ = self.write_absent(key, &how);
-                }
-                lead.land();
-                return Ok(None);
-            }
-        };
-        let (lifetime, tag, is_copy) = match spans {
-            Ok(spans) => spans,
-            Err(error) => {
-                let refusal = error.into();
-                return Err(LoadError::Refused(InsertError { refusal, value }));
-            }
-        };
-        let mut how = how.only(Condition::Load(lead.work.id));
-        (how.write.lifetime, how.tag, how.wants) = (lifetime, tag, true);
-        how.is_copy = is_copy;
-        let wrote = self.write_encoded(key, value, &how);
-        match wrote.map_err(LoadError::Refused)? {
-            Wrote::Stored { stored, .. } => {
-                lead.land_written();
-                Ok(stored)
-            }
-            Wrote::Unmet { unstored, present } => {
-                lead.land_written();
-                let Some(present) = present else {
-                    return Ok(Some(unstored.into_entry(self)));
-                };
-                drop(unstored.undo());
-                Ok(Some(present))
-            }
-            Wrote::Ended { unstored } => {
-                lead.land();
-                Ok(Some(unstored.into_entry(self)))
-            }
         }
     }
 }

@@ -329,7 +329,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self.entry(block, Left::NEVER)
     }
 
-    fn timed(self, entry: Entry<V>) -> Entry<V> {
+    pub(super) fn timed(self, entry: Entry<V>) -> Entry<V> {
         let left = self.inner.store.last_left(entry.block());
         entry.with_left(left)
     }

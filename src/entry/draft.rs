@@ -290,6 +290,14 @@ impl Draft {
         self.block.as_ref()
     }
 
+    /// A count for its maker, as `acquire`, before anybody else can have one.
+    #[inline(always)]
+    pub(crate) fn share(&mut self) -> Block {
+        debug_assert!(!self.as_ref().has_handles(), "a draft is shared once");
+        self.header_mut().refs = AtomicU32::new(2);
+        Block(self.block.0)
+    }
+
     /// Hands the block over to be linked; from here on its plain fields don't change.
     #[inline(always)]
     pub(crate) fn into_block(self) -> Block {

@@ -12,7 +12,7 @@ use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
 use crate::shares::{Full, PoolId};
 use crate::stats::Counts;
-use crate::stripe::{Claims, Condition, Put, Stay, Stripe, Turned, Write, cost, pool_of};
+use crate::stripe::{Claims, Condition, Plain, Put, Stay, Stripe, Turned, Write, cost, pool_of};
 use crate::sync::MutexGuard;
 
 /// Holds of the lock in a row that may bring nothing, before an insert is refused.
@@ -111,7 +111,7 @@ impl Store {
         let straight = if stay.ends() || stripe.has_deadlines() {
             // The lock ends before the draft if the clock panics.
             let now = stripe.now(&env, stay.ends());
-            stripe.put_timed(&env, hash, draft, cost, stay, now)
+            stripe.put_timed(&env, hash, draft, cost, Plain { stay, load: None }, now)
         } else {
             stripe.put_straight(&env, hash, draft, cost)
         };
@@ -123,7 +123,40 @@ impl Store {
                 }
                 Ok(())
             }
-            Err(turned) => Err(self.put_turned(cell, stripe, hash, turned, stay)),
+            Err(turned) => {
+                let plain = Plain { stay, load: None };
+                Err(self.put_turned(cell, stripe, hash, turned, plain))
+            }
+        }
+    }
+
+    /// The same of what a load brought.
+    #[inline(never)]
+    pub(crate) fn put_loaded(
+        &self,
+        hash: KeyHash,
+        draft: Draft,
+        cost: u64,
+        plain: Plain,
+        reservation: &mut Reservation<'_>,
+    ) -> Result<(), (Put, Option<Draft>)> {
+        let cell = reservation.cell;
+        let mut stripe = cell.back.lock();
+        reservation.settle(&mut stripe);
+        let env = self.env(cell);
+        // As above.
+        let now = stripe.now(&env, plain.stay.ends());
+        match stripe.put_timed(&env, hash, draft, cost, plain, now) {
+            Ok(has_left) => {
+                cell.shelf.fill(stripe.husks());
+                if stripe.has_landing() {
+                    self.finish_load(cell, stripe);
+                } else if has_left || stripe.has_leftovers() {
+                    self.finish(cell, stripe);
+                }
+                Ok(())
+            }
+            Err(turned) => Err(self.put_turned(cell, stripe, hash, turned, plain)),
         }
     }
 
@@ -134,9 +167,9 @@ impl Store {
         stripe: MutexGuard<'_, Stripe>,
         hash: KeyHash,
         turned: Turned,
-        stay: Stay,
+        plain: Plain,
     ) -> (Put, Option<Draft>) {
-        let (mut slot, write) = (Some(turned.draft), &Write::plain(stay));
+        let (mut slot, write) = (Some(turned.draft), &Write::of(plain));
         // As above.
         let mut stripe = stripe;
         let env = self.env(cell);

@@ -1,6 +1,6 @@
 //! What goes into a stripe's lock and comes out of it.
 
-use super::{Home, Lifetime, WorkId};
+use super::{Home, Lifetime, Stay, WorkId};
 use crate::budget::Budget;
 use crate::clock::TimeSource;
 use crate::entry::{Block, BlockRef};
@@ -137,6 +137,14 @@ impl Write<'_> {
         }
     }
 
+    /// The same of what a load brought.
+    pub(crate) fn of(plain: Plain) -> Self {
+        Write {
+            condition: plain.load.map_or(Condition::Always, Condition::Load),
+            ..Write::plain(plain.stay)
+        }
+    }
+
     /// Whether it lands whatever is there, if nothing comes between.
     #[inline(always)]
     pub(super) fn is_likely(&self) -> bool {
@@ -148,6 +156,13 @@ impl Write<'_> {
     pub(crate) fn may_yield(&self) -> bool {
         self.is_likely() && !self.lifetime.keeps()
     }
+}
+
+/// What a write into the cache itself is to do that asks for nothing but to stay that long: an insert, or the write of a load.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain {
+    pub(crate) stay: Stay,
+    pub(crate) load: Option<WorkId>,
 }
 
 /// What a write asks of the key's present entry. One that says that there is no value is none.

@@ -9,7 +9,7 @@
 use super::change::Linked;
 use super::room::{Newcomer, NoWay};
 use super::{
-    AHEAD_MIN, Condition, ENTRY_SHARE, EXPIRE_PER_WRITE, Env, Put, SHRINK_PER_WRITE,
+    AHEAD_MIN, Condition, ENTRY_SHARE, EXPIRE_PER_WRITE, Env, Plain, Put, SHRINK_PER_WRITE,
     SWEEP_PER_WRITE, Stay, Stripe, Write, cost,
 };
 use crate::clock::Nanos;
@@ -79,19 +79,21 @@ impl Stripe {
         cost: u64,
     ) -> Result<bool, Turned> {
         let (stay, now) = (Stay::FOREVER, Nanos::ZERO);
+        let plain = Plain { stay, load: None };
         if !self.is_calm() {
             return Err(Turned { draft, begun: None });
         }
         if self.policy.capacity() == 0 {
-            return self.go_straight::<0>(env, hash, draft, cost, stay, now);
+            return self.go_straight::<0>(env, hash, draft, cost, plain, now);
         }
         if env.ground.is_above() {
             return Err(Turned { draft, begun: None });
         }
-        self.go_straight::<FULL>(env, hash, draft, cost, stay, now)
+        self.go_straight::<FULL>(env, hash, draft, cost, plain, now)
     }
 
-    /// The same where it or others have deadlines. `now` is what [`now`](Self::now) said.
+    /// The same where it or others may have deadlines; also of a load that nobody has overtaken, whoever else loads. `now` is what
+    /// [`now`](Self::now) said.
     #[inline(never)]
     pub(crate) fn put_timed(
         &mut self,
@@ -99,16 +101,21 @@ impl Stripe {
         hash: KeyHash,
         draft: Draft,
         cost: u64,
-        stay: Stay,
+        plain: Plain,
         now: Nanos,
     ) -> Result<bool, Turned> {
-        if !self.is_calm() || env.ground.is_above() || self.wheel.growth_bytes() > 0 {
+        let is_calm = match plain.load {
+            None => self.is_calm(),
+            Some(id) => self.is_calm_but(true) && self.works.is_current(hash, id),
+        };
+        let grows = plain.stay.ends() && self.wheel.growth_bytes() > 0;
+        if !is_calm || grows || env.ground.is_above() {
             return Err(Turned { draft, begun: None });
         }
         if self.policy.capacity() == 0 {
-            return self.go_straight::<DUE>(env, hash, draft, cost, stay, now);
+            return self.go_straight::<DUE>(env, hash, draft, cost, plain, now);
         }
-        self.go_straight::<{ DUE | FULL }>(env, hash, draft, cost, stay, now)
+        self.go_straight::<{ DUE | FULL }>(env, hash, draft, cost, plain, now)
     }
 
     #[inline(always)]
@@ -118,10 +125,11 @@ impl Stripe {
         hash: KeyHash,
         mut draft: Draft,
         cost: u64,
-        stay: Stay,
+        plain: Plain,
         now: Nanos,
     ) -> Result<bool, Turned> {
         debug_assert_eq!(cost, super::cost(draft.as_ref()));
+        let Plain { stay, load } = plain;
         let is_full = WAITING & FULL != 0;
         let begun = self.begin::<WAITING>(env, hash, cost, true, now);
         let writer = self.table.writer(&env.front.table);
@@ -151,6 +159,10 @@ impl Stripe {
         if is_full {
             self.watch(env, loc);
         }
+        if let Some(id) = load {
+            self.end_load(hash, Condition::Load(id));
+            self.note_write(hash);
+        }
         if self.has_grown {
             self.claim_structure(env);
         }
@@ -161,7 +173,13 @@ impl Stripe {
     /// Whether a write has nothing to look after but its own entry, and what is due.
     #[inline(always)]
     fn is_calm(&self) -> bool {
-        self.members.len() == 0 && self.works.is_empty() && !self.has_grown
+        self.is_calm_but(self.works.is_empty())
+    }
+
+    /// The same, where nobody loads or that is no matter.
+    #[inline(always)]
+    fn is_calm_but(&self, without_works: bool) -> bool {
+        self.members.len() == 0 && without_works && !self.has_grown
     }
 
     /// What is to be done anyhow comes first, since the line of the key's bucket was asked for a moment ago. The more is

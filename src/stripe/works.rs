@@ -121,7 +121,8 @@ impl Stripe {
         probe: &Probe<'_>,
         task: Task,
     ) -> Option<Begun> {
-        let loc = self.table.writer(&env.front.table).find(hash, probe)?;
+        let writer = self.table.writer(&env.front.table);
+        let loc = writer.seek(hash, || *probe).0?;
         if !self.is_alive_or_leaves(env, loc, hash) {
             return None;
         }
@@ -145,6 +146,12 @@ impl Stripe {
         {
             self.works.landing.push(flight);
         }
+    }
+
+    /// Whether a write has ended a work that somebody may wait for.
+    #[inline(always)]
+    pub(crate) fn has_landing(&self) -> bool {
+        !self.works.landing.is_empty()
     }
 
     /// The flights of works that writes have ended.
