@@ -145,6 +145,19 @@ impl Tally {
         }
     }
 
+    /// Counts a load that took so long.
+    pub(crate) fn count_load(&self, took_ns: u64, has_succeeded: bool) {
+        for tally in self.line() {
+            tally.totals.add_each(&[
+                (Event::Load as usize, 1),
+                (Event::LoadNanos as usize, took_ns),
+            ]);
+            if !has_succeeded {
+                tally.totals.add(Event::LoadFailure as usize, 1);
+            }
+        }
+    }
+
     /// Whether counts of this one are counts of `other`.
     fn is_within(&self, other: &Tally) -> bool {
         self.line().any(|tally| tally.id == other.id)

@@ -7,7 +7,7 @@ use crate::entry::{Entry, Probe, Value, Won};
 use crate::hash::KeyHash;
 use crate::stripe::Work;
 use crate::sync::time::monotonic_ns;
-use crate::tally::{Event, Tally};
+use crate::tally::Tally;
 
 /// A key where a work is.
 #[derive(Clone, Copy)]
@@ -87,11 +87,7 @@ impl<'a> Stopwatch<'a> {
 impl Drop for Stopwatch<'_> {
     fn drop(&mut self) {
         let took = monotonic_ns().saturating_sub(self.began_ns);
-        self.tally.count(Event::Load, 1);
-        self.tally.count(Event::LoadNanos, took);
-        if !self.has_succeeded {
-            self.tally.count(Event::LoadFailure, 1);
-        }
+        self.tally.count_load(took, self.has_succeeded);
     }
 }
 

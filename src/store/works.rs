@@ -16,9 +16,14 @@ impl Store {
         task: Task,
         thread: Option<ThreadId>,
     ) -> Begun {
-        self.write(hash, |stripe, env| {
-            stripe.begin_work(env, hash, probe, task, thread)
-        })
+        let cell = self.cell(hash);
+        let (mut stripe, env) = (cell.back.lock(), self.env(cell));
+        if let Some(work) = stripe.begin_first(&env, hash, probe, task, thread) {
+            return Begun::Leads(work);
+        }
+        let begun = stripe.begin_work(&env, hash, probe, task, thread);
+        self.finish(cell, stripe);
+        begun
     }
 
     /// Goes on with the work of a flight that the caller was chosen to lead.

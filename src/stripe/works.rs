@@ -91,6 +91,24 @@ impl Stripe {
         }
     }
 
+    /// The same where nobody works in the stripe and nothing is there of the key, as most often; nothing else is changed then.
+    #[inline(always)]
+    pub(crate) fn begin_first(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        probe: &Probe<'_>,
+        task: Task,
+        thread: Option<ThreadId>,
+    ) -> Option<Work> {
+        let writer = self.table.writer(&env.front.table);
+        let is_there = writer.seek(hash, || *probe).0.is_some();
+        if is_there || !self.works.is_empty() {
+            return None;
+        }
+        Some(self.works.enter(hash, probe, task == Task::Compute, thread))
+    }
+
     /// The same for who was chosen to lead after having waited: the work begins now.
     pub(crate) fn resume_work(
         &mut self,
@@ -121,8 +139,7 @@ impl Stripe {
         probe: &Probe<'_>,
         task: Task,
     ) -> Option<Begun> {
-        let writer = self.table.writer(&env.front.table);
-        let loc = writer.seek(hash, || *probe).0?;
+        let loc = self.table.writer(&env.front.table).find(hash, probe)?;
         if !self.is_alive_or_leaves(env, loc, hash) {
             return None;
         }

@@ -32,6 +32,16 @@ impl<const N: usize> Totals<N> {
         }
     }
 
+    /// Adds to several.
+    #[inline]
+    pub(crate) fn add_each(&self, sums: &[(usize, u64)]) {
+        if let Some(counters) = self.made() {
+            for &(counter, n) in sums {
+                counters[counter].fetch_add(n, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// All counters, each at some moment during the call.
     pub(crate) fn read(&self) -> [u64; N] {
         let read = |counters: &[AtomicU64; N]| {

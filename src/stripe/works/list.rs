@@ -110,7 +110,12 @@ impl Works {
         self.last_id += 1;
         let id = WorkId(self.last_id);
         let flight = thread.is_none().then(Flight::lead);
-        let entered = Entered {
+        self.n_works += 1;
+        let works = match self.few.len() < FEW_MAX {
+            true => &mut self.few,
+            false => self.many.entry(hash.bits()).or_default(),
+        };
+        works.push(Entered {
             id,
             hash,
             place: probe.place(),
@@ -119,21 +124,15 @@ impl Works {
             thread,
             is_overtaken: false,
             is_alone,
-        };
-        self.n_works += 1;
-        if self.few.len() < FEW_MAX {
-            self.few.push(entered);
-        } else {
-            self.many.entry(hash.bits()).or_default().push(entered);
-        }
+        });
         Work { id, flight }
     }
 
     /// Takes a work out, if it is there; its flight, if somebody may wait.
     pub(super) fn leave(&mut self, hash: KeyHash, id: WorkId) -> Option<Arc<Flight>> {
-        let left = match self.few.iter().position(|work| work.id == id) {
-            Some(at) => self.few.swap_remove(at),
-            None => self.leave_many(hash, id)?,
+        let left = match self.few.pop_if(|work| work.id == id) {
+            Some(last) => last,
+            None => self.leave_others(hash, id)?,
         };
         self.n_works -= 1;
         left.flight
@@ -145,7 +144,10 @@ impl Works {
     }
 
     #[cold]
-    fn leave_many(&mut self, hash: KeyHash, id: WorkId) -> Option<Entered> {
+    fn leave_others(&mut self, hash: KeyHash, id: WorkId) -> Option<Entered> {
+        if let Some(at) = self.few.iter().position(|work| work.id == id) {
+            return Some(self.few.swap_remove(at));
+        }
         let works = self.many.get_mut(&hash.bits())?;
         let at = works.iter().position(|work| work.id == id)?;
         let left = works.swap_remove(at);
