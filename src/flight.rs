@@ -16,13 +16,13 @@
 //! ```
 //!
 //! # Costs
-//! A flight: one allocation of some 80 bytes. Enlisting: no allocation but the growth of the queue, 32 bytes a waiter.
-//! Waiting: a thread parks; a task leaves its waker. Passing on wakes one. What a thread that loads pays
+//! A flight: one allocation of some 80 bytes, and none where nobody waits for a thread. Enlisting: no allocation but the growth of the
+//! queue, 32 bytes a waiter. Waiting: a thread parks; a task leaves its waker. Passing on wakes one. What a thread that loads pays
 //! for waiting stands in `waits`.
 //!
 //! # Invariants
-//! - F1 Leadership is held by one at a time: by who was answered `Leads` (or called `lead`), or by the place of `Chosen`, or by
-//!   nobody in `Abandoned` and `Over`. It is never lost: the chosen one takes it or hands it on.
+//! - F1 Leadership is held by one at a time: by who was answered `Leads` (or called `lead`, or was leading when `led_by` was), or by
+//!   the place of `Chosen`, or by nobody in `Abandoned` and `Over`. It is never lost: the chosen one takes it or hands it on.
 //! - F2 A place of the queue is answered once. Who gives up looks for an answer in the same hold of the lock.
 //! - F3 The flight's lock is the last: under it no other is taken and no user code runs; wakers are cloned, woken and
 //!   dropped without it. It is held for O(1), and the growth of the queue.
