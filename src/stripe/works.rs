@@ -91,7 +91,7 @@ impl Stripe {
         }
     }
 
-    /// The same where nobody works in the stripe and nothing is there of the key, as most often; nothing else is changed then.
+    /// The same where nobody works on the key and nothing is there of it, as most often; nothing else is changed then.
     #[inline(always)]
     pub(crate) fn begin_first(
         &mut self,
@@ -103,7 +103,7 @@ impl Stripe {
     ) -> Option<Work> {
         let writer = self.table.writer(&env.front.table);
         let is_there = writer.seek(hash, || *probe).0.is_some();
-        if is_there || !self.works.is_empty() {
+        if is_there || !(self.works.is_empty() || self.works.has_none_of(hash)) {
             return None;
         }
         Some(self.works.enter(hash, probe, task == Task::Compute, thread))
@@ -161,26 +161,27 @@ impl Stripe {
         if let Condition::Load(id) = condition
             && let Some(flight) = self.works.leave(hash, id)
         {
-            self.works.landing.push(flight);
+            self.works.lands(flight);
         }
     }
 
     /// Whether a write has ended a work that somebody may wait for.
     #[inline(always)]
     pub(crate) fn has_landing(&self) -> bool {
-        !self.works.landing.is_empty()
+        self.works.has_landing()
     }
 
     /// The flights of works that writes have ended.
     #[inline]
     pub(crate) fn take_landing(&mut self) -> Landing {
-        Landing(std::mem::take(&mut self.works.landing))
+        Landing(self.works.take_landing())
     }
 
     /// Ends a work, unless its own write has. Its flight, if somebody may wait, is to be landed once the lock is gone.
     pub(crate) fn end_work(&mut self, hash: KeyHash, id: WorkId) -> Landing {
-        let flight = self.works.leave(hash, id);
-        self.works.landing.extend(flight);
+        if let Some(flight) = self.works.leave(hash, id) {
+            self.works.lands(flight);
+        }
         self.take_landing()
     }
 

@@ -20,12 +20,18 @@ use crate::sync::{Arc, ThreadId};
 pub(in crate::stripe) struct Works {
     /// The first of them.
     few: Vec<Entered>,
-    /// Those that came while there were [`FEW_MAX`]; those of one hash, of which there is hardly ever more than one, together.
-    many: HashMap<u64, Vec<Entered>, BuildHasherDefault<Unhashed>>,
+    /// None until there is any of it.
+    rare: Option<Box<Rare>>,
     n_works: usize,
     last_id: u64,
+}
+
+#[derive(Default)]
+struct Rare {
+    /// Those that came while there were [`FEW_MAX`]; those of one hash, of which there is hardly ever more than one, together.
+    many: HashMap<u64, Vec<Entered>, BuildHasherDefault<Unhashed>>,
     /// Flights of works that their writes have taken out, to be landed once the lock is gone.
-    pub(super) landing: Vec<Arc<Flight>>,
+    landing: Vec<Arc<Flight>>,
 }
 
 /// Works that are looked for one by one.
@@ -71,12 +77,15 @@ impl Works {
         self.n_works == 0
     }
 
+    /// Whether nobody works on a key of this hash.
+    pub(super) fn has_none_of(&mut self, hash: KeyHash) -> bool {
+        self.of_hash(hash).next().is_none()
+    }
+
     pub(super) fn of_hash(&mut self, hash: KeyHash) -> impl Iterator<Item = &mut Entered> {
         let few = self.few.iter_mut().filter(move |work| work.hash == hash);
-        let many = match self.many.is_empty() {
-            true => None,
-            false => self.many.get_mut(&hash.bits()),
-        };
+        let rare = self.rare.as_mut();
+        let many = rare.and_then(|rare| rare.many.get_mut(&hash.bits()));
         few.chain(many.into_iter().flatten())
     }
 
@@ -113,7 +122,7 @@ impl Works {
         self.n_works += 1;
         let works = match self.few.len() < FEW_MAX {
             true => &mut self.few,
-            false => self.many.entry(hash.bits()).or_default(),
+            false => self.rare().many.entry(hash.bits()).or_default(),
         };
         works.push(Entered {
             id,
@@ -139,8 +148,32 @@ impl Works {
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entered> {
-        let many = self.many.values_mut().flatten();
+        let rare = self.rare.iter_mut();
+        let many = rare.flat_map(|rare| rare.many.values_mut().flatten());
         self.few.iter_mut().chain(many)
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Whether a flight is to be landed.
+    #[inline(always)]
+    pub(super) fn has_landing(&self) -> bool {
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| !rare.landing.is_empty())
+    }
+
+    /// Has a flight landed.
+    #[cold]
+    pub(super) fn lands(&mut self, flight: Arc<Flight>) {
+        self.rare().landing.push(flight);
+    }
+
+    /// What is to be landed.
+    pub(super) fn take_landing(&mut self) -> Vec<Arc<Flight>> {
+        let rare = self.rare.as_mut();
+        rare.map_or_else(Vec::new, |rare| std::mem::take(&mut rare.landing))
     }
 
     #[cold]
@@ -148,15 +181,16 @@ impl Works {
         if let Some(at) = self.few.iter().position(|work| work.id == id) {
             return Some(self.few.swap_remove(at));
         }
-        let works = self.many.get_mut(&hash.bits())?;
+        let many = &mut self.rare.as_mut()?.many;
+        let works = many.get_mut(&hash.bits())?;
         let at = works.iter().position(|work| work.id == id)?;
         let left = works.swap_remove(at);
         if works.is_empty() {
-            self.many.remove(&hash.bits());
+            many.remove(&hash.bits());
         }
         // What many loads at a time have taken is given back once they're over.
-        if self.many.is_empty() && self.many.capacity() > CAPACITY_KEPT {
-            self.many = HashMap::default();
+        if many.is_empty() && many.capacity() > CAPACITY_KEPT {
+            *many = HashMap::default();
         }
         Some(left)
     }

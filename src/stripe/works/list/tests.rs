@@ -32,8 +32,17 @@ fn steps() -> impl Strategy<Value = Step> {
 fn check(works: &mut Works, expected: &BTreeMap<u64, (KeyHash, bool)>) {
     assert_eq!(works.n_works, expected.len(), "WL1");
     assert_eq!(works.iter_mut().count(), expected.len(), "WL1");
-    assert!(works.many.values().all(|works| !works.is_empty()), "WL2");
+    let mut rare = works.rare.iter();
+    assert!(
+        rare.all(|rare| rare.many.values().all(|works| !works.is_empty())),
+        "WL2"
+    );
     assert_eq!(works.is_empty(), expected.is_empty());
+    for hash in (0..N_HASHES).map(KeyHash::from_bits) {
+        let n_expected = expected.values().filter(|(own, _)| *own == hash).count();
+        assert_eq!(works.of_hash(hash).count(), n_expected);
+        assert_eq!(works.has_none_of(hash), n_expected == 0);
+    }
     for (&id, &(hash, is_overtaken)) in expected {
         assert_eq!(works.is_current(hash, WorkId(id)), !is_overtaken);
         let work = works.find(hash, WorkId(id)).expect("it has not left");
