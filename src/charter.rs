@@ -46,6 +46,7 @@ pub(crate) struct Charter {
     /// Of which the charter is a holder.
     shares: Arc<Shares>,
     meter: Meter,
+    /// Behind the meter, as it is seldom read.
     limits: Mutex<Limits>,
     /// Of a tenant: its named caches.
     caches: Directory,

@@ -2,20 +2,22 @@
 //!
 //! # Idea
 //! A meter (module `gcra`) under a small lock, the desk, is the truth. A tenant that is busy doesn't visit it for every
-//! request: who comes by leaves there a lease, of what is left, in one word that all threads take from by compare-and-swap;
-//! and when threads crowd at that word, each takes a part of what is left along, in a cell on a line of its own. What is
+//! request: who comes by leaves there two leases, of half of what is left each, in two words that threads take from by
+//! compare-and-swap, those with even numbers from one and the others from the other; and when threads crowd at these words,
+//! each takes a part of what is left along, in a cell on a line of its own. What is
 //! lent counts as used until it comes back, so nothing that happens to leases can break the limit. Leases end
 //! with their period, 32 ms or a sixteenth of what the burst takes to fill; before somebody is refused, all are called in.
 //!
 //! ```text
-//! admit -> home, or the thread's cell (operations left | bytes left)   one compare-and-swap, the coarse clock
+//! admit -> a home, or the thread's cell (operations left | bytes left) one compare-and-swap, the coarse clock
 //!       -> desk: lock { meter, which leases are out }                  when the lease is used up or over
 //!       -> board: the meter as readers see it, no lock                 while the tenant is at its limit: refusals
 //! ```
 //!
 //! # Costs
 //! - No limit set: one load and a branch.
-//! - From a lease: a reading of the coarse clock and a compare-and-swap. In periods of less than 16 ms, the exact clock.
+//! - From a lease: a reading of the coarse clock and a compare-and-swap, on one line that threads of the other home write once a period.
+//!   In periods of less than 16 ms, the exact clock.
 //! - At the desk: the lock, a reading of the exact clock, and one more if anything was lent, the meter's arithmetic: about 400 instructions.
 //! - A refusal: a reading of the exact clock, and twelve words of the board; nothing is written. Only the refusal with which
 //!   a tenant comes to its limit calls in and shows, until an eighth of its burst is there again.
@@ -41,6 +43,8 @@ mod cells;
 mod desk;
 #[cfg(not(engine_loom))]
 mod direct;
+#[cfg(not(engine_loom))]
+mod home;
 #[cfg(not(engine_loom))]
 mod rates;
 #[cfg(not(engine_loom))]

@@ -345,7 +345,9 @@ impl Name for Hazard<'_> {
 }
 
 #[cfg(not(engine_loom))]
-pub(crate) use local::{DOMAIN, First, Seat, enter, enter_first, seat, tally, thread_number};
+pub(crate) use local::{
+    DOMAIN, First, Seat, enter, enter_first, seat, tally, thread_number, thread_number_so_far,
+};
 
 #[cfg(not(engine_loom))]
 mod local;

@@ -103,6 +103,19 @@ pub(crate) fn unseen_ref<T>(at: &T) -> &T {
     unsafe { &*unseen(at) }
 }
 
+/// Asks the processor for a cache line that is about to be written, so that other cores give it up; any address will do.
+#[inline(always)]
+pub(crate) fn prefetch_to_write<T>(at: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[allow(unsafe_code)]
+    // SAFETY: a prefetch touches no memory architecturally. Each processor of this architecture knows the instruction, if only as none.
+    unsafe {
+        std::arch::asm!("prefetchw [{0}]", in(reg) at, options(readonly, nostack, preserves_flags));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    prefetch(at);
+}
+
 /// Asks the processor for a cache line; any address will do.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {

@@ -35,7 +35,9 @@ pub(crate) const METER_WORDS: usize = 11;
 const BOTH: [usize; 2] = [0, 1];
 
 /// Two buckets.
+// Packed to words: aligned to 16 bytes for its levels, it would make the lock that protects it take as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, packed(8))]
 pub(crate) struct Meter {
     paces: [Pace; 2],
     base: [u128; 2],
@@ -85,7 +87,8 @@ impl Meter {
 
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
-        self.given == [0; 2]
+        let given = self.given;
+        given == [0; 2]
     }
 
     /// A level at `now`, which may be a coarse reading (M2).

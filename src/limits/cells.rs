@@ -1,7 +1,7 @@
 //! Leases: what threads may still admit without visiting the desk.
 //!
-//! # Idea         a cell's word holds what is left of its lease, operations in its upper half and bytes in its lower; threads take
-//!   from it, the desk fills it and calls it in
+//! # Idea         a cell is a word that holds what is left of its lease, operations in its upper half and bytes in its lower; threads
+//!   take from it, the desk fills it and calls it in
 //!
 //! ```text
 //! 63        32 31         0
@@ -35,30 +35,25 @@ pub(crate) enum Taken {
 
 /// One lease.
 #[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Cell {
-    left: AtomicU64,
-    /// What it was filled with, for the desk alone.
-    lent: AtomicU64,
-}
+pub(crate) struct Cell(AtomicU64);
 
 impl Cell {
     pub(crate) fn new() -> Cell {
-        Cell {
-            left: AtomicU64::new(0),
-            lent: AtomicU64::new(0),
-        }
+        Cell(AtomicU64::new(0))
     }
 
     /// Takes a cost from the lease, if it has that much left and is still in force.
     #[inline(always)]
     pub(crate) fn take(&self, ops: u64, bytes: u64, is_in_force: impl FnOnce() -> bool) -> Taken {
         // Before the time is read: a load waits for the exchange before it, and does so meanwhile.
-        let left = self.left.load(Ordering::Relaxed);
-        if !holds(left, ops, bytes) || !is_in_force() {
+        let left = self.0.load(Ordering::Relaxed);
+        let Some(rest) = rest_of(left, ops, bytes) else {
+            return Taken::No;
+        };
+        if !is_in_force() {
             return Taken::No;
         }
-        match self.exchange(left, ops, bytes) {
+        match self.exchange(left, rest) {
             Ok(_) => Taken::Alone,
             Err(left) => self.take_among_others(left, ops, bytes),
         }
@@ -67,8 +62,8 @@ impl Cell {
     #[cold]
     #[inline(never)]
     fn take_among_others(&self, mut left: u64, ops: u64, bytes: u64) -> Taken {
-        while holds(left, ops, bytes) {
-            match self.exchange(left, ops, bytes) {
+        while let Some(rest) = rest_of(left, ops, bytes) {
+            match self.exchange(left, rest) {
                 Ok(_) => return Taken::Raced,
                 Err(other) => left = other,
             }
@@ -77,25 +72,20 @@ impl Cell {
     }
 
     #[inline(always)]
-    fn exchange(&self, left: u64, ops: u64, bytes: u64) -> Result<u64, u64> {
+    fn exchange(&self, left: u64, rest: u64) -> Result<u64, u64> {
         // Relaxed: all that matters is the order of this word's values (LC2), and a lease guards no memory.
-        self.left.compare_exchange_weak(
-            left,
-            left - (ops << 32 | bytes),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        )
+        self.0
+            .compare_exchange_weak(left, rest, Ordering::Relaxed, Ordering::Relaxed)
     }
 
     /// Takes in two steps, which is what the model's failing twin does.
     #[cfg(engine_loom)]
     pub(crate) fn take_in_two_steps(&self, cost: [u64; 2]) -> Taken {
-        let (left, [ops, bytes]) = (self.left.load(Ordering::Relaxed), cost);
-        if !holds(left, ops, bytes) {
+        let (left, [ops, bytes]) = (self.0.load(Ordering::Relaxed), cost);
+        let Some(rest) = rest_of(left, ops, bytes) else {
             return Taken::No;
-        }
-        self.left
-            .store(left - (ops << 32 | bytes), Ordering::Relaxed);
+        };
+        self.0.store(rest, Ordering::Relaxed);
         Taken::Alone
     }
 
@@ -103,29 +93,27 @@ impl Cell {
     pub(crate) fn lend(&self, [ops, bytes]: [u64; 2]) {
         debug_assert!(ops <= HALF_MAX);
         debug_assert!(bytes <= HALF_MAX);
-        debug_assert_eq!(self.left.load(Ordering::Relaxed), 0, "LC1");
-        self.lent.store(ops << 32 | bytes, Ordering::Relaxed);
-        self.left.store(ops << 32 | bytes, Ordering::Relaxed);
+        debug_assert_eq!(self.0.load(Ordering::Relaxed), 0, "LC1");
+        self.0.store(ops << 32 | bytes, Ordering::Relaxed);
     }
 
-    /// Calls a lease in: what was left of it, and whether any of it was used.
-    pub(crate) fn call_in(&self) -> ([u64; 2], bool) {
+    /// Calls a lease in: what was left of it.
+    pub(crate) fn call_in(&self) -> [u64; 2] {
         // A word that is empty stays so until the desk, which is us, fills it.
-        let left = if self.left.load(Ordering::Relaxed) == 0 {
+        let left = if self.0.load(Ordering::Relaxed) == 0 {
             0
         } else {
-            self.left.swap(0, Ordering::Relaxed)
+            self.0.swap(0, Ordering::Relaxed)
         };
-        let was_used = left != self.lent.load(Ordering::Relaxed);
-        ([left >> 32, left & HALF_MAX], was_used)
+        [left >> 32, left & HALF_MAX]
     }
 
     /// Calls in in two steps, which is what the model's failing twin does.
     #[cfg(engine_loom)]
-    pub(crate) fn call_in_in_two_steps(&self) -> ([u64; 2], bool) {
-        let left = self.left.load(Ordering::Relaxed);
-        self.left.store(0, Ordering::Relaxed);
-        ([left >> 32, left & HALF_MAX], true)
+    pub(crate) fn call_in_in_two_steps(&self) -> [u64; 2] {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(0, Ordering::Relaxed);
+        [left >> 32, left & HALF_MAX]
     }
 }
 
@@ -158,7 +146,12 @@ impl Cells {
     }
 }
 
+/// What is left without a cost, if both halves hold it; both of its are at most [`HALF_MAX`] (LC3).
 #[inline(always)]
-fn holds(left: u64, ops: u64, bytes: u64) -> bool {
-    ops <= left >> 32 && bytes <= left & HALF_MAX
+fn rest_of(left: u64, ops: u64, bytes: u64) -> Option<u64> {
+    // Nothing is borrowed from the upper half, so the difference of the words tells whether that holds its part.
+    if left & HALF_MAX < bytes {
+        return None;
+    }
+    left.checked_sub(ops << 32 | bytes)
 }

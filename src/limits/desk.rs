@@ -1,7 +1,7 @@
 //! What a tenant's lock protects: the meter, and who holds leases.
 //!
 //! # Idea         one visitor at a time; it calls in its own lease, all leases when the period is over or somebody would be refused,
-//!   and then the meter decides. On its way out it may leave a lease, at home for all threads or, when they crowd there, in
+//!   and then the meter decides. On its way out it may leave leases, in the two cells at home or, when threads crowd there, in
 //!   its own cell
 //! # Costs        the meter's arithmetic; calling in: one atomic operation a lease
 //! # Invariants   LD1 the meter settles only when no lease is out, at a time that was read after the last of them came in; LD2 while a
@@ -26,7 +26,7 @@ const COARSE_PERIOD_NS: u64 = 16_000_000;
 /// In a shorter period a lease isn't worth its making.
 const LEASE_PERIOD_MIN_NS: u64 = 10_000;
 
-/// A lease in a thread's own cell is this part of what is left; one at home is all of it.
+/// A lease in a thread's own cell is this part of what is left; one at home is half of it.
 const LEASE_PART: u64 = 4;
 
 /// A lease holds at least so many costs like the visitor's.
@@ -38,22 +38,27 @@ const LOOSE_PART: u128 = 8;
 /// A visit so soon after the last period makes a lease worth it.
 const BUSY_NS: u64 = 3 * PERIOD_MAX_NS;
 
-/// The number of the home among the leases, above those of all cells.
-const HOME: usize = super::cells::CELLS_MAX;
+/// The number of the first cell at home among the leases, above those of all cells; that of the second one follows.
+pub(super) const HOME: usize = super::cells::CELLS_MAX;
+
+/// The leases at home.
+const AT_HOME: u64 = 0b11 << HOME;
 
 /// What a tenant's lock protects.
-#[derive(Debug)]
+// Packed to words, as the meter is.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, packed(8))]
 pub(super) struct Desk {
     meter: Meter,
-    /// The leases that are out, a bit each, and those that were used since `counted_since`.
+    /// The leases that are out, a bit each, and those that were since `counted_since`.
     lent: u64,
-    used: u64,
+    lent_lately: u64,
     counted_since: u64,
     period_ns: u64,
     is_coarse: bool,
     is_tight: bool,
     is_spread: bool,
-    /// Whether the running visit came soon after the last one.
+    /// Whether the running visit came soon after the last one, or something of the last leases was used.
     is_busy: bool,
     /// How often the rates were set.
     era: u32,
@@ -79,11 +84,12 @@ impl DeskHold {
 /// What a visitor works on besides the desk.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
-    pub(super) home: &'a Cell,
+    pub(super) home: [&'a Cell; 2],
     pub(super) cells: Option<&'a Cells>,
     pub(super) board: &'a LateBoard<METER_WORDS>,
     pub(super) watch: &'a dyn Watch,
-    /// The visitor's cell; [`HOME`] before there are cells.
+    /// The visitor's cell at home, from [`HOME`] on, and its own; the same before there are others.
+    pub(super) home_idx: usize,
     pub(super) idx: usize,
     /// Races in this period.
     pub(super) n_races: &'a AtomicU8,
@@ -93,10 +99,10 @@ pub(super) struct Surroundings<'a> {
 
 impl<'a> Surroundings<'a> {
     fn cell(&self, idx: usize) -> Option<&'a Cell> {
-        if idx == HOME {
-            return Some(self.home);
+        match idx.checked_sub(HOME) {
+            Some(at) => self.home.get(at).copied(),
+            None => self.cells.and_then(|cells| cells.get(idx)),
         }
-        self.cells.and_then(|cells| cells.get(idx))
     }
 }
 
@@ -105,7 +111,7 @@ impl Desk {
         let mut desk = Desk {
             meter: Meter::new(paces, 0),
             lent: 0,
-            used: 0,
+            lent_lately: 0,
             counted_since: 0,
             period_ns: 0,
             is_coarse: false,
@@ -232,29 +238,34 @@ impl Desk {
         self.measure();
     }
 
-    /// Lends what is left, or a part of it to the visitor alone; the end of the lease, if there is one.
+    /// Lends what is left to all who come by at home, or a part of it to the visitor alone; the end of the leases, if there are some.
     pub(super) fn lend(&mut self, now: u64, cost: [u64; 2], with: Surroundings<'_>) -> Option<u64> {
         let is_worth_it = self.is_busy && !self.is_tight && self.period_ns >= LEASE_PERIOD_MIN_NS;
         if !is_worth_it || with.watch.lag_ns() == 0 {
             return None;
         }
-        let (idx, part) = if self.is_spread {
-            (with.idx, LEASE_PART)
+        let (to, part) = if self.is_spread {
+            (1 << with.idx, LEASE_PART)
         } else {
-            (HOME, 1)
+            (AT_HOME, 2)
         };
-        let cell = with.cell(idx).filter(|_| self.lent & 1 << idx == 0)?;
+        let mut to = to & !self.lent;
         let lease = self
             .meter
             .spare(now)
             .map(|spare| (spare / part).min(HALF_MAX));
         let enough = [cost[0].max(1), cost[1]].map(|cost| cost.saturating_mul(LEASE_COSTS_MIN));
-        if lease[0] < enough[0] || lease[1] < enough[1] {
+        if to == 0 || lease[0] < enough[0] || lease[1] < enough[1] {
             return None;
         }
-        self.meter.lend(lease);
-        cell.lend(lease);
-        self.lent |= 1 << idx;
+        self.lent |= to;
+        self.lent_lately |= to;
+        while to != 0 {
+            let cell = with.cell(to.trailing_zeros() as usize)?;
+            self.meter.lend(lease);
+            cell.lend(lease);
+            to &= to - 1;
+        }
         Some(self.period_end())
     }
 
@@ -263,31 +274,29 @@ impl Desk {
         let is_running = now < self.period_end();
         self.is_busy = now < self.period_end().saturating_add(BUSY_NS);
         if now.saturating_sub(self.counted_since) >= PERIOD_MAX_NS {
-            self.call_in_all(now, with);
-            let is_shared = self.is_spread && self.used.count_ones() > 1;
+            self.is_busy |= self.call_in_all(now, with);
+            let is_shared = self.is_spread && self.lent_lately.count_ones() > 1;
             self.is_spread = with.is_crowded || is_shared;
-            self.used = 0;
+            self.lent_lately = 0;
             with.n_races.store(0, Ordering::Relaxed);
             self.counted_since = now;
             return;
         }
-        self.call_in(1 << HOME | 1 << with.idx, with);
+        self.call_in(1 << with.home_idx | 1 << with.idx, with);
         if self.lent == 0 || !is_running {
-            self.call_in_all(now, with);
+            self.is_busy |= self.call_in_all(now, with);
         }
     }
 
-    /// Calls in all leases, and settles the meter.
-    fn call_in_all(&mut self, now: u64, with: Surroundings<'_>) {
+    /// Calls in all leases, and settles the meter; whether something of what was handed out was used.
+    fn call_in_all(&mut self, now: u64, with: Surroundings<'_>) -> bool {
         self.call_in(u64::MAX, with);
         // Others may have used what they had on loan since the visitor read the time. It was on loan until now, and sinks from now on.
-        let now = if self.meter.is_settled() {
-            now
-        } else {
-            with.watch.exact()
-        };
+        let was_used = !self.meter.is_settled();
+        let now = if was_used { with.watch.exact() } else { now };
         let grace_ns = self.period_ns.saturating_add(with.watch.lag_ns());
         self.meter.settle(now, grace_ns);
+        was_used
     }
 
     /// Calls in some of the leases.
@@ -299,9 +308,7 @@ impl Desk {
             due &= due - 1;
             // Cells stay as long as the tenant, so what was lent from one is found.
             let Some(cell) = with.cell(idx) else { continue };
-            let (left, was_used) = cell.call_in();
-            self.meter.put_back(left);
-            self.used |= u64::from(was_used) << idx;
+            self.meter.put_back(cell.call_in());
         }
     }
 

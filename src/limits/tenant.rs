@@ -1,4 +1,4 @@
-//! One tenant's rates: cells before the desk, the board beside it.
+//! One tenant's rates: homes and cells before the desk, the board beside it.
 //!
 //! # Idea         the quick ways are here, what the lock protects is in `desk`
 //! # Costs        see the module above
@@ -10,46 +10,44 @@ use std::mem::offset_of;
 
 use super::board::LateBoard;
 use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
-use super::desk::{Desk, DeskHold, Surroundings};
+use super::desk::{Desk, DeskHold, HOME, Surroundings};
+use super::home::{Home, LINE};
 use super::rates::{LimitExceeded, Rates};
-use super::terms::{FLAGS, FREE_BYTES, OPEN, SPREAD, TIGHT, flags, is_in_force};
+use super::terms::{
+    FLAGS, FREE_BYTES, OPEN, SELDOM, SPREAD, TIGHT, flags, is_in_force, is_in_force_coarsely,
+};
 use super::watch::Watch;
 use crate::gcra::{METER_WORDS, Meter, Wait};
-use crate::reclaim::thread_number;
-use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard, OnceLock};
+use crate::reclaim::{thread_number, thread_number_so_far};
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{Mutex, MutexGuard, OnceLock, prefetch_to_write};
 
 /// Races at home, or for the lock, in one period that make a tenant spread its leases.
 const CROWD: u8 = 16;
 
 /// One tenant's rates, for many threads at once.
-// In this order: what an admission looks at comes first.
+// In this order: each admission writes a cell at home, so nothing that others read then is on its line.
 #[derive(Debug)]
 #[repr(C, align(16))]
 pub(crate) struct Limits {
-    front: Front,
-    desk: Mutex<Desk>,
-    board: LateBoard<METER_WORDS>,
-}
-
-/// What an admission from a lease looks at, together.
-#[derive(Debug)]
-#[repr(C)]
-struct Front {
-    /// The flags, and above them when the leases of this period end, on the coarse clock's line.
-    terms: AtomicU64,
-    /// The lease of all threads, while they don't crowd.
-    home: Cell,
-    /// Races at home in this period; some may be lost.
-    n_races: AtomicU8,
     /// Made when threads crowd for the first time.
     cells: OnceLock<Box<Cells>>,
+    board: LateBoard<METER_WORDS>,
+    /// Races at home in this period; some may be lost.
+    n_races: AtomicU8,
+    /// Of threads with even numbers.
+    even: Home,
+    desk: Mutex<Desk>,
+    /// Of those with odd ones.
+    odd: Home,
 }
 
-// Terms and what is left at home are within the first 16 bytes: so on one line, wherever limits lie.
+// Wherever limits lie, each home is on one line, and of what others read while they admit, nothing else is on that: neither what is
+// before the limits, nor the other home. What is behind them is kept off by whoever has them.
 const _: () = {
-    assert!(offset_of!(Limits, front) == 0 && offset_of!(Front, terms) == 0);
-    assert!(offset_of!(Front, home) + size_of::<u64>() <= 16);
+    assert!(offset_of!(Limits, even) >= LINE - size_of::<Home>());
+    assert!(offset_of!(Limits, odd) >= offset_of!(Limits, even) + LINE);
+    assert!(offset_of!(Limits, odd) + size_of::<Home>() == size_of::<Limits>());
 };
 
 /// What was admitted for the moment, until it is known what it comes to.
@@ -61,14 +59,12 @@ impl Limits {
     pub(crate) fn new(rates: &Rates) -> Limits {
         let desk = Desk::new(rates.paces());
         Limits {
-            front: Front {
-                terms: AtomicU64::new(flags(&desk)),
-                home: Cell::new(),
-                n_races: AtomicU8::new(0),
-                cells: OnceLock::new(),
-            },
-            desk: Mutex::new(desk),
+            cells: OnceLock::new(),
             board: LateBoard::new(),
+            n_races: AtomicU8::new(0),
+            even: Home::new(flags(&desk)),
+            odd: Home::new(flags(&desk)),
+            desk: Mutex::new(desk),
         }
     }
 
@@ -86,8 +82,7 @@ impl Limits {
         ops: u64,
         bytes: u64,
     ) -> Result<(), LimitExceeded> {
-        let terms = self.terms();
-        if terms & OPEN != 0 || self.take(terms, watch, ops, bytes, thread_number) {
+        if self.take(watch, ops, bytes, thread_number_so_far()) {
             return Ok(());
         }
         self.admit_by_the_meter(watch, ops, bytes, thread_number)
@@ -97,8 +92,7 @@ impl Limits {
     /// before it is gone.
     #[inline]
     pub(crate) fn charge(&self, watch: &impl Watch, bytes: u64) {
-        let terms = self.terms();
-        if terms & FREE_BYTES != 0 || self.take(terms, watch, 0, bytes, thread_number) {
+        if self.terms() & FREE_BYTES != 0 || self.take(watch, 0, bytes, thread_number_so_far()) {
             return;
         }
         self.charge_at_desk(watch, bytes, thread_number());
@@ -163,27 +157,47 @@ impl Limits {
         self.leave(desk);
     }
 
-    /// Takes a cost from the lease at home or the thread's own.
+    /// Takes a cost from the thread's lease at home, or from its own; true without limits as well.
     #[inline(always)]
-    fn take(
+    fn take(&self, watch: &impl Watch, ops: u64, bytes: u64, thread: u32) -> bool {
+        let home = self.home(thread);
+        let terms = home.terms();
+        if terms & (OPEN | SELDOM) != 0 {
+            return terms & OPEN != 0
+                || terms & TIGHT == 0 && self.take_seldom(terms, watch, ops, bytes, thread);
+        }
+        if (ops | bytes) > HALF_MAX {
+            return false;
+        }
+        let is_in_force = || is_in_force_coarsely(terms, watch);
+        let taken = home.cell.take(ops, bytes, is_in_force);
+        if taken == Taken::Raced {
+            self.note_race();
+        }
+        taken != Taken::No
+    }
+
+    /// The same of a tenant that is crowded, or whose periods are short.
+    #[inline(never)]
+    fn take_seldom(
         &self,
         terms: u64,
         watch: &impl Watch,
         ops: u64,
         bytes: u64,
-        thread: impl FnOnce() -> u32,
+        thread: u32,
     ) -> bool {
-        if terms & TIGHT != 0 || (ops | bytes) > HALF_MAX {
+        if (ops | bytes) > HALF_MAX {
             return false;
         }
         let is_spread = terms & SPREAD != 0;
         let cell = if is_spread {
-            match self.own_cell(thread()) {
+            match self.own_cell(thread) {
                 Some(cell) => cell,
                 None => return false,
             }
         } else {
-            &self.front.home
+            &self.home(thread).cell
         };
         let taken = cell.take(ops, bytes, || is_in_force(terms, watch));
         if taken == Taken::Raced && !is_spread {
@@ -192,17 +206,27 @@ impl Limits {
         taken != Taken::No
     }
 
+    #[inline(always)]
+    fn home(&self, thread: u32) -> &Home {
+        if thread.is_multiple_of(2) {
+            &self.even
+        } else {
+            &self.odd
+        }
+    }
+
     #[inline]
     fn own_cell(&self, thread: u32) -> Option<&Cell> {
-        let cells = self.front.cells.get()?;
+        let cells = self.cells.get()?;
         cells.get(cells.index_of(thread))
     }
 
     #[cold]
     fn note_race(&self) {
-        let n_races = self.front.n_races.load(Ordering::Relaxed);
-        self.front
-            .n_races
+        // Who has no number gets one here, and with it maybe another home.
+        thread_number();
+        let n_races = self.n_races.load(Ordering::Relaxed);
+        self.n_races
             .store(n_races.saturating_add(1), Ordering::Relaxed);
     }
 
@@ -216,10 +240,20 @@ impl Limits {
         bytes: u64,
         thread: impl FnOnce() -> u32,
     ) -> Result<(), LimitExceeded> {
-        let now = watch.exact();
-        match self.refusal_on_board(now, [ops, bytes]) {
-            Some(refusal) => Err(LimitExceeded::new(refusal)),
-            None => self.admit_at_desk(watch, now, [ops, bytes], thread()),
+        if self.terms() & TIGHT != 0
+            && let Some(refusal) = self.refusal_on_board(watch.exact(), [ops, bytes])
+        {
+            return Err(LimitExceeded::new(refusal));
+        }
+        self.admit_at_desk(watch, [ops, bytes], thread())
+    }
+
+    /// Asks for the desk's lines, to be on their way while the time is read.
+    #[inline(always)]
+    fn prefetch_desk(&self) {
+        let begin = (&raw const self.even).cast::<u8>();
+        for at in (0..offset_of!(Limits, odd) - offset_of!(Limits, even) + LINE).step_by(LINE) {
+            prefetch_to_write(begin.wrapping_add(at));
         }
     }
 
@@ -227,10 +261,11 @@ impl Limits {
     fn admit_at_desk(
         &self,
         watch: &dyn Watch,
-        now: u64,
         cost: [u64; 2],
         thread: u32,
     ) -> Result<(), LimitExceeded> {
+        self.prefetch_desk();
+        let now = watch.exact();
         let mut desk = self.enter();
         let with = self.surroundings(watch, thread);
         let answer = desk.admit(now, cost, with);
@@ -244,9 +279,6 @@ impl Limits {
     /// What the board says, which is there once the tenant is short.
     #[inline(always)]
     fn refusal_on_board(&self, now: u64, cost: [u64; 2]) -> Option<(usize, Wait)> {
-        if self.terms() & TIGHT == 0 {
-            return None;
-        }
         Meter::from_words(self.board.read()?).refusal(now, cost)
     }
 
@@ -274,24 +306,21 @@ impl Limits {
     }
 
     fn surroundings<'a>(&'a self, watch: &'a dyn Watch, thread: u32) -> Surroundings<'a> {
-        let n_races = &self.front.n_races;
+        let n_races = &self.n_races;
         let is_crowded = n_races.load(Ordering::Relaxed) >= CROWD;
         let cells = if is_crowded {
-            Some(
-                &**self
-                    .front
-                    .cells
-                    .get_or_init(|| Box::new(Cells::new(n_cells()))),
-            )
+            Some(&**self.cells.get_or_init(|| Box::new(Cells::new(n_cells()))))
         } else {
-            self.front.cells.get().map(|cells| &**cells)
+            self.cells.get().map(|cells| &**cells)
         };
+        let home_idx = HOME + thread as usize % 2;
         Surroundings {
-            home: &self.front.home,
+            home: [&self.even.cell, &self.odd.cell],
             cells,
             board: &self.board,
             watch,
-            idx: cells.map_or(CELLS_MAX, |cells| cells.index_of(thread)),
+            home_idx,
+            idx: cells.map_or(home_idx, |cells| cells.index_of(thread)),
             n_races,
             is_crowded,
         }
@@ -305,8 +334,7 @@ impl Limits {
         cost: [u64; 2],
         thread: u32,
     ) -> Result<(), LimitExceeded> {
-        let terms = self.terms();
-        if terms & OPEN != 0 || self.take(terms, watch, cost[0], cost[1], || thread) {
+        if self.take(watch, cost[0], cost[1], thread) {
             return Ok(());
         }
         self.admit_by_the_meter(watch, cost[0], cost[1], || thread)
@@ -315,12 +343,12 @@ impl Limits {
     /// As many races as make a tenant spread.
     #[cfg(test)]
     pub(super) fn crowd(&self) {
-        self.front.n_races.store(CROWD, Ordering::Relaxed);
+        self.n_races.store(CROWD, Ordering::Relaxed);
     }
 
     #[cfg(test)]
     pub(super) fn has_cells(&self) -> bool {
-        self.front.cells.get().is_some()
+        self.cells.get().is_some()
     }
 
     #[cfg(test)]
@@ -330,15 +358,14 @@ impl Limits {
 
     #[inline]
     fn terms(&self) -> u64 {
-        // Acquire: pairs with the release in `set_terms`. Who sees the end of a new period sees that the old one's leases
-        // were called in, so that no token of theirs is taken by the new end.
-        self.front.terms.load(Ordering::Acquire)
+        self.even.terms()
     }
 
     /// Under the lock (LT2).
     fn set_terms(&self, terms: u64) {
-        // Release: pairs with the acquire in `terms`.
-        self.front.terms.store(terms, Ordering::Release);
+        for home in [&self.even, &self.odd] {
+            home.set_terms(terms);
+        }
     }
 
     #[inline]

@@ -70,8 +70,8 @@ impl Tenant {
 
     fn call_in(&self, idx: usize, desk: &mut [u64; 2]) {
         let left = match self.fault {
-            TwoSteps::CallIn => self.cells[idx].call_in_in_two_steps().0,
-            _ => self.cells[idx].call_in().0,
+            TwoSteps::CallIn => self.cells[idx].call_in_in_two_steps(),
+            _ => self.cells[idx].call_in(),
         };
         *desk = [0, 1].map(|at| desk[at] + left[at]);
     }

@@ -200,3 +200,9 @@ pub(crate) fn thread_number() -> u32 {
         local.number.get()
     })
 }
+
+/// The same without drawing one: zero, if the thread has none.
+#[inline(always)]
+pub(crate) fn thread_number_so_far() -> u32 {
+    LOCAL.with(|local| local.number.get())
+}

@@ -9,6 +9,7 @@ use crate::limits::rates::{LimitExceeded, Metered, Rate, Rates};
 use crate::limits::tenant::Limits;
 use crate::limits::watch::Watch;
 use crate::sync::Arc;
+use crate::sync::counted::writes_of;
 
 /// Asks so often, by a crowd, that each thread gets leases in a cell of its own. Nothing is used in the end.
 fn heat(limits: &Limits, hand: &Hand, cost: [u64; 2]) {
@@ -192,6 +193,47 @@ fn an_idle_tenant_is_small_and_has_no_cells() {
     assert!(!limits.has_cells());
     heat(&limits, &hand, [1, 1]);
     assert!(limits.has_cells());
+}
+
+#[test]
+fn whoever_used_a_lease_gets_the_next_at_once_however_late_and_nobody_else_does() {
+    let hand = Hand::at(SECOND);
+    let limits = Limits::new(&rates(100_000, 1_000_000));
+    let admit_then = |n_times: u64, pause: u64| {
+        for _ in 0..n_times {
+            limits.admit_as(&hand, [1, 1], 0).unwrap();
+        }
+        let has_leases = limits.lock_for_tests().has_leases();
+        hand.advance(pause);
+        has_leases
+    };
+    assert!(!admit_then(1, MS), "nobody comes for long");
+    assert!(
+        admit_then(2, 100 * SECOND),
+        "the second of these is on loan"
+    );
+    assert!(admit_then(1, 100 * SECOND), "what was lent was used");
+    assert!(!admit_then(1, 100 * SECOND), "what was lent was not used");
+    assert!(!admit_then(1, 0));
+}
+
+#[test]
+fn threads_of_unlike_numbers_write_lines_of_their_own() {
+    let hand = Hand::at(SECOND);
+    let limits = Limits::new(&ops(Rate::per_second(100_000)));
+    for _ in 0..2 {
+        limits.admit_as(&hand, [1, 0], 0).unwrap();
+    }
+    // One visit has filled both.
+    let guard = limits.lock_for_tests();
+    let [zero, one, two] = [0, 1, 2].map(|thread| {
+        let writes = writes_of(|| limits.admit_as(&hand, [1, 0], thread).unwrap());
+        assert_eq!(writes.len(), 1, "{writes:?}");
+        writes[0].address
+    });
+    drop(guard);
+    assert_eq!(zero, two);
+    assert!(zero.abs_diff(one) >= 64, "one line holds both");
 }
 
 #[test]
