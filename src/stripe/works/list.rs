@@ -122,7 +122,11 @@ impl Works {
         self.n_works += 1;
         let works = match self.few.len() < FEW_MAX {
             true => &mut self.few,
-            false => self.rare().many.entry(hash.bits()).or_default(),
+            // A vector's own first step is room for four.
+            false => {
+                let of_hash = self.rare().many.entry(hash.bits());
+                of_hash.or_insert_with(|| Vec::with_capacity(1))
+            }
         };
         works.push(Entered {
             id,

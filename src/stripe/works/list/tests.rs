@@ -1,6 +1,7 @@
 //! Properties of the list, against a map of what should be there:
 //! - whoever entered is found by hash and id until it leaves, and leaves once (WL1, WL2);
-//! - its flight, which it has from the beginning if a task leads, is what it is found by, too.
+//! - its flight, which it has from the beginning if a task leads, is what it is found by, too;
+//! - one that stands in the map takes room for one.
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,19 @@ fn check(works: &mut Works, expected: &BTreeMap<u64, (KeyHash, bool)>) {
             assert_eq!(found.id, WorkId(id));
         }
     }
+}
+
+#[test]
+fn a_work_in_the_map_takes_no_room_for_others_of_its_hash() {
+    let mut works = Works::default();
+    let probe = Probe::new(None, 0, b"key");
+    for hash in (0..100).map(KeyHash::from_bits) {
+        let thread = Some(crate::sync::thread_id());
+        let _ = works.enter(hash, &probe, false, thread);
+    }
+    let many = &works.rare().many;
+    assert_eq!(many.len(), 100 - FEW_MAX);
+    assert!(many.values().all(|works| works.capacity() == 1));
 }
 
 proptest! {
