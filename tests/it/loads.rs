@@ -3,6 +3,7 @@
 //! - `inside`: loaders that use the cache, circles of waits (fault 31);
 //! - `listeners`: listeners that load and write (faults 31 and 32), and what never gives way (fault 21);
 //! - `overtaken`: loads that began before a newer write (fault 4);
+//! - `plainly`: the same in the cache itself, and who waits there (faults 4 and 30);
 //! - `absence`: entries that say that there is no value;
 //! - `stale`: entries that are loaded anew;
 //! - `refresh`: the times of such entries: defaults, tenants, shares, jitter;
@@ -18,6 +19,7 @@ mod known;
 mod listeners;
 mod lives;
 mod overtaken;
+mod plainly;
 mod refresh;
 mod stale;
 mod tasks;

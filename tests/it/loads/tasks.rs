@@ -1,4 +1,4 @@
-//! Loads by tasks: what a future that is dropped leaves behind, and time-outs.
+//! Loads by tasks: what a future that is dropped leaves behind, what who is chosen finds, and time-outs.
 
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
@@ -137,6 +137,46 @@ fn f30_who_is_dropped_while_waiting_or_chosen_leaves_the_others_as_they_are() {
     drop(tasks.remove(0));
     assert_eq!(tasks[0].bell.rings(), 1);
     drop(tasks);
+    check_free(&cache, &census);
+}
+
+#[test]
+fn f30_who_is_chosen_and_finds_a_value_sets_the_others_free() {
+    let (cache, _clock) = by_hand::<Counted>();
+    let census = Census::default();
+    let mut leader = Task::load(&cache, pending());
+    let mut first = Task::load(&cache, brings(&census, 1));
+    let mut second = Task::load(&cache, brings(&census, 2));
+    for task in [&mut leader, &mut first, &mut second] {
+        assert!(task.poll().is_pending());
+    }
+    drop(leader);
+    assert!(cache.insert("k", census.value(7)).unwrap().is_none());
+    assert_eq!(first.poll(), Poll::Ready(Some(7)));
+    assert_eq!(
+        (second.bell.rings(), second.poll()),
+        (1, Poll::Ready(Some(7)))
+    );
+    assert_eq!(cache.remove("k").map(|entry| entry.number), Some(7));
+    drop((first, second));
+    check_free(&cache, &census);
+}
+
+#[test]
+fn f04_a_removal_before_the_lead_was_handed_on_overtakes_nobody() {
+    let (cache, _clock) = by_hand::<Counted>();
+    let census = Census::default();
+    let mut leader = Task::load(&cache, pending());
+    let mut first = Task::load(&cache, brings(&census, 1));
+    for task in [&mut leader, &mut first] {
+        assert!(task.poll().is_pending());
+    }
+    assert!(cache.remove("k").is_none());
+    drop(leader);
+    assert!(first.poll().is_pending(), "its loader is polled");
+    assert_eq!(first.poll(), Poll::Ready(Some(1)));
+    assert_eq!(cache.remove("k").map(|entry| entry.number), Some(1));
+    drop(first);
     check_free(&cache, &census);
 }
 
