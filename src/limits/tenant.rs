@@ -154,12 +154,13 @@ impl Limits {
         let now = watch.exact();
         let mut desk = self.enter();
         desk.set_paces(now, rates.paces(), self.surroundings(watch, 0));
-        self.leave(desk);
+        // Without an end: the next leases may end before that which is shown, and nobody is to take them for longer.
+        self.set_terms(flags(&desk));
     }
 
     /// Takes a cost from the thread's lease at home, or from its own; true without limits as well.
     #[inline(always)]
-    fn take(&self, watch: &impl Watch, ops: u64, bytes: u64, thread: u32) -> bool {
+    pub(super) fn take(&self, watch: &impl Watch, ops: u64, bytes: u64, thread: u32) -> bool {
         let home = self.home(thread);
         let terms = home.terms();
         if terms & (OPEN | SELDOM) != 0 {
@@ -252,9 +253,11 @@ impl Limits {
     #[inline(always)]
     fn prefetch_desk(&self) {
         let begin = (&raw const self.even).cast::<u8>();
-        for at in (0..offset_of!(Limits, odd) - offset_of!(Limits, even) + LINE).step_by(LINE) {
+        for at in (0..offset_of!(Limits, odd) - offset_of!(Limits, even)).step_by(LINE) {
             prefetch_to_write(begin.wrapping_add(at));
         }
+        // And none behind its line.
+        prefetch_to_write(&raw const self.odd);
     }
 
     #[inline(never)]

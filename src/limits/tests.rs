@@ -9,6 +9,7 @@ use super::watch::Watch;
 use crate::clock::{ManualClock, TimeSource};
 
 mod leases;
+mod terms;
 mod windows;
 
 const MS: u64 = 1_000_000;
