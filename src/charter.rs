@@ -10,6 +10,7 @@ mod directory;
 mod error;
 mod limits;
 
+use std::mem::offset_of;
 use std::time::Duration;
 
 pub(crate) use self::directory::{Directory, Named, Tenants};
@@ -19,7 +20,7 @@ use crate::clock::TimeSource;
 use crate::curve::Tracker;
 use crate::error::{Refusal, TtlError};
 use crate::hot_keys::HotKeys;
-use crate::limits::{LimitExceeded, Limits as Meter, OpenTab};
+use crate::limits::{APART, LimitExceeded, Limits as Meter, OpenTab};
 use crate::lineage::Owner;
 use crate::shares::{PoolId, Shares};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -46,7 +47,7 @@ pub(crate) struct Charter {
     /// Of which the charter is a holder.
     shares: Arc<Shares>,
     meter: Meter,
-    /// Behind the meter, as it is seldom read.
+    /// Behind the meter, as it is seldom read: what other threads read all the time is kept off the meter's last line by it.
     limits: Mutex<Limits>,
     /// Of a tenant: its named caches.
     caches: Directory,
@@ -59,6 +60,11 @@ pub(crate) struct Charter {
     pool: PoolId,
     clamps: AtomicBool,
 }
+
+const _: () = {
+    assert!(offset_of!(Charter, limits) >= offset_of!(Charter, meter) + size_of::<Meter>());
+    assert!(offset_of!(Charter, caches) >= offset_of!(Charter, meter) + size_of::<Meter>() + APART);
+};
 
 /// What is watched of a tenant on request.
 #[derive(Default)]

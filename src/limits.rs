@@ -61,6 +61,8 @@ pub(crate) use self::cells::{Cell, Taken};
 #[cfg(not(engine_loom))]
 pub use self::direct::{RateLimiter, Tab};
 #[cfg(not(engine_loom))]
+pub(crate) use self::home::APART;
+#[cfg(not(engine_loom))]
 pub use self::rates::{LimitExceeded, Metered, Rate, Rates};
 #[cfg(not(engine_loom))]
 pub(crate) use self::tenant::{Limits, OpenTab};

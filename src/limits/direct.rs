@@ -5,6 +5,9 @@
 //! # Invariants   none of its own
 //! # Not here     keys (module `limiter`), tenants
 
+use std::mem::offset_of;
+
+use super::home::APART;
 use super::rates::{LimitExceeded, Rates};
 use super::tenant::{Limits, OpenTab};
 use crate::clock::{Clock, TimeSource};
@@ -46,32 +49,39 @@ use crate::sync::Arc;
 /// limiter.check(1, 400)?;
 /// # Ok::<(), larder::LimitExceeded>(())
 /// ```
-// In this order: what an admission from a lease looks at comes first, and the clock isn't part of that.
+// In this order: in short periods each admission looks at the clock, so that isn't behind the limits, on the line of a home.
 #[derive(Debug)]
 #[repr(C)]
 pub struct RateLimiter {
-    limits: Limits,
     time: TimeSource,
+    limits: Limits,
     /// Keeps what is behind it off the line of the limits' last words, as `Limits` wants.
-    _apart: [u64; 2],
+    _apart: [u8; APART],
 }
+
+const _: () = {
+    assert!(offset_of!(RateLimiter, time) < offset_of!(RateLimiter, limits));
+    assert!(
+        offset_of!(RateLimiter, limits) + size_of::<Limits>() + APART <= size_of::<RateLimiter>()
+    );
+};
 
 impl RateLimiter {
     /// Makes a limiter on the system's monotonic clock. Cost: no allocation.
     pub fn new(rates: Rates) -> Self {
         Self {
-            limits: Limits::new(&rates),
             time: TimeSource::system(),
-            _apart: [0; 2],
+            limits: Limits::new(&rates),
+            _apart: [0; APART],
         }
     }
 
     /// Makes a limiter on a clock of your own.
     pub fn with_clock(rates: Rates, clock: impl Clock) -> Self {
         Self {
-            limits: Limits::new(&rates),
             time: TimeSource::custom(Arc::new(clock)),
-            _apart: [0; 2],
+            limits: Limits::new(&rates),
+            _apart: [0; APART],
         }
     }
 

@@ -12,6 +12,9 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// The bytes of a cache line.
 pub(super) const LINE: usize = 64;
 
+/// So many bytes behind a home are on its line, at most.
+pub(crate) const APART: usize = LINE - size_of::<Home>();
+
 /// See the module.
 #[derive(Debug)]
 #[repr(C, align(16))]

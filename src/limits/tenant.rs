@@ -11,7 +11,7 @@ use std::mem::offset_of;
 use super::board::LateBoard;
 use super::cells::{CELLS_MAX, Cell, Cells, HALF_MAX, Taken};
 use super::desk::{Desk, DeskHold, HOME, Surroundings};
-use super::home::{Home, LINE};
+use super::home::{APART, Home, LINE};
 use super::rates::{LimitExceeded, Rates};
 use super::terms::{
     FLAGS, FREE_BYTES, OPEN, SELDOM, SPREAD, TIGHT, flags, is_in_force, is_in_force_coarsely,
@@ -43,9 +43,9 @@ pub(crate) struct Limits {
 }
 
 // Wherever limits lie, each home is on one line, and of what others read while they admit, nothing else is on that: neither what is
-// before the limits, nor the other home. What is behind them is kept off by whoever has them.
+// before the limits, nor the other home. What is behind them is kept off by whoever has them, by `APART`.
 const _: () = {
-    assert!(offset_of!(Limits, even) >= LINE - size_of::<Home>());
+    assert!(offset_of!(Limits, even) >= APART);
     assert!(offset_of!(Limits, odd) >= offset_of!(Limits, even) + LINE);
     assert!(offset_of!(Limits, odd) + size_of::<Home>() == size_of::<Limits>());
 };
