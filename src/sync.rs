@@ -103,16 +103,18 @@ pub(crate) fn unseen_ref<T>(at: &T) -> &T {
     unsafe { &*unseen(at) }
 }
 
-/// Asks the processor for a cache line that is about to be written, so that other cores give it up; any address will do.
+/// Asks the processor for a cache line that is about to be written; any address will do. Compiled for a processor that is known to have
+/// `prefetchw`, other cores give the line up.
 #[inline(always)]
 pub(crate) fn prefetch_to_write<T>(at: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[cfg(target_arch = "x86_64")]
     #[allow(unsafe_code)]
-    // SAFETY: a prefetch touches no memory architecturally. Each processor of this architecture knows the instruction, if only as none.
+    // SAFETY: a prefetch touches no memory architecturally.
     unsafe {
-        std::arch::asm!("prefetchw [{0}]", in(reg) at, options(readonly, nostack, preserves_flags));
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_ET0>(at.cast());
     }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    #[cfg(not(target_arch = "x86_64"))]
     prefetch(at);
 }
 
