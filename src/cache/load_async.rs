@@ -79,6 +79,8 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let (shape, bytes) = with_key(key, |key| (key.shape(), key.bytes().to_vec()))
             .map_err(|error| LoadError::Invalid(Refusal::Key(error)))?;
         let key = KeyRef::from_stored(shape, &bytes);
+        // Before any lead, so that it ends after it: an end that asks for this very key would wait for itself.
+        let mut load = pin!(load);
         loop {
             how.write.home = self.home();
             let (begun, at) = self.begin(key, &how, task, None)?;
@@ -120,7 +122,6 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
                 turn.begin();
             }
             let stopwatch = Stopwatch::start(self.tally());
-            let mut load = pin!(load);
             let loaded = poll_fn(|context| {
                 // Who asks for its own key from inside is told so.
                 let _here = Loading::begin(lead.work.flight.as_deref());

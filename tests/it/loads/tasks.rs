@@ -181,6 +181,37 @@ fn f04_a_removal_before_the_lead_was_handed_on_overtakes_nobody() {
 }
 
 #[test]
+fn f31_a_loader_whose_end_asks_for_its_own_key_loads_it() {
+    struct Asks(Cache<Counted>, Census);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let loaded = self.0.get_or_insert_with("k", SECOND, || self.1.value(5));
+            assert_eq!(loaded.map(|entry| entry.number).ok(), Some(5));
+        }
+    }
+    // Dropped while it loads, and ended by its own failure: either way it leads nobody any more when it ends.
+    for fails in [false, true] {
+        let (cache, _clock) = by_hand::<Counted>();
+        let census = Census::default();
+        let asks = Asks(cache.clone(), census.clone());
+        let load = poll_fn(move |_| {
+            let _asks = &asks;
+            match fails {
+                true => Poll::Ready(Err("fails")),
+                false => Poll::Pending,
+            }
+        });
+        let mut leader = Task::load(&cache, load);
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(leader.future.as_mut().poll(&mut context).is_ready(), fails);
+        drop(leader);
+        assert_eq!(cache.get("k").map(|entry| entry.number), Some(5));
+        drop(cache);
+        assert_eq!(census.alive(), 0);
+    }
+}
+
+#[test]
 fn f30_a_reload_that_is_dropped_leaves_the_stale_one_and_pauses() {
     let (cache, clock) = by_hand::<Counted>();
     let census = Census::default();
