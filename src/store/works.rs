@@ -60,7 +60,7 @@ impl Store {
     pub(crate) fn pass_work_on(&self, hash: KeyHash, id: WorkId) {
         let mut stripe = self.cell(hash).back.lock();
         let passed = stripe.pass_work_on(hash, id);
-        // Where its own write has ended it, and has then met a panic of the clock, it has not landed.
+        // Where its own write has ended it, and has then met a panic, it has not landed.
         let landing = stripe.take_landing();
         drop(stripe);
         if let Some(Passed::On(wake)) = passed {
