@@ -26,6 +26,8 @@
 //! # Not here
 //! Who holds what was handed out.
 
+use std::mem::offset_of;
+
 use super::{Bucket, Pace, Wait};
 
 /// Words of a settled meter, see [`Meter::to_words`].
@@ -39,13 +41,14 @@ const BOTH: [usize; 2] = [0, 1];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, packed(8))]
 pub(crate) struct Meter {
-    paces: [Pace; 2],
     base: [u128; 2],
     given: [u128; 2],
     /// When `base` was right.
     settled_at: u64,
     /// By when all of `given` is used or void (M3).
     given_until: u64,
+    /// Last: what requests write lies together, and these change seldom.
+    paces: [Pace; 2],
 }
 
 /// What a cost did to the levels, so that it can be undone.
@@ -69,6 +72,9 @@ impl Hold {
 }
 
 impl Meter {
+    /// The bytes, from the first on, that requests write.
+    pub(crate) const N_WRITTEN: usize = offset_of!(Meter, paces);
+
     /// Two full buckets.
     pub(crate) fn new(paces: [Pace; 2], now: u64) -> Meter {
         Meter {
