@@ -49,6 +49,13 @@ enum Child {
         n_ops: usize,
         n_most: usize,
     },
+    /// The longest tick of a wheel, in a process without other work
+    #[command(hide = true)]
+    Tick {
+        contender: String,
+        n_timers: usize,
+        n_rounds: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -63,14 +70,22 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    if let Some(Child::Count {
-        contender,
-        case,
-        n_ops,
-        n_most,
-    }) = &options.child
-    {
-        match rows::count_case(contender, *case, *n_ops, *n_most)? {}
+    match &options.child {
+        Some(Child::Count {
+            contender,
+            case,
+            n_ops,
+            n_most,
+        }) => match rows::count_case(contender, *case, *n_ops, *n_most)? {},
+        Some(Child::Tick {
+            contender,
+            n_timers,
+            n_rounds,
+        }) => {
+            println!("{}", rows::longest_tick(contender, *n_timers, *n_rounds)?);
+            return Ok(());
+        }
+        None => {}
     }
     let wish = Wish {
         scale: if options.quick {

@@ -138,3 +138,4 @@ const fn ratio_max(max: f64) -> Option<Goal> {
 }
 
 pub use instructions::{Case, count_case};
+pub use wheel::longest_tick;

@@ -3,11 +3,16 @@
 //! # Idea         timers are spread over ten seconds, time moves by a millisecond, and what is due is taken out: by larder's
 //!   maintenance, in the bounded steps that it is meant to be called with, and by DelayQueue one by one. The longest single call of
 //!   each is judged, in the thread's own processor time, so that waits for a core don't count. A virtual machine that its host puts
-//!   aside counts that as the thread's time, so the rounds make the same calls, and each call is worth what it took at best
-//! # Costs        a few seconds
+//!   aside counts that as the thread's time, so the rounds make the same calls, and each call is worth what it took at best. Each
+//!   has a process for itself, and one more in which malloc keeps large blocks in its heap, as it does once such a block was freed:
+//!   there glibc gathers small free blocks at moments of its own, all at once
+//! # Costs        half a minute
 //! # Invariants   W1 all timers have fired at the end; W2 the so-manyth call does the same in all rounds
 //! # Not here     what a timer costs on average: module `instructions`
 
+use std::env;
+use std::io;
+use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -22,6 +27,7 @@ use crate::keys::key;
 use crate::time::thread_ns;
 
 const NAME: &str = "wheel longest tick, us";
+const LARDER: &str = "larder";
 const TICK: Duration = Duration::from_millis(1);
 const N_TICKS: u64 = 10_000;
 /// Entries that a call of larder's maintenance may take out.
@@ -30,29 +36,36 @@ const BUDGET: usize = 64;
 const N_ROUNDS: usize = 5;
 /// One order of entries for all rounds.
 const SEEDS: [u64; 4] = [3, 14, 159, 2653];
+/// In bytes, the highest threshold that glibc comes to by itself.
+const LARGE_IN_HEAP: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "33554432");
 
 pub(super) fn run(wish: &Wish) -> Vec<Row> {
     if !wish.wants(NAME) {
         return Vec::new();
     }
-    let n_timers = wish.scale.n_timers;
-    let rounds = || 0..rounds_of(&wish.scale);
-    let ours: Vec<_> = rounds().map(|_| larder_calls(n_timers)).collect();
-    let theirs: Vec<_> = rounds().map(|_| delay_queue_calls(n_timers)).collect();
+    let (n_timers, n_rounds) = (wish.scale.n_timers, rounds_of(&wish.scale));
+    let lane = |name: &str, contender: &str, set: Option<(&str, &str)>| match ask(
+        contender, n_timers, n_rounds, set,
+    ) {
+        Ok(us) => Lane::of(name, vec![us]),
+        Err(why) => Lane::absent(name, why.to_string()),
+    };
+    let heaped = |name: &str| format!("{name}, large blocks in the heap");
     let row = Row {
         name: NAME.to_owned(),
         section: "wheel",
         unit: "us",
         lanes: vec![
-            Lane::of("larder", vec![longest_us(&ours)]),
-            Lane::of(DELAY_QUEUE, vec![longest_us(&theirs)]),
+            lane(LARDER, LARDER, None),
+            lane(DELAY_QUEUE, DELAY_QUEUE, None),
+            lane(&heaped(LARDER), LARDER, Some(LARGE_IN_HEAP)),
+            lane(&heaped(DELAY_QUEUE), DELAY_QUEUE, Some(LARGE_IN_HEAP)),
         ],
         base: Some(1),
         goal: Some(Goal::table(Limit::Max(60.0))),
         note: Some(format!(
             "{n_timers} timers; larder: the longest of its calls of `maintain({BUDGET})`; of the thread's own time, each call by the \
-             least of {} rounds",
-            rounds_of(&wish.scale)
+             least of {n_rounds} rounds"
         )),
     };
     tell(&row);
@@ -61,6 +74,39 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
 
 fn rounds_of(scale: &Scale) -> usize {
     if scale.is_whole { N_ROUNDS } else { 2 }
+}
+
+/// Has this program time the ticks in another process, where this is set.
+fn ask(
+    contender: &str,
+    n_timers: usize,
+    n_rounds: usize,
+    set: Option<(&str, &str)>,
+) -> io::Result<f64> {
+    let output = Command::new(env::current_exe()?)
+        .args(["tick", contender])
+        .args([n_timers.to_string(), n_rounds.to_string()])
+        .envs(set)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    said.trim().parse().map_err(|_| {
+        let text = String::from_utf8_lossy(&output.stderr);
+        io::Error::other(text.lines().last().unwrap_or("it said nothing").to_owned())
+    })
+}
+
+/// The longest tick of that wheel, in microseconds.
+///
+/// # Errors
+/// There is no such wheel.
+pub fn longest_tick(contender: &str, n_timers: usize, n_rounds: usize) -> Result<f64, String> {
+    let calls = match contender {
+        LARDER => larder_calls,
+        DELAY_QUEUE => delay_queue_calls,
+        _ => return Err(format!("{contender} is no wheel")),
+    };
+    let rounds: Vec<_> = (0..n_rounds.max(1)).map(|_| calls(n_timers)).collect();
+    Ok(longest_us(&rounds))
 }
 
 /// When the so-manyth timer is due: scattered over all ticks.
