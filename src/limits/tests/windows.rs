@@ -3,6 +3,8 @@
 //!   leases, coarse readings of any lag, charges that fit, tabs, and threads in any order
 //! - WP2 (LI1) the same with real threads and the system's clock
 //! - WP3 (LI3) a refusal's wait is exact, if nobody else comes
+//! - WP4 (LI1) by hand, while rates are set: what is admitted fits a bucket that counts each admission when it comes, and of which at most
+//!   the new burst stays used
 
 use std::sync::Barrier;
 use std::thread;
@@ -66,6 +68,43 @@ impl Limit {
         let second = u128::from(SECOND);
         u128::from(sum) * second
             <= u128::from(self.burst) * second + u128::from(self.per_second) * u128::from(length_ns)
+    }
+}
+
+/// A bucket that lends nothing.
+struct Ideal {
+    limit: Limit,
+    /// What is used, in parts of a token, of which there are as many as nanoseconds in a second.
+    used: u128,
+    at: u64,
+}
+
+impl Ideal {
+    fn new(limit: Limit, at: u64) -> Ideal {
+        Ideal { limit, used: 0, at }
+    }
+
+    fn sink(&mut self, now: u64) {
+        let back = u128::from(now - self.at) * u128::from(self.limit.per_second);
+        self.used = self.used.saturating_sub(back);
+        self.at = now;
+    }
+
+    fn set(&mut self, limit: Limit, now: u64) {
+        self.sink(now);
+        self.limit = limit;
+        self.used = self.used.min(self.burst());
+    }
+
+    fn burst(&self) -> u128 {
+        u128::from(self.limit.burst) * u128::from(SECOND)
+    }
+
+    /// Counts a cost; whether it fits.
+    fn take(&mut self, cost: u64, now: u64) -> bool {
+        self.sink(now);
+        self.used += u128::from(cost) * u128::from(SECOND);
+        self.used <= self.burst()
     }
 }
 
@@ -136,6 +175,40 @@ proptest! {
         }
         admitted.sort_by_key(|&(at, _)| at);
         check_windows(limits, &admitted)?;
+    }
+
+    #[test]
+    fn e80_nothing_passes_too_early_while_rates_are_set(
+        limits in [any_limit(), any_limit()],
+        steps in prop::collection::vec((any_step(), prop::option::of([any_limit(), any_limit()])), 1..120),
+    ) {
+        let rates = |limits: [Limit; 2]| Rates {
+            operations: Some(limits[0].rate()),
+            bytes: Some(limits[1].rate()),
+        };
+        let tenant = Limits::new(&rates(limits));
+        let hand = Hand::at(SECOND);
+        let mut ideal = limits.map(|limit| Ideal::new(limit, hand.exact()));
+        for (step, limits) in steps {
+            hand.advance(step.pause);
+            hand.lag.set(step.lag);
+            if step.is_crowd {
+                tenant.crowd();
+            }
+            if let Some(limits) = limits {
+                tenant.set(&hand, &rates(limits));
+                for (ideal, limit) in ideal.iter_mut().zip(limits) {
+                    ideal.set(limit, hand.exact());
+                }
+            }
+            for _ in 0..step.n_times {
+                if tenant.admit_as(&hand, step.cost, step.thread).is_ok() {
+                    for (at, ideal) in ideal.iter_mut().enumerate() {
+                        prop_assert!(ideal.take(step.cost[at], hand.exact()), "dimension {}", at);
+                    }
+                }
+            }
+        }
     }
 
     #[test]
