@@ -28,8 +28,8 @@ mod lists;
 mod slab;
 
 pub(crate) use self::lists::{Links, ListId, Lists};
-use self::slab::Slab;
 pub(crate) use self::slab::{Link, Token};
+use self::slab::{Record, Slab};
 use crate::sync::prefetch;
 
 /// Who keeps the ends of the lists.
@@ -142,17 +142,33 @@ impl<O: Owners> Rings<O> {
     }
 
     /// Adds a record at the end of a list.
+    #[inline]
     pub(crate) fn push_back(&mut self, list: ListId, payload: u64) -> Token {
-        let token = self.records.claim(payload);
-        self.link_back(list, token);
-        token
+        self.push_and_tell(list, payload).0
+    }
+
+    /// The same; also whether the list was empty. As `link_back` does it, but for the record, which is written once.
+    #[inline(always)]
+    pub(crate) fn push_and_tell(&mut self, list: ListId, payload: u64) -> (Token, bool) {
+        let own = Link::to_sentinel(list);
+        let (token, record) = self.records.claim();
+        let ends = self.owners.ends_mut(list);
+        let prev = std::mem::replace(&mut ends.prev, token.into());
+        let links = Links { prev, next: own };
+        *record = Record { links, payload };
+        let was_empty = prev.sentinel().is_some();
+        if was_empty {
+            ends.next = token.into();
+        } else {
+            self.records.linked_mut(prev).links.next = token.into();
+        }
+        (token, was_empty)
     }
 
     /// Takes a record out of its list and frees it: its token names nothing from here on.
     pub(crate) fn unlink(&mut self, token: Token) -> Unlinked {
-        let emptied = self.detach(token);
-        let payload = self.records.get(token).payload;
-        self.records.release(token);
+        let Record { links, payload } = self.records.release(token);
+        let emptied = self.close(links);
         Unlinked { payload, emptied }
     }
 
@@ -201,14 +217,15 @@ impl<O: Owners> Rings<O> {
         }
     }
 
-    /// Copies a record into a free one, which takes its place in the list.
+    /// Copies a record of the last chunk into a free one of another, which takes its place in the list.
     fn relocate(&mut self, from: Token) -> (u64, Token) {
-        let record = *self.records.get(from);
-        let to = self.records.claim(record.payload);
-        self.records.get_mut(to).links = record.links;
+        // What is freed comes to be the last to be taken (S2), and others are free.
+        let record = self.records.release(from);
+        let (to, place) = self.records.claim();
+        debug_assert_ne!(from, to, "a record moves out of the last chunk");
+        *place = record;
         self.links_mut(record.links.prev).next = to.into();
         self.links_mut(record.links.next).prev = to.into();
-        self.records.release(from);
         (record.payload, to)
     }
 }

@@ -32,6 +32,8 @@
 //! # Not here
 //! The clock, the entries, any lock.
 
+use std::hint::cold_path;
+
 use crate::clock::Nanos;
 pub(crate) use crate::rings::Token;
 use crate::rings::{ListId, Rings};
@@ -103,6 +105,13 @@ impl Slot {
     }
 }
 
+/// A slot, and how many of its level there are before it from the beginning of time on.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    slot: Slot,
+    position: u64,
+}
+
 /// Deadlines, each with a payload that says whose it is.
 #[derive(Debug)]
 pub(crate) struct Wheel {
@@ -130,9 +139,15 @@ impl Wheel {
     }
 
     /// Files a deadline. A past one fires at the next advance.
+    #[inline(always)]
     pub(crate) fn schedule(&mut self, deadline: Nanos, payload: u64) -> Token {
-        let slot = self.claim_slot(deadline);
-        self.rings.push_back(slot.list(), payload)
+        let place = self.place(deadline);
+        let (token, was_empty) = self.rings.push_and_tell(place.slot.list(), payload);
+        // What isn't empty is marked (W1), and known to begin when it does.
+        if was_empty {
+            self.mark(place);
+        }
+        token
     }
 
     /// Takes a deadline out, and gives its payload. The token names nothing from here on.
@@ -144,8 +159,9 @@ impl Wheel {
 
     /// Files a deadline anew, under the same token.
     pub(crate) fn reschedule(&mut self, token: Token, deadline: Nanos) {
-        let slot = self.claim_slot(deadline);
-        let emptied = self.rings.move_to_back(token, slot.list());
+        let place = self.place(deadline);
+        self.mark(place);
+        let emptied = self.rings.move_to_back(token, place.slot.list());
         self.clear_emptied(emptied);
     }
 
@@ -243,24 +259,35 @@ impl Wheel {
         self.rings.shrink(budget, moved);
     }
 
-    /// The slot for a deadline, marked as holding something.
-    #[inline]
-    fn claim_slot(&mut self, deadline: Nanos) -> Slot {
+    /// Where a deadline belongs.
+    #[inline(always)]
+    fn place(&self, deadline: Nanos) -> Place {
         let tick = Tick::not_before(deadline).max(self.cursor);
         // The lowest bit changes no level, and spares the case of no difference.
         let differing = (tick.0 ^ self.cursor.0) | 1;
-        let level = ((differing.ilog2() / SLOT_BITS) as usize).min(TOP_LEVEL);
-        // Beyond the top level the farthest slot must do. It isn't the cursor's own, which may be just being emptied.
-        let farthest = self.cursor.position(level) + u64::from(N_SLOTS) - 1;
-        let position = tick.position(level).min(farthest);
-        let slot = Slot {
-            level,
-            idx: position as u32 % N_SLOTS,
+        let (level, position) = if differing < 1 << (SLOT_BITS * N_LEVELS as u32) {
+            let level = (differing.ilog2() / SLOT_BITS) as usize;
+            (level, tick.position(level))
+        } else {
+            cold_path();
+            // Beyond the top level the farthest slot must do. It isn't the cursor's own, which may be just being emptied.
+            let farthest = self.cursor.position(TOP_LEVEL) + u64::from(N_SLOTS) - 1;
+            (TOP_LEVEL, tick.position(TOP_LEVEL).min(farthest))
         };
-        self.occupied[level] |= 1 << slot.idx;
-        let begin = Tick(position << (SLOT_BITS * level as u32));
+        let idx = position as u32 % N_SLOTS;
+        Place {
+            slot: Slot { level, idx },
+            position,
+        }
+    }
+
+    /// Marks a slot as holding something.
+    #[inline(always)]
+    fn mark(&mut self, place: Place) {
+        let Place { slot, position } = place;
+        self.occupied[slot.level] |= 1 << slot.idx;
+        let begin = Tick(position << (SLOT_BITS * slot.level as u32));
         self.next_begin = self.next_begin.min(begin);
-        slot
     }
 
     fn clear_emptied(&mut self, emptied: Option<ListId>) {

@@ -276,14 +276,18 @@ impl Draft {
         }
     }
 
-    /// The same of an entry that nothing else ends, and its record in the timing wheel; a deadline that is too far away to count has none.
+    /// The same of an entry that nothing else ends; whether it counts, or is too far away for a record in the timing wheel.
     #[inline(always)]
-    pub(crate) fn set_deadline(&mut self, deadline: Nanos, schedule: impl FnOnce(Nanos) -> u32) {
-        let header = self.header_mut();
-        header.deadline.set(deadline);
-        if !header.deadline.is_never() {
-            header.set_token(schedule(deadline));
-        }
+    pub(crate) fn set_deadline(&mut self, deadline: Nanos) -> bool {
+        let counted = Deadline::counted(deadline);
+        self.header_mut().deadline.set(counted);
+        counted != Nanos::MAX
+    }
+
+    /// The same of its record in the timing wheel.
+    #[inline(always)]
+    pub(crate) fn set_token(&mut self, token: u32) {
+        self.header_mut().set_token(token);
     }
 
     pub(crate) fn as_ref(&self) -> BlockRef<'_> {

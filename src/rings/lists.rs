@@ -91,8 +91,15 @@ pub(crate) trait Lists {
     /// Closes the gap that a record leaves, and names its list if that is empty then. The record's links stay.
     #[inline]
     fn detach(&mut self, token: Token) -> Option<ListId> {
-        let Links { prev, next } = self.record(token);
-        debug_assert_ne!(prev, Link::FREE, "R2: a freed token");
+        let links = self.record(token);
+        debug_assert_ne!(links.prev, Link::FREE, "R2: a freed token");
+        self.close(links)
+    }
+
+    /// The same by the record's links, wherever it is by now.
+    #[inline(always)]
+    fn close(&mut self, links: Links) -> Option<ListId> {
+        let Links { prev, next } = links;
         self.links_mut(prev).next = next;
         self.links_mut(next).prev = prev;
         // Only the ends of a list can stand on both sides.

@@ -81,10 +81,18 @@ impl From<Token> for Link {
 }
 
 /// In a free record, `links.next` is the next free one of its chunk.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub(super) links: Links,
     pub(super) payload: u64,
+}
+
+impl Record {
+    fn free(next: u32) -> Self {
+        let (prev, next) = (Link::FREE, Link(next));
+        let links = Links { prev, next };
+        Self { links, payload: 0 }
+    }
 }
 
 /// The place of a chunk in the table.
@@ -174,38 +182,41 @@ impl Slab {
         &mut self.chunks[idx / CHUNK_LEN].records[idx % CHUNK_LEN]
     }
 
-    /// Takes a free record, from a chunk near the front if it can.
-    #[inline]
-    pub(super) fn claim(&mut self, payload: u64) -> Token {
+    /// Takes a free record, from a chunk near the front if it can. The caller writes it.
+    #[inline(always)]
+    pub(super) fn claim(&mut self) -> (Token, &mut Record) {
         if self.first_roomy == ChunkIdx::NONE {
             self.add_chunk();
         }
         let chunk_idx = self.first_roomy;
-        let chunk = &mut self.chunks[chunk_idx.get()];
-        let slot = usize::from(chunk.free_head);
-        chunk.free_head = chunk.records[slot].links.next.0 as u16;
-        chunk.records[slot].payload = payload;
-        chunk.n_free -= 1;
-        if chunk.n_free == 0 {
+        if self.chunks[chunk_idx.get()].n_free == 1 {
             self.leave_roomy(chunk_idx);
         }
         self.n_live += 1;
-        token_at(chunk_idx.get(), slot)
+        let chunk = &mut self.chunks[chunk_idx.get()];
+        // A chunk among the roomy ones has a free record: the remainder changes nothing.
+        let slot = usize::from(chunk.free_head) % CHUNK_LEN;
+        let record = &mut chunk.records[slot];
+        chunk.free_head = record.links.next.0 as u16;
+        chunk.n_free -= 1;
+        (token_at(chunk_idx.get(), slot), record)
     }
 
-    pub(super) fn release(&mut self, token: Token) {
+    /// Frees a record; what it was.
+    #[inline(always)]
+    pub(super) fn release(&mut self, token: Token) -> Record {
         let (chunk_idx, slot) = chunk_of(token);
         let chunk = &mut self.chunks[chunk_idx.get()];
-        chunk.records[slot].links = Links {
-            prev: Link::FREE,
-            next: Link(u32::from(chunk.free_head)),
-        };
+        let record = chunk.records[slot];
+        debug_assert_ne!(record.links.prev, Link::FREE, "R2: a freed token");
+        chunk.records[slot].links = Record::free(u32::from(chunk.free_head)).links;
         chunk.free_head = slot as u16;
         chunk.n_free += 1;
         if chunk.n_free == 1 {
             self.join_roomy(chunk_idx);
         }
         self.n_live -= 1;
+        record
     }
 
     /// Whether so much is free that a chunk can be let go without growing again soon.
@@ -244,10 +255,9 @@ impl Slab {
         );
         let capacity = self.grown_capacity();
         self.chunks.reserve_exact(capacity - self.chunks.len());
-        let mut records = Box::new([Record::default(); CHUNK_LEN]);
-        for (slot, record) in records.iter_mut().enumerate() {
-            record.links.next = Link(slot as u32 + 1);
-        }
+        // Written once, where it stays.
+        let records: Box<[Record]> = (1..=CHUNK_LEN as u32).map(Record::free).collect();
+        let records = records.try_into().expect("there are as many as in a chunk");
         self.chunks.push(Chunk {
             records,
             free_head: 0,
@@ -287,6 +297,7 @@ impl Slab {
     }
 
     /// Links a chunk that has got free records: at the end if it's the last chunk (S2), else in front.
+    #[inline(never)]
     fn join_roomy(&mut self, chunk_idx: ChunkIdx) {
         let (prev, next) = if chunk_idx.get() + 1 == self.chunks.len() {
             (self.last_roomy, ChunkIdx::NONE)
@@ -299,6 +310,7 @@ impl Slab {
         self.set_roomy_prev(next, chunk_idx);
     }
 
+    #[inline(never)]
     fn leave_roomy(&mut self, chunk_idx: ChunkIdx) {
         let Chunk { prev, next, .. } = self.chunks[chunk_idx.get()];
         self.set_roomy_next(prev, next);
@@ -357,11 +369,8 @@ impl Slab {
                 assert!(n_chained <= CHUNK_LEN, "S1: the chain doesn't end");
             }
             let is_free = |record: &&Record| record.links.prev == Link::FREE;
-            assert_eq!(
-                chunk.records.iter().filter(is_free).count(),
-                n_chained,
-                "S1"
-            );
+            let n_marked = chunk.records.iter().filter(is_free).count();
+            assert_eq!(n_marked, n_chained, "S1");
             assert_eq!(usize::from(chunk.n_free), n_chained, "S1");
             n_free_total += n_chained;
         }

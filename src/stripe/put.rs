@@ -109,11 +109,14 @@ impl Stripe {
             Some(id) => self.is_calm_but(true) && self.works.is_current(hash, id),
         };
         let grows = plain.stay.ends() && self.wheel.growth_bytes() > 0;
-        if !is_calm || grows || env.ground.is_above() {
+        if !is_calm || grows {
             return Err(Turned { draft, begun: None });
         }
         if self.policy.capacity() == 0 {
             return self.go_straight::<DUE>(env, hash, draft, cost, plain, now);
+        }
+        if env.ground.is_above() {
+            return Err(Turned { draft, begun: None });
         }
         self.go_straight::<{ DUE | FULL }>(env, hash, draft, cost, plain, now)
     }
@@ -143,9 +146,9 @@ impl Stripe {
         self.seal(env, hash, &mut draft, cost, capacity);
         if WAITING & DUE != 0 && stay.ends() {
             let deadline = stay.deadline(now);
-            draft.set_deadline(deadline, |deadline| {
-                self.wheel.schedule(deadline, hash.bits()).bits()
-            });
+            if draft.set_deadline(deadline) {
+                draft.set_token(self.wheel.schedule(deadline, hash.bits()).bits());
+            }
         }
         let (block, size) = (draft.into_block(), policy::size_class(cost - ENTRY_SHARE));
         let meta = self.enroll(env, begun.site, size, None);
