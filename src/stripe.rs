@@ -102,7 +102,8 @@ pub(crate) struct Stripe {
     /// Of its segments, those that readers named when they were looked at.
     n_stuck_segments: usize,
     told: VecDeque<(Block, RemovalCause)>,
-    due: Vec<(KeyHash, u32)>,
+    /// Those that are leaving because they are due; empty but for that.
+    due: Vec<(KeyHash, Loc)>,
     version: u64,
     inserts: u32,
     sweep_credit: u64,

@@ -176,6 +176,20 @@ impl Wheel {
         mut deadline_of: impl FnMut(u64, Token) -> Nanos,
         mut due: impl FnMut(u64, Token),
     ) -> Advanced {
+        let deadline_of = |payload, token| (deadline_of(payload, token), token);
+        self.advance_with(now, budget, deadline_of, |payload, token| {
+            due(payload, token)
+        })
+    }
+
+    /// As [`Wheel::advance`]; `due` gets what `deadline_of` has found on its way, instead of a token.
+    pub(crate) fn advance_with<F>(
+        &mut self,
+        now: Nanos,
+        budget: usize,
+        mut deadline_of: impl FnMut(u64, Token) -> (Nanos, F),
+        mut due: impl FnMut(u64, F),
+    ) -> Advanced {
         let mut advanced = Advanced {
             fired: 0,
             moved: 0,
@@ -197,10 +211,10 @@ impl Wheel {
                     return advanced;
                 }
                 let payload = self.rings.payload(token);
-                let deadline = deadline_of(payload, token);
+                let (deadline, found) = deadline_of(payload, token);
                 if Tick::not_before(deadline) <= now {
                     self.cancel(token);
-                    due(payload, token);
+                    due(payload, found);
                     advanced.fired += 1;
                 } else {
                     self.reschedule(token, deadline);

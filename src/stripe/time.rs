@@ -234,30 +234,31 @@ impl Stripe {
     fn expire_due(&mut self, env: &Env<'_>, now: Nanos, budget: usize) -> Expired {
         let mut due = std::mem::take(&mut self.due);
         let writer = self.table.writer(&env.front.table);
-        let advanced = self.wheel.advance(
+        let advanced = self.wheel.advance_with(
             now,
             budget,
             |payload, token| {
-                let hash = KeyHash::from_bits(payload);
-                let block = writer
-                    .find_token(hash, token.bits())
-                    .and_then(|loc| writer.block(loc));
-                block.map_or(Nanos::ZERO, BlockRef::earliest)
+                let loc = writer.find_token(KeyHash::from_bits(payload), token.bits());
+                debug_assert!(
+                    loc.is_some(),
+                    "K1: a wheel record belongs to a linked entry"
+                );
+                let block = loc.and_then(|loc| writer.block(loc));
+                (block.map_or(Nanos::ZERO, BlockRef::earliest), loc)
             },
-            |payload, token| due.push((KeyHash::from_bits(payload), token.bits())),
+            |payload, loc| {
+                if let Some(loc) = loc {
+                    due.push((KeyHash::from_bits(payload), loc));
+                }
+            },
         );
-        // Those that a reader has extended meanwhile are filed again at the end: a token that is given out before would
-        // be one that the rest of the list still names.
-        let mut extended = Vec::new();
         let mut emptier = None;
-        for (hash, token) in due.drain(..) {
-            match self.expire_one(env, hash, token, now) {
-                Some(loc) => extended.push((loc, hash)),
-                None => emptier = Some(hash),
+        // No entry moves until the segments are looked after, so each is where it was found. One that is filed again may get the token
+        // that another of them still carries: nobody looks for that by it any more.
+        for (hash, loc) in due.drain(..) {
+            if self.expire_one(env, hash, loc, now) {
+                emptier = Some(hash);
             }
-        }
-        for (loc, hash) in extended {
-            self.schedule(env, loc, hash);
         }
         if let Some(hash) = emptier {
             self.shrink(env, hash);
@@ -269,23 +270,20 @@ impl Stripe {
         }
     }
 
-    /// Takes a due entry out; or says where it is, if it is alive after all.
-    fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, token: u32, now: Nanos) -> Option<Loc> {
+    /// Takes an entry out that the wheel has given up; whether it did. One that a reader has extended meanwhile is filed again.
+    fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, loc: Loc, now: Nanos) -> bool {
         let writer = self.table.writer(&env.front.table);
-        let loc = writer.find_token(hash, token);
-        debug_assert!(
-            loc.is_some(),
-            "K1: a wheel record belongs to a linked entry"
-        );
-        let loc = loc?;
-        let block = writer.block(loc)?;
-        // The wheel has given the record up.
+        let Some(block) = writer.block(loc) else {
+            return false;
+        };
         block.set_token(0);
-        if is_alive(block, now) {
-            return Some(loc);
+        let is_over = !is_alive(block, now);
+        if is_over {
+            self.leave(env, loc, hash, RemovalCause::Expired);
+        } else {
+            self.schedule(env, loc, hash);
         }
-        self.leave(env, loc, hash, RemovalCause::Expired);
-        None
+        is_over
     }
 
     /// Whether an entry is alive; if not, it leaves at once.
