@@ -189,10 +189,20 @@ impl<O: Owners> Rings<O> {
         self.records.growth_bytes()
     }
 
+    /// Whether so much is free that `shrink` has something to do: more than a quarter of the records, and a chunk.
+    #[inline]
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.records.is_sparse()
+    }
+
     /// Gives memory back once more than a quarter of the records and a chunk are free: moves records out of the last
-    /// chunk, and frees it. Moves and frees at most `budget`; `moved` learns each payload's old and new token.
-    pub(crate) fn shrink(&mut self, budget: usize, mut moved: impl FnMut(u64, Token, Token)) {
-        self.shrink_with(budget, |_, payload, from, to| moved(payload, from, to));
+    /// chunk, and frees it. Moves and frees at most `budget`, and says how many; `moved` learns each payload's old and new token.
+    pub(crate) fn shrink(
+        &mut self,
+        budget: usize,
+        mut moved: impl FnMut(u64, Token, Token),
+    ) -> usize {
+        self.shrink_with(budget, |_, payload, from, to| moved(payload, from, to))
     }
 
     /// As [`Rings::shrink`]; `moved` sees the owners as well.
@@ -200,11 +210,11 @@ impl<O: Owners> Rings<O> {
         &mut self,
         budget: usize,
         mut moved: impl FnMut(&O, u64, Token, Token),
-    ) {
+    ) -> usize {
         let mut from_slot = 0;
-        for _ in 0..budget {
+        for step in 0..budget {
             if !self.records.is_sparse() {
-                return;
+                return step;
             }
             if self.records.drop_empty_chunk() {
                 from_slot = 0;
@@ -215,6 +225,7 @@ impl<O: Owners> Rings<O> {
             let (payload, to) = self.relocate(from);
             moved(&self.owners, payload, from, to);
         }
+        budget
     }
 
     /// Copies a record of the last chunk into a free one of another, which takes its place in the list.

@@ -267,10 +267,16 @@ impl Wheel {
         self.rings.growth_bytes()
     }
 
-    /// Gives memory back if there is much to spare; moves and frees at most `budget`. `moved` learns each payload's old
-    /// and new token.
-    pub(crate) fn shrink(&mut self, budget: usize, moved: impl FnMut(u64, Token, Token)) {
-        self.rings.shrink(budget, moved);
+    /// Whether there is so much memory to spare that `shrink` would give some back.
+    #[inline]
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.rings.is_sparse()
+    }
+
+    /// Gives memory back if there is much to spare; moves and frees at most `budget`, and says how many. `moved` learns each
+    /// payload's old and new token.
+    pub(crate) fn shrink(&mut self, budget: usize, moved: impl FnMut(u64, Token, Token)) -> usize {
+        self.rings.shrink(budget, moved)
     }
 
     /// Where a deadline belongs.

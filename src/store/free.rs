@@ -28,7 +28,7 @@ const HUSK_SHARE: u64 = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Maintained {
-    /// Steps that were done: wheel records fired or moved, and evictions after a bound was lowered.
+    /// Steps that were done: wheel records fired or moved, pieces of its memory freed, and evictions after a bound was lowered.
     pub steps: usize,
     /// Whether work was left for another call.
     pub more: bool,
@@ -264,11 +264,15 @@ impl Store {
             steps += evicted;
             stripe.trim_all(&env);
         }
-        stripe.shrink_wheel(&env, STEPS_PER_HOLD);
+        // Nothing is left for it while more is due: that would be moved, and leave all the same.
+        steps += stripe.shrink_wheel(&env, budget.saturating_sub(steps));
         stripe.shrink_members(&env, STEPS_PER_HOLD);
         stripe.shrink_policy();
         stripe.claim_structure(&env);
-        let more = !expired.done || !swept.done || self.ground.is_above() && may_evict;
+        let more = !expired.done
+            || !swept.done
+            || stripe.has_spare_timers()
+            || self.ground.is_above() && may_evict;
         // The lock is unfair: where it's taken again at once, who waits for it may do so for many holds.
         give_way(&mut stripe);
         self.finish(cell, stripe);

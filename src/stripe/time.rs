@@ -352,8 +352,13 @@ impl Stripe {
         }
     }
 
-    /// Lets the wheel give back chunks that are nearly empty.
-    pub(crate) fn shrink_wheel(&mut self, env: &Env<'_>, budget: usize) {
+    /// Whether the wheel has much memory to give back.
+    pub(crate) fn has_spare_timers(&self) -> bool {
+        self.wheel.is_sparse()
+    }
+
+    /// Lets the wheel give back chunks that are nearly empty. How many records were moved, and chunks freed.
+    pub(crate) fn shrink_wheel(&mut self, env: &Env<'_>, budget: usize) -> usize {
         let writer = self.table.writer(&env.front.table);
         self.wheel.shrink(budget, |payload, old, new| {
             let hash = KeyHash::from_bits(payload);
@@ -363,7 +368,7 @@ impl Stripe {
             {
                 block.set_token(new.bits());
             }
-        });
+        })
     }
 }
 

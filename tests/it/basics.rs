@@ -139,6 +139,55 @@ fn deadlines_are_kept() {
     );
 }
 
+/// A stripe of entries that all have a time to live, and its clock.
+fn lasting(n: u64, ttl: Duration) -> (ManualClock, Cache<u64>) {
+    let clock = ManualClock::new();
+    let builder = Cache::builder().max_entries(1 << 20).stripes(1);
+    let cache = builder.clock(clock.clone()).build().unwrap();
+    for i in 0..n {
+        cache.insert_with_ttl(i, i, ttl).unwrap();
+    }
+    (clock, cache)
+}
+
+#[test]
+fn the_memory_of_deadlines_that_are_gone_comes_back_by_maintenance_to_its_end() {
+    const N: u64 = 1 << 15;
+    let (_clock, cache) = lasting(N, Duration::from_secs(3600));
+    for i in (0..N).filter(|i| i % 16 != 0) {
+        cache.remove(i);
+    }
+    let before = cache.stats().structure_bytes;
+    while cache.maintain(64).more {}
+    // A quarter of the records may be free, and a chunk, beside half of the table of chunks: of all records, more than nine in ten go.
+    let back = before.saturating_sub(cache.stats().structure_bytes);
+    assert!(back > N * 16 / 10 * 9, "{back} of {before}");
+    assert_eq!(cache.len() as u64, N / 16);
+}
+
+/// In chunks of 256 records, the last of which stays.
+#[test]
+fn what_is_due_leaves_before_a_deadline_is_moved_to_give_memory_back() {
+    const N: usize = 1 << 14;
+    let (clock, cache) = lasting(N as u64, Duration::from_millis(10));
+    clock.advance(Duration::from_millis(20));
+    let mut steps = 0;
+    loop {
+        let done = cache.maintain(100);
+        assert!(done.steps <= 100);
+        steps += done.steps;
+        if !done.more {
+            break;
+        }
+    }
+    assert_eq!(cache.len(), 0);
+    let n_chunks = N / 256;
+    assert!(
+        (N + n_chunks - 2..=N + n_chunks).contains(&steps),
+        "{steps}"
+    );
+}
+
 #[test]
 fn the_listener_hears_of_each_value_once() {
     let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
