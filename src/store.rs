@@ -23,7 +23,7 @@ mod works;
 
 pub(crate) use self::keep::KeptEntry;
 use crate::budget::{Budget, UNBOUNDED};
-use crate::clock::TimeSource;
+use crate::clock::{Nanos, TimeSource};
 use crate::common::Seat;
 use crate::entry::{Block, BlockRef, Left, Probe, Releaser, Shelf};
 use crate::error::Refusal;
@@ -180,8 +180,8 @@ impl Store {
         self.lifetime
     }
 
-    /// Takes the entry of a key out; a count of it, if it was alive.
-    pub(crate) fn remove(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<Block> {
+    /// Takes the entry of a key out; a count of it, if it was alive, and when it was.
+    pub(crate) fn remove(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<(Block, Nanos)> {
         self.write(hash, |stripe, env| stripe.remove(env, hash, probe))
     }
 

@@ -27,6 +27,7 @@ mod works;
 use std::collections::VecDeque;
 
 use crate::budget::Account;
+use crate::clock::Nanos;
 use crate::entry::{Block, BlockRef, Husks, Probe};
 use crate::hash::KeyHash;
 use crate::lineage::Generation;
@@ -179,19 +180,19 @@ impl Stripe {
         stats.structure_bytes += self.bytes.held() - self.bytes.live() - self.bytes.garbage();
     }
 
-    /// Takes the entry of a key out; a count of its value, if it was alive.
+    /// Takes the entry of a key out; a count of its value, if it was alive, and when it was.
     pub(crate) fn remove(
         &mut self,
         env: &Env<'_>,
         hash: KeyHash,
         probe: &Probe<'_>,
-    ) -> Option<Block> {
+    ) -> Option<(Block, Nanos)> {
         self.note_write(hash);
         let loc = self.table.writer(&env.front.table).find(hash, probe)?;
         let alive = self.claim_or_leaves(env, loc, hash);
         // After the clock, which is the user's and may panic.
-        let value = alive.then(|| self.value_at(env, loc)).flatten();
-        self.take(env, loc, hash, alive.then_some(RemovalCause::Removed));
+        let value = alive.and_then(|now| Some((self.value_at(env, loc)?, now)));
+        self.take(env, loc, hash, alive.map(|_| RemovalCause::Removed));
         value
     }
 
@@ -206,7 +207,7 @@ impl Stripe {
         let Some(loc) = self.table.writer(&env.front.table).find_block(hash, block) else {
             return false;
         };
-        let alive = self.claim_or_leaves(env, loc, hash);
+        let alive = self.claim_or_leaves(env, loc, hash).is_some();
         if alive {
             // One that was over was taken by nobody: to loads of the key that is no write.
             self.note_write(hash);

@@ -325,7 +325,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     /// The same without its time to live: reading that may be a panic of the user's clock, which leaves no count behind.
-    fn untimed(self, block: Block) -> Entry<V> {
+    pub(super) fn untimed(self, block: Block) -> Entry<V> {
         self.entry(block, Left::NEVER)
     }
 

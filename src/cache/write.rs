@@ -64,7 +64,10 @@ impl<V: Value + ?Sized> View<'_, V> {
         let probe = at(self.place(), key);
         let hash = probe.hash(store.hasher());
         self.note_gone(hash);
-        store.remove(hash, &probe).map(|block| self.last(block))
+        let (block, now) = store.remove(hash, &probe)?;
+        let entry = self.untimed(block);
+        let left = store.left_at(entry.block(), || now);
+        Some(entry.with_left(left))
     }
 
     pub(crate) fn remove_if<K: Key + ?Sized>(

@@ -85,9 +85,15 @@ impl Store {
 
     /// The time that was left to an entry which leaves at this moment.
     pub(crate) fn last_left(&self, block: BlockRef<'_>) -> Left {
+        self.left_at(block, || self.ground.time.coarse_now())
+    }
+
+    /// The same of one that left when it is `now`, which is asked for if it matters.
+    #[inline(always)]
+    pub(crate) fn left_at(&self, block: BlockRef<'_>, now: impl FnOnce() -> Nanos) -> Left {
         match block.earliest() {
             Nanos::MAX => Left::NEVER,
-            deadline => self.told(block, Left::until(deadline, self.ground.time.coarse_now())),
+            deadline => self.told(block, Left::until(deadline, now())),
         }
     }
 

@@ -238,7 +238,7 @@ impl Stripe {
         let (cost, lifetime) = (cost(draft.as_ref()), &write.lifetime);
         let writer = self.table.writer(&env.front.table);
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
-        let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash));
+        let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash).is_some());
         // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
         // lands in the life that is there now, however soon it ends.
         let admitted = match write.home {

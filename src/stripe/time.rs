@@ -303,22 +303,25 @@ impl Stripe {
     }
 
     /// Claims an entry that a write is about to take away as a live one, so that no reader finds it ended in the meantime; if it is
-    /// over, it leaves at once.
-    pub(super) fn claim_or_leaves(&mut self, env: &Env<'_>, loc: Loc, hash: KeyHash) -> bool {
+    /// over, it leaves at once. The time at which it was alive; of what nothing ends, any.
+    pub(super) fn claim_or_leaves(
+        &mut self,
+        env: &Env<'_>,
+        loc: Loc,
+        hash: KeyHash,
+    ) -> Option<Nanos> {
         let writer = self.table.writer(&env.front.table);
-        let Some(block) = writer.block(loc) else {
-            return false;
-        };
+        let block = writer.block(loc)?;
         if block.token() == 0 {
-            return true;
+            return Some(Nanos::ZERO);
         }
         let now = env.ground.time.now();
         let probe = |deadline: Nanos| (deadline != Nanos::MAX && deadline <= now, now);
         if block.deadline().claim(probe) && (!block.has_idle() || block.idle().claim(probe)) {
-            return true;
+            return Some(now);
         }
         self.leave(env, loc, hash, RemovalCause::Expired);
-        false
+        None
     }
 
     /// Gives a claim up, for an entry that stays after all.
