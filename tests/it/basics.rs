@@ -86,22 +86,29 @@ fn a_full_cache_holds_its_bounds() {
     assert_eq!(entries.len(), 50);
 }
 
-/// Also where no stripe was ever full, and what comes has the room of what was removed.
+/// Also where no stripe was ever full, and what comes has the room of what was removed, with a time to live or without.
 #[test]
 fn writes_go_down_to_a_lowered_bound() {
-    for stripes in [1, 4] {
+    for (stripes, ttl) in [(1, None), (4, None), (1, Some(3600)), (4, Some(3600))] {
         let builder = Cache::<u64>::builder().max_entries(10_000);
         let cache = builder.stripes(stripes).build().unwrap();
+        let insert = |key: u64| match ttl {
+            Some(seconds) => cache.insert_with_ttl(key, key, Duration::from_secs(seconds)),
+            None => cache.insert(key, key),
+        };
         for i in 0..5_000u64 {
-            cache.insert(i, i).unwrap();
+            insert(i).unwrap();
         }
         cache.set_capacity(Capacity::entries(1_000)).unwrap();
         for i in 0..2_000u64 {
             cache.remove(i);
-            cache.insert(10_000 + i, i).unwrap();
+            insert(10_000 + i).unwrap();
         }
         let len = cache.len();
-        assert!((900..=1_000).contains(&len), "{len} in {stripes}");
+        assert!(
+            (900..=1_000).contains(&len),
+            "{len} in {stripes}, time to live {ttl:?}"
+        );
     }
 }
 
