@@ -182,6 +182,7 @@ impl Store {
 
     /// Takes the entry of a key out; a count of it, if it was alive, and when it was.
     pub(crate) fn remove(&self, hash: KeyHash, probe: &Probe<'_>) -> Option<(Block, Nanos)> {
+        self.ask_for(hash);
         self.write(hash, |stripe, env| stripe.remove(env, hash, probe))
     }
 

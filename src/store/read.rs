@@ -7,7 +7,7 @@ use crate::policy::{self, Meta, Note, Tick};
 use crate::reclaim::{self, Name, Record};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::table::{Found, Link, Raced};
+use crate::table::{Found, Link, Raced, Shared};
 use crate::tally::{Event, Tally};
 
 /// Why a look-up found nothing.
@@ -165,6 +165,17 @@ impl Store {
         self.cell(hash).front.table.prefetch_bucket(hash);
     }
 
+    /// Asks the processor for the entry of a key, and waits for its bucket: what a write does before it takes the lock that needs an entry
+    /// which is there, so that others don't wait meanwhile.
+    #[inline(always)]
+    pub(super) fn ask_for(&self, hash: KeyHash) {
+        let table = &self.cell(hash).front.table;
+        match reclaim::enter_first() {
+            Some(mut hazard) => table.prefetch_entry(&mut hazard, hash),
+            None => ask_for_nested(table, hash),
+        }
+    }
+
     /// Asks the processor for what it will touch next.
     #[inline]
     pub(crate) fn prefetch_entries(&self, hashes: &[KeyHash]) {
@@ -176,6 +187,15 @@ impl Store {
                     .prefetch_entry(&mut hazard, hash);
             }
         }
+    }
+}
+
+/// The same within a read, and on a thread's first call.
+#[cold]
+#[inline(never)]
+fn ask_for_nested(table: &Shared, hash: KeyHash) {
+    if let Some(mut hazard) = reclaim::enter() {
+        table.prefetch_entry(&mut hazard, hash);
     }
 }
 

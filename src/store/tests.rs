@@ -1,6 +1,7 @@
 //! What holds for a store between any two operations, for tests of the whole cache.
 
 use super::*;
+use crate::sync::counted;
 
 impl Store {
     /// Checks every stripe, and that the shared counters are the sums of what stripes claim; O(everything). Only while no thread is
@@ -54,4 +55,20 @@ fn entries_of_one_segment_are_not_used_more_often_together() {
     }
     assert_eq!(n_at[3] + n_at[4], 200, "{n_at:?}");
     assert!(n_at[3] > 50 && n_at[4] > 50, "{n_at:?}");
+}
+
+/// The lines of an entry that is taken out are asked for before the lock is taken, also by a thread that has read nothing yet.
+#[test]
+fn a_removal_asks_for_its_entry() {
+    let cache = crate::Cache::<u64>::builder().max_entries(1000).build();
+    let cache = cache.expect("a bound");
+    cache.insert("key", 7).expect("there is room");
+    let value = cache.read("key", |value| std::ptr::from_ref(value).addr());
+    let value = value.expect("it is there");
+    let remove = || counted::asked_by(|| drop(cache.remove("key")));
+    let asked = std::thread::scope(|scope| scope.spawn(remove).join().expect("it ends"));
+    // Header and key stand before the value, within a line's length.
+    let near = asked.iter().filter(|&&at| at < value && value < at + 64);
+    assert_eq!(near.count(), 1, "{asked:x?}");
+    assert_eq!(remove(), [], "nothing is there");
 }
