@@ -18,6 +18,7 @@ use crate::hash::KeyHash;
 use crate::policy::{self, Site};
 use crate::shares::PoolId;
 use crate::stats::RemovalCause;
+use crate::table::Loc;
 
 /// What came of that which a write does before it looks for its key.
 pub(crate) struct Prelude {
@@ -25,6 +26,8 @@ pub(crate) struct Prelude {
     now: Nanos,
     /// Whether anything left by that.
     progress: bool,
+    /// Where the key's entry is linked, if it was looked for and is there.
+    present: Option<Loc>,
 }
 
 /// What may wait in a stripe when a write begins.
@@ -139,7 +142,7 @@ impl Stripe {
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
         let has_place = vacancy.is_some() || writer.growth_bytes(hash) == 0;
         if present.is_some() || !has_place || !self.has_room(env, cost) {
-            let begun = Some(begun);
+            let begun = Some(Prelude { present, ..begun });
             return Err(Turned { draft, begun });
         }
         let capacity = if is_full { self.policy.capacity() } else { 0 };
@@ -216,10 +219,11 @@ impl Stripe {
             site,
             now,
             progress,
+            present: None,
         }
     }
 
-    /// The rest of a write: a look for its key, and what comes of that.
+    /// The rest of a write: a look for its key, unless that was found already, and what comes of that.
     pub(crate) fn land(
         &mut self,
         env: &Env<'_>,
@@ -233,11 +237,15 @@ impl Stripe {
             site,
             now,
             mut progress,
+            present,
         } = begun;
         let draft = slot.as_mut().expect("a write has its entry");
         let (cost, lifetime) = (cost(draft.as_ref()), &write.lifetime);
         let writer = self.table.writer(&env.front.table);
-        let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
+        let (present, vacancy) = match present {
+            Some(loc) => (Some(loc), None),
+            None => writer.seek(hash, || draft.as_ref().probe()),
+        };
         let mut present = present.filter(|&loc| self.claim_or_leaves(env, loc, hash).is_some());
         // Asked after the clock has said what is present: it was that before the life ended. From here to the unlocking the entry
         // lands in the life that is there now, however soon it ends.
