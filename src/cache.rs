@@ -204,8 +204,8 @@ impl<V: Value + ?Sized> Cache<V> {
     }
 
     /// Does what would otherwise wait for a write: takes expired entries out, follows a lowered bound, frees garbage,
-    /// tells the listener. Does about `budget` steps, and says whether more are due. Stalls nobody: a stripe's lock is
-    /// held for 16 steps at most.
+    /// tells the listener, and gives the memory of deadlines back that are gone. Does about `budget` steps, and says whether more are
+    /// due. Stalls nobody: a stripe's lock is held for 16 steps at most.
     pub fn maintain(&self, budget: usize) -> Maintained {
         let done = self.inner.store.maintain(budget);
         #[cfg(feature = "tracing")]

@@ -14,7 +14,7 @@
 //!   every thread's line, a batch
 //! # Invariants   R1 what a slot named before the barrier, and what is still linked then, isn't freed by that look
 //!   R2 a record belongs to one thread at a time, and is never freed: the list only grows, to the largest
-//!   number of threads that read at one time
+//!   number of threads that read or remove at one time
 //!   R3 a thread's guards end in the reverse order of their making, or their slots stay taken until all ended
 //! # Not here     what is linked where (module `table`), how many bytes wait (module `budget`)
 

@@ -103,7 +103,7 @@ pub(crate) struct Stripe {
     /// Of its segments, those that readers named when they were looked at.
     n_stuck_segments: usize,
     told: VecDeque<(Block, RemovalCause)>,
-    /// Those that are leaving because they are due; empty but for that.
+    /// Those that are leaving because they are due, where they are linked until a segment is replaced; empty but for that.
     due: Vec<(KeyHash, Loc)>,
     version: u64,
     inserts: u32,

@@ -70,7 +70,7 @@ pub(super) struct Desk {
     returned: [u128; 2],
 }
 
-// The lock's word before it included.
+// Two lines at best, three where the lock isn't at the beginning of one; its word is included.
 const _: () = assert!(8 + offset_of!(Desk, meter) + Meter::N_WRITTEN <= 2 * LINE);
 
 /// A hold, and what the desk needs to end it.

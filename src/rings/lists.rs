@@ -1,4 +1,5 @@
-//! Circular lists over whatever keeps the links: the one place where anything is linked or unlinked.
+//! Circular lists over whatever keeps the links: the one place where anything is linked or unlinked, but for new records, which
+//! `rings` writes with their links in one piece.
 //!
 //! # Idea         a record's links and a list's two ends look alike and are found by one kind of link value, so that a
 //!   record leaves its list without knowing which one it was in

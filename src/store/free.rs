@@ -216,8 +216,33 @@ impl Store {
     /// Takes due entries out, follows a lowered bound, frees and tells what waits: at most about `budget` steps.
     pub(crate) fn maintain(&self, budget: usize) -> Maintained {
         let mut done = Maintained::default();
+        let mut has_spare_timers = false;
+        self.in_turn(budget, &mut done, |cell, budget| {
+            let (steps, more, is_spare) = self.maintain_once(cell, budget);
+            has_spare_timers |= is_spare;
+            (steps, more)
+        });
+        // Only where nothing is due in any stripe: it would be moved, and leave all the same.
+        if has_spare_timers && !done.more {
+            self.in_turn(budget, &mut done, |cell, budget| {
+                self.shrink_once(cell, budget)
+            });
+        }
+        if self.common.is_some() && self.contain(|| self.balance()) == Some(true) {
+            done.steps += 1;
+            done.more = true;
+        }
+        done
+    }
+
+    /// Goes round the stripes, a few at a time and a hold each, so that who waits for a stripe gets it while the others are seen to.
+    fn in_turn(
+        &self,
+        budget: usize,
+        done: &mut Maintained,
+        mut hold: impl FnMut(&Cell, usize) -> (usize, bool),
+    ) {
         for cells in self.cells.chunks(CELLS_IN_TURN) {
-            // In turn, a hold each, so that who waits for a stripe gets it while the others are seen to.
             let mut open = (1u32 << cells.len()) - 1;
             while open != 0 {
                 for (at, cell) in cells.iter().enumerate() {
@@ -225,7 +250,7 @@ impl Store {
                         continue;
                     }
                     let left = budget.saturating_sub(done.steps);
-                    let (steps, more) = self.maintain_once(cell, left.min(STEPS_PER_HOLD));
+                    let (steps, more) = hold(cell, left.min(STEPS_PER_HOLD));
                     done.steps += steps;
                     if left == 0 || steps == 0 || !more {
                         done.more |= more;
@@ -235,15 +260,10 @@ impl Store {
                 }
             }
         }
-        if self.common.is_some() && self.contain(|| self.balance()) == Some(true) {
-            done.steps += 1;
-            done.more = true;
-        }
-        done
     }
 
-    /// One hold of a stripe's lock. The steps it did, and whether more are due.
-    fn maintain_once(&self, cell: &Cell, budget: usize) -> (usize, bool) {
+    /// One hold of a stripe's lock. The steps it did, whether more are due, and whether the wheel has memory to give back.
+    fn maintain_once(&self, cell: &Cell, budget: usize) -> (usize, bool, bool) {
         let env = self.env(cell);
         let mut stripe = cell.back.lock();
         let now = self.ground.time.now();
@@ -255,7 +275,7 @@ impl Store {
         stripe.trim_all(&env);
         // What is above the bound, but guaranteed to tenants, stays: no further call would bring it down.
         let mut may_evict = stripe.len() > 0;
-        let victims = budget.saturating_sub(steps) / 2;
+        let victims = budget.saturating_sub(steps).div_ceil(2);
         if self.ground.is_above() && victims > 0 {
             let before = stripe.len();
             stripe.make_room(&env, victims, PoolId::ROOT, None, now);
@@ -264,16 +284,24 @@ impl Store {
             steps += evicted;
             stripe.trim_all(&env);
         }
-        // Nothing is left for it while more is due: that would be moved, and leave all the same.
-        steps += stripe.shrink_wheel(&env, budget.saturating_sub(steps));
         stripe.shrink_members(&env, STEPS_PER_HOLD);
         stripe.shrink_policy();
         stripe.claim_structure(&env);
-        let more = !expired.done
-            || !swept.done
-            || stripe.has_spare_timers()
-            || self.ground.is_above() && may_evict;
+        let more = !expired.done || !swept.done || self.ground.is_above() && may_evict;
+        let has_spare_timers = stripe.has_spare_timers();
         // The lock is unfair: where it's taken again at once, who waits for it may do so for many holds.
+        give_way(&mut stripe);
+        self.finish(cell, stripe);
+        (steps, more, has_spare_timers)
+    }
+
+    /// The same for the wheel's memory alone.
+    fn shrink_once(&self, cell: &Cell, budget: usize) -> (usize, bool) {
+        let env = self.env(cell);
+        let mut stripe = cell.back.lock();
+        let steps = stripe.shrink_wheel(&env, budget);
+        stripe.claim_structure(&env);
+        let more = stripe.has_spare_timers();
         give_way(&mut stripe);
         self.finish(cell, stripe);
         (steps, more)

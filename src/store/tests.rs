@@ -1,5 +1,7 @@
 //! What holds for a store between any two operations, for tests of the whole cache.
 
+use std::time::Duration;
+
 use super::*;
 use crate::sync::counted;
 
@@ -71,4 +73,27 @@ fn a_removal_asks_for_its_entry() {
     let near = asked.iter().filter(|&&at| at < value && value < at + 64);
     assert_eq!(near.count(), 1, "{asked:x?}");
     assert_eq!(remove(), [], "nothing is there");
+}
+
+/// An entry that was extended since the wheel was asked is filed again: by the record that another one, which is over, still names.
+#[test]
+fn an_entry_that_stays_may_be_filed_by_the_record_of_one_that_goes() {
+    let clock = crate::ManualClock::new();
+    let builder = crate::Cache::<u64>::builder().max_entries(1000).stripes(1);
+    let cache = builder.clock(clock.clone()).build().expect("a bound");
+    for (key, seconds) in [("stays", 100), ("goes", 1)] {
+        let stored = cache.insert_with_ttl(key, seconds, Duration::from_secs(seconds));
+        stored.expect("there is room");
+    }
+    clock.advance(Duration::from_secs(2));
+    let store = &cache.inner().store;
+    let cell = &store.cells[0];
+    let mut stripe = cell.back.lock();
+    stripe.expire_all(&store.env(cell), store.ground.time.now());
+    store.finish(cell, stripe);
+    store.validate();
+    assert_eq!((cache.get("stays").is_some(), cache.len()), (true, 1));
+    clock.advance(Duration::from_secs(99));
+    while cache.maintain(16).more {}
+    assert_eq!(cache.len(), 0, "its record fires");
 }

@@ -26,7 +26,7 @@ pub(crate) struct Prelude {
     now: Nanos,
     /// Whether anything left by that.
     progress: bool,
-    /// Where the key's entry is linked, if it was looked for and is there.
+    /// Where the key's entry is linked, if it was looked for and is there: in this hold of the lock, as long as nothing has left.
     present: Option<Loc>,
 }
 

@@ -7,6 +7,7 @@ use crate::clock::Nanos;
 use crate::shares::PoolId;
 use crate::sync::atomic::Ordering;
 use crate::table::{RetiredSegment, SLOTS};
+use crate::wheel::Token;
 
 impl Stripe {
     /// Checks K1, K2, K4 and that the account is the sum of what is there; O(everything). `kept_bytes` is the memory that is kept for the
@@ -75,6 +76,28 @@ impl Stripe {
         Claims {
             bytes: self.bytes.claimed(),
             entries: self.len() as u64 + self.spare_entries,
+        }
+    }
+
+    /// What an advance of the wheel does once it has given up the records of all entries: looks after each, those first that stay.
+    pub(crate) fn expire_all(&mut self, env: &Env<'_>, now: Nanos) {
+        let hash_of = |block: BlockRef<'_>| block.probe().hash(&env.ground.hasher);
+        let mut found = Vec::new();
+        self.table.validate(&env.front.table, &hash_of, |block, _| {
+            found.push((block.earliest() <= now, hash_of(block), block.token()));
+        });
+        found.sort_by_key(|&(is_over, ..)| is_over);
+        let writer = self.table.writer(&env.front.table);
+        let locs: Vec<_> = found
+            .iter()
+            .map(|&(_, hash, token)| writer.find_token(hash, token).expect("it has a record"))
+            .collect();
+        for &(_, _, token) in &found {
+            self.wheel
+                .cancel(Token::from_bits(token).expect("a record"));
+        }
+        for (&(is_over, hash, _), loc) in found.iter().zip(locs) {
+            assert_eq!(self.expire_one(env, hash, loc, now), is_over);
         }
     }
 }

@@ -271,7 +271,13 @@ impl Stripe {
     }
 
     /// Takes an entry out that the wheel has given up; whether it did. One that a reader has extended meanwhile is filed again.
-    fn expire_one(&mut self, env: &Env<'_>, hash: KeyHash, loc: Loc, now: Nanos) -> bool {
+    pub(super) fn expire_one(
+        &mut self,
+        env: &Env<'_>,
+        hash: KeyHash,
+        loc: Loc,
+        now: Nanos,
+    ) -> bool {
         let writer = self.table.writer(&env.front.table);
         let Some(block) = writer.block(loc) else {
             return false;

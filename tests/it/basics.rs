@@ -146,10 +146,10 @@ fn deadlines_are_kept() {
     );
 }
 
-/// A stripe of entries that all have a time to live, and its clock.
-fn lasting(n: u64, ttl: Duration) -> (ManualClock, Cache<u64>) {
+/// Entries that all have a time to live, and their clock.
+fn lasting(stripes: usize, n: u64, ttl: Duration) -> (ManualClock, Cache<u64>) {
     let clock = ManualClock::new();
-    let builder = Cache::builder().max_entries(1 << 20).stripes(1);
+    let builder = Cache::builder().max_entries(1 << 20).stripes(stripes);
     let cache = builder.clock(clock.clone()).build().unwrap();
     for i in 0..n {
         cache.insert_with_ttl(i, i, ttl).unwrap();
@@ -160,7 +160,7 @@ fn lasting(n: u64, ttl: Duration) -> (ManualClock, Cache<u64>) {
 #[test]
 fn the_memory_of_deadlines_that_are_gone_comes_back_by_maintenance_to_its_end() {
     const N: u64 = 1 << 15;
-    let (_clock, cache) = lasting(N, Duration::from_secs(3600));
+    let (_clock, cache) = lasting(1, N, Duration::from_secs(3600));
     for i in (0..N).filter(|i| i % 16 != 0) {
         cache.remove(i);
     }
@@ -176,7 +176,7 @@ fn the_memory_of_deadlines_that_are_gone_comes_back_by_maintenance_to_its_end() 
 #[test]
 fn what_is_due_leaves_before_a_deadline_is_moved_to_give_memory_back() {
     const N: usize = 1 << 14;
-    let (clock, cache) = lasting(N as u64, Duration::from_millis(10));
+    let (clock, cache) = lasting(1, N as u64, Duration::from_millis(10));
     clock.advance(Duration::from_millis(20));
     let mut steps = 0;
     loop {
@@ -193,6 +193,34 @@ fn what_is_due_leaves_before_a_deadline_is_moved_to_give_memory_back() {
         (N + n_chunks - 2..=N + n_chunks).contains(&steps),
         "{steps}"
     );
+}
+
+#[test]
+fn what_is_due_in_any_stripe_leaves_before_memory_is_given_back_in_another() {
+    const N: u64 = 1 << 16;
+    let (clock, cache) = lasting(16, N, Duration::from_secs(3600));
+    for i in (0..N).filter(|i| i % 16 != 0) {
+        cache.remove(i);
+    }
+    for i in N..N + 100 {
+        cache
+            .insert_with_ttl(i, i, Duration::from_millis(10))
+            .unwrap();
+    }
+    clock.advance(Duration::from_millis(20));
+    assert!(cache.maintain(150).more);
+    assert_eq!(cache.len() as u64, N / 16);
+}
+
+#[test]
+fn maintenance_by_single_steps_reaches_a_lowered_bound() {
+    let cache = Cache::<u64>::builder().max_entries(1000).build().unwrap();
+    for i in 0..1000u64 {
+        cache.insert(i, i).unwrap();
+    }
+    cache.set_capacity(Capacity::entries(100)).unwrap();
+    let n_calls = (0..10_000).take_while(|_| cache.maintain(1).more).count();
+    assert!(n_calls < 10_000 && cache.len() <= 100, "{}", cache.len());
 }
 
 #[test]
