@@ -140,9 +140,13 @@ impl Stripe {
         let begun = self.begin::<WAITING>(env, hash, cost, true, now);
         let writer = self.table.writer(&env.front.table);
         let (present, vacancy) = writer.seek(hash, || draft.as_ref().probe());
-        let has_place = vacancy.is_some() || writer.growth_bytes(hash) == 0;
-        if present.is_some() || !has_place || !self.has_room(env, cost) {
+        if present.is_some() {
             let begun = Some(Prelude { present, ..begun });
+            return Err(Turned { draft, begun });
+        }
+        let has_place = vacancy.is_some() || writer.growth_bytes(hash) == 0;
+        if !has_place || !self.has_room(env, cost) {
+            let begun = Some(begun);
             return Err(Turned { draft, begun });
         }
         let capacity = if is_full { self.policy.capacity() } else { 0 };
