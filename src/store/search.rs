@@ -181,6 +181,11 @@ impl Store {
                 let (given, done) = self.take_from(cell, stripe, search.claimer, missing);
                 search.gained.bytes += given.bytes;
                 search.gained.entries += given.entries;
+                // What was freed after that is everybody's; it may be enough, and then nobody else has to give way.
+                let lacking = search.wanted.saturating_sub(search.gained.bytes);
+                if done && lacking > 0 && self.ground.bytes.try_claim(lacking) {
+                    search.gained.bytes += lacking;
+                }
                 any |= done;
             }
             if any {

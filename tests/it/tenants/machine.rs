@@ -283,3 +283,29 @@ proptest! {
         run(stripes, [fill, ops].concat());
     }
 }
+
+/// An insert that finds ended entries enough in other stripes takes nothing that lives: not of its own tenant either.
+#[test]
+fn e71_e75_what_ended_in_other_stripes_is_enough_for_an_insert() {
+    let filled = |(at, length)| {
+        let insert = move |key| Op::Insert {
+            at,
+            key,
+            length,
+            ttl: None,
+        };
+        (0..KEYS).map(insert)
+    };
+    let mut ops: Vec<_> = [(7, 0), (1, 0), (5, 3), (3, 5)]
+        .into_iter()
+        .flat_map(filled)
+        .collect();
+    ops.push(Op::Flush(0));
+    ops.push(Op::Insert {
+        at: 7,
+        key: 1,
+        length: 5,
+        ttl: None,
+    });
+    run(16, ops);
+}
