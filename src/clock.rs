@@ -18,6 +18,9 @@
 //! - C3 Time never goes back: a reading below an earlier one means that no time has passed.
 //! - C4 [`Nanos::MAX`] is never reached.
 //!
+//! Deadlines themselves are counted from the precise reading where they are near, and from the coarse one where they are far off (`Reading`,
+//! module `stripe`): such a one may come early by what that lags, never late.
+//!
 //! # Not here
 //! Calendar time, time-to-live rules, the wheel.
 

@@ -16,6 +16,7 @@ mod condition;
 mod evict;
 mod exchange;
 mod keep;
+mod lifetime;
 mod pools;
 mod put;
 mod room;
@@ -43,11 +44,11 @@ use candidates::Pool;
 pub(crate) use exchange::{
     Batch, Claims, Condition, ENTRY_SHARE, Env, Front, Ground, Plain, Put, Write, cost,
 };
+pub(crate) use lifetime::{Lifetime, Reading, Stay};
 pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};
 pub(crate) use put::Turned;
 pub(crate) use scopes::Home;
-pub(crate) use time::{Lifetime, Stay};
 pub(crate) use ttl::NewTtl;
 pub use ttl::TtlChange;
 use works::Works;

@@ -56,6 +56,10 @@ impl Ttl {
     pub const NEVER: Self = Self::of(Span::Never);
 
     /// So long; zero is refused by the write.
+    ///
+    /// It counts from the write to the nanosecond. Where all of an entry's times are above 4.1 s, it counts from the kernel's last tick
+    /// before that, which saves a fifth of an insert: the entry may end so much earlier (1 to 10 ms, more only right after a pause of
+    /// the machine), and never later.
     #[inline]
     pub const fn after(ttl: Duration) -> Self {
         Self::of(Span::After(ttl))

@@ -71,6 +71,7 @@ macro_rules! operations {
             }
 
             /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
+            /// As of the kernel's last tick, so that it may say some milliseconds more than are left.
             pub fn ttl<K: $crate::key::Key>(&self, key: K) -> Option<Option<std::time::Duration>> {
                 self.view().ttl(&key)
             }
@@ -98,7 +99,8 @@ macro_rules! operations {
             }
 
             /// As [`insert`](Self::insert), with a time to live of its own. From its end on the entry is absent for every
-            /// operation; what ends 292 years after the cache was built, or later, is for ever.
+            /// operation; what ends 292 years after the cache was built, or later, is for ever. How exactly it is kept:
+            /// [`Ttl::after`](crate::Ttl::after).
             ///
             /// # Errors
             /// As `insert`, and [`Refusal::ZeroTtl`](crate::Refusal::ZeroTtl).

@@ -76,7 +76,7 @@ impl<V: Value + ?Sized> Entry<V> {
         self.block.as_ref().version()
     }
 
-    /// The time to live that was left when this handle was made; `None` if the entry never expires.
+    /// The time to live that was left when this handle was made, or at the kernel's last tick before; `None` if the entry never expires.
     pub fn ttl(&self) -> Option<Duration> {
         self.left.ttl()
     }

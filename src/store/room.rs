@@ -110,7 +110,7 @@ impl Store {
         let env = self.env(cell);
         let straight = if stay.ends() || stripe.has_deadlines() {
             // The lock ends before the draft if the clock panics.
-            let now = stripe.now(&env, stay.ends());
+            let now = stripe.now(&env, stay.reading());
             stripe.put_timed(&env, hash, draft, cost, Plain { stay, load: None }, now)
         } else {
             stripe.put_straight(&env, hash, draft, cost)
@@ -145,7 +145,7 @@ impl Store {
         reservation.settle(&mut stripe);
         let env = self.env(cell);
         // As above.
-        let now = stripe.now(&env, plain.stay.ends());
+        let now = stripe.now(&env, plain.stay.reading());
         match stripe.put_timed(&env, hash, draft, cost, plain, now) {
             Ok(has_left) => {
                 cell.shelf.fill(stripe.husks());

@@ -65,7 +65,7 @@ impl Stripe {
         {
             return Put::Busy(ticket);
         }
-        let (cost, now) = (cost(draft), self.now(env, write.lifetime.is_timed()));
+        let (cost, now) = (cost(draft), self.now(env, write.lifetime.reading()));
         let begun = self.begin::<ANY>(env, hash, cost, write.is_likely(), now);
         self.land(env, hash, slot, write, yielding, begun)
     }

@@ -1,194 +1,12 @@
 //! Deadlines: when an entry counts as gone, and when its memory comes back.
 
-use std::time::Duration;
-
-use super::{Env, Stripe};
+use super::{Env, Reading, Stripe};
 use crate::clock::Nanos;
-use crate::entry::{BlockRef, Deadline, RefreshAt, Times};
+use crate::entry::{BlockRef, Deadline};
 use crate::hash::KeyHash;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
 use crate::wheel::Token;
-
-/// How long an entry may live, in nanoseconds; [`FOREVER`] where there is no end.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lifetime {
-    /// From its write.
-    ttl: u64,
-    /// From its last use.
-    tti: u64,
-    /// From its write until it is to be loaded anew, and until it is stale.
-    refresh: (u64, u64),
-    /// Whether it ends, and is stale and loaded anew, when the entry that it replaces would have.
-    keeps: bool,
-    /// What follows from these: whether it may end, and whether it may end or be stale.
-    is_timed: bool,
-    has_times: bool,
-}
-
-const FOREVER: u64 = u64::MAX;
-
-/// The same of an entry that nothing but its time to live ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stay(u64);
-
-impl Stay {
-    /// Until it is taken out.
-    pub(crate) const FOREVER: Self = Stay(FOREVER);
-
-    /// So long from its write.
-    #[inline]
-    pub(crate) fn of(ttl: Duration) -> Self {
-        Stay(Nanos::from_duration(ttl).0)
-    }
-
-    /// Whether it ends.
-    #[inline(always)]
-    pub(crate) fn ends(self) -> bool {
-        self.0 != FOREVER
-    }
-
-    /// When it does, of an entry that is written now.
-    #[inline(always)]
-    pub(super) fn deadline(self, now: Nanos) -> Nanos {
-        Nanos(now.0.saturating_add(self.0))
-    }
-}
-
-impl From<Stay> for Lifetime {
-    fn from(Stay(ttl): Stay) -> Self {
-        let lifetime = Lifetime {
-            ttl,
-            ..Lifetime::default()
-        };
-        lifetime.told()
-    }
-}
-
-impl Default for Lifetime {
-    fn default() -> Self {
-        Lifetime {
-            ttl: FOREVER,
-            tti: FOREVER,
-            refresh: (FOREVER, FOREVER),
-            keeps: false,
-            is_timed: false,
-            has_times: false,
-        }
-    }
-}
-
-fn span(span: Option<Duration>) -> u64 {
-    span.map_or(FOREVER, |span| Nanos::from_duration(span).0)
-}
-
-impl Lifetime {
-    pub(crate) fn new(ttl: Option<Duration>, tti: Option<Duration>) -> Self {
-        let lifetime = Lifetime {
-            ttl: span(ttl),
-            tti: span(tti),
-            ..Self::default()
-        };
-        lifetime.told()
-    }
-
-    /// The same, with what follows from its spans.
-    #[inline]
-    fn told(self) -> Self {
-        let is_timed = (self.ttl & self.tti) != FOREVER || self.keeps;
-        Lifetime {
-            is_timed,
-            has_times: is_timed || self.is_refreshed(),
-            ..self
-        }
-    }
-
-    /// The same with another time to live.
-    #[inline]
-    pub(crate) fn lasting(self, ttl: Option<Duration>) -> Self {
-        let lifetime = Lifetime {
-            ttl: span(ttl),
-            ..self
-        };
-        lifetime.told()
-    }
-
-    /// The same, to be loaded anew, and stale, after so long.
-    pub(crate) fn refreshed(self, due: Duration, stale: Duration) -> Self {
-        let lifetime = Lifetime {
-            refresh: (span(Some(due)), span(Some(stale))),
-            ..self
-        };
-        lifetime.told()
-    }
-
-    /// The same, but for the times of the entry that is replaced.
-    pub(crate) fn keeping(self) -> Self {
-        let lifetime = Lifetime {
-            keeps: true,
-            ..self
-        };
-        lifetime.told()
-    }
-
-    /// The time to live of what asks for none, where that alone is to end it.
-    pub(crate) fn stay(&self) -> Stay {
-        Stay(self.ttl)
-    }
-
-    /// The same as a span.
-    pub(crate) fn ttl(&self) -> Option<Duration> {
-        (self.ttl != FOREVER).then(|| Duration::from_nanos(self.ttl))
-    }
-
-    /// The time to idle.
-    pub(crate) fn tti(&self) -> Option<Duration> {
-        (self.tti != FOREVER).then(|| Duration::from_nanos(self.tti))
-    }
-
-    /// From its write until it is stale.
-    pub(crate) fn stale(&self) -> Option<Duration> {
-        self.is_refreshed()
-            .then(|| Duration::from_nanos(self.refresh.1))
-    }
-
-    /// Whether the times of the entry that is replaced are kept.
-    pub(crate) fn keeps(&self) -> bool {
-        self.keeps
-    }
-
-    pub(crate) fn is_refreshed(&self) -> bool {
-        self.refresh.1 != FOREVER
-    }
-
-    pub(crate) fn is_timed(&self) -> bool {
-        self.is_timed
-    }
-
-    /// Whether what is written so may end, or be stale.
-    #[inline]
-    pub(crate) fn has_times(&self) -> bool {
-        self.has_times
-    }
-
-    /// The times of an entry that is written now, in the place of that one.
-    pub(super) fn times(&self, now: Nanos, replaced: Option<BlockRef<'_>>) -> Times {
-        let after = |span: u64| Nanos(now.0.saturating_add(span));
-        let kept = replaced.filter(|_| self.keeps);
-        let own = || RefreshAt {
-            due: after(self.refresh.0),
-            stale: after(self.refresh.1),
-        };
-        Times {
-            hard: kept.map_or_else(|| after(self.ttl), |block| block.deadline().get()),
-            idle: after(self.tti),
-            refresh: kept.map_or_else(own, |block| {
-                let refresh = block.refresh();
-                refresh.map_or(RefreshAt::NEVER, |refresh| refresh.times(now))
-            }),
-        }
-    }
-}
 
 /// What `expire` did.
 #[derive(Debug, Clone, Copy)]
@@ -206,16 +24,14 @@ impl Stripe {
         self.wheel.len() > 0
     }
 
-    /// The time for a write: exact where a deadline is computed, else the cheap lower bound, and none at all where
-    /// nothing ever expires.
+    /// The time for a write, as exact as it asks; the lower bound also where others may be due, and none at all where nothing ever
+    /// expires.
     #[inline(always)]
-    pub(crate) fn now(&self, env: &Env<'_>, is_timed: bool) -> Nanos {
-        if is_timed {
-            env.ground.time.now()
-        } else if self.has_deadlines() {
-            env.ground.time.coarse_now()
-        } else {
-            Nanos::ZERO
+    pub(crate) fn now(&self, env: &Env<'_>, reading: Reading) -> Nanos {
+        match reading {
+            Reading::Precise => env.ground.time.now(),
+            Reading::Spared if !self.has_deadlines() => Nanos::ZERO,
+            Reading::Coarse | Reading::Spared => env.ground.time.coarse_now(),
         }
     }
 
