@@ -113,6 +113,10 @@ mod tenant;
 mod terms;
 mod turn;
 mod wheel;
+/// The timing wheel by itself, to be measured; no part of the crate's interface.
+#[cfg(all(feature = "_wheel", not(engine_loom)))]
+#[doc(hidden)]
+pub use wheel::alone::{Timer, Timers};
 
 #[cfg(not(engine_loom))]
 pub use builder::Builder;

@@ -348,6 +348,8 @@ const N_SLOTS: u32 = 1 << SLOT_BITS;
 const N_LEVELS: usize = 6;
 const TOP_LEVEL: usize = N_LEVELS - 1;
 
+#[cfg(all(feature = "_wheel", not(engine_loom)))]
+pub(crate) mod alone;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 

@@ -164,11 +164,11 @@ mod tests {
 
     #[test]
     fn the_child_of_callgrind_is_understood() {
-        let options = parsed("rivals count larder schedule 10 20").unwrap();
+        let options = parsed("rivals count larder churn 10 20").unwrap();
         assert!(matches!(
             options.child,
             Some(Child::Count {
-                case: Case::Schedule,
+                case: Case::Churn,
                 ..
             })
         ));

@@ -15,6 +15,7 @@ mod limiter;
 mod loading;
 mod race;
 mod timed;
+mod timers;
 mod wheel;
 
 use crate::judge::{Goal, Limit, Row};
@@ -112,6 +113,7 @@ pub fn run(wish: &Wish) -> Vec<Row> {
     let parts = [
         groups::run,
         limiter::run,
+        timers::run,
         wheel::run,
         instructions::run,
         alone::run,

@@ -17,13 +17,10 @@ use std::thread;
 use super::{Wish, tell};
 use crate::judge::{FLOOR, Goal, Lane, Limit, Row};
 
-pub(super) use cases::paused_runtime;
 pub use cases::{Case, count_case};
 
 /// Larder through a held scope of a tenant without limits.
 pub(super) const SCOPE: &str = "scope";
-/// tokio-util's queue of timers.
-pub(super) const DELAY_QUEUE: &str = "DelayQueue";
 
 /// A row, and what has to be counted for it.
 struct Plan {
@@ -35,12 +32,11 @@ struct Plan {
     note: Option<&'static str>,
 }
 
-/// A contender's cases: what the first takes, less what the second takes.
+/// A contender's case.
 struct LanePlan {
     label: &'static str,
     contender: &'static str,
     case: Case,
-    less: Option<Case>,
 }
 
 /// Instructions an operation, or why there is no count.
@@ -49,15 +45,13 @@ type Counts = HashMap<(&'static str, Case), Result<f64, String>>;
 pub(super) fn run(wish: &Wish) -> Vec<Row> {
     let mut plans = caches();
     plans.extend(scopes());
-    plans.extend(wheel());
     plans.retain(|plan| wish.wants(plan.name));
     let mut wanted: Vec<(&'static str, Case)> = Vec::new();
     for lane in plans.iter().flat_map(|plan| &plan.lanes) {
-        for case in [Some(lane.case), lane.less].into_iter().flatten() {
-            let is_new = !wanted.contains(&(lane.contender, case));
-            if is_new && (wish.scale.is_whole || QUICK.contains(&lane.contender)) {
-                wanted.push((lane.contender, case));
-            }
+        let count = (lane.contender, lane.case);
+        let is_new = !wanted.contains(&count);
+        if is_new && (wish.scale.is_whole || QUICK.contains(&lane.contender)) {
+            wanted.push(count);
         }
     }
     let counts = count_all(&wanted, wish.scale.n_counted);
@@ -73,36 +67,16 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
 
 impl Plan {
     fn judged(self, counts: &Counts) -> Row {
-        let count = |contender, case| match counts.get(&(contender, case)) {
-            Some(count) => count.clone(),
-            None => Err("is counted in a whole run alone".to_owned()),
-        };
-        let lane = |plan: &LanePlan| -> Result<f64, String> {
-            let whole = count(plan.contender, plan.case)?;
-            let Some(less) = plan.less else {
-                return Ok(whole);
-            };
-            let difference = whole - count(plan.contender, less)?;
-            if difference > 0.0 {
-                Ok(difference)
-            } else {
-                Err(format!(
-                    "the difference is {difference:.0}: too small to be told"
-                ))
-            }
+        let lane = |plan: &LanePlan| match counts.get(&(plan.contender, plan.case)) {
+            Some(Ok(count)) => Lane::of(plan.label, vec![*count]),
+            Some(Err(why)) => Lane::absent(plan.label, why),
+            None => Lane::absent(plan.label, "is counted in a whole run alone"),
         };
         Row {
             name: self.name.to_owned(),
             section: self.section,
             unit: "instructions",
-            lanes: self
-                .lanes
-                .iter()
-                .map(|plan| match lane(plan) {
-                    Ok(count) => Lane::of(plan.label, vec![count]),
-                    Err(why) => Lane::absent(plan.label, why),
-                })
-                .collect(),
+            lanes: self.lanes.iter().map(lane).collect(),
             base: Some(self.base),
             goal: self.goal,
             note: self.note.map(str::to_owned),
@@ -111,7 +85,7 @@ impl Plan {
 }
 
 /// Counted in a quick run as well.
-const QUICK: [&str; 4] = ["larder", "quick_cache", SCOPE, DELAY_QUEUE];
+const QUICK: [&str; 3] = ["larder", "quick_cache", SCOPE];
 
 /// Those that are counted: caches, all of them bounded, and the floor.
 const CACHES: [&str; 9] = [
@@ -181,44 +155,13 @@ fn scopes() -> Vec<Plan> {
     .into()
 }
 
-/// The engine's wheel can't be called from outside, so it is what a deadline adds to the operations that everybody can call.
-fn wheel() -> Vec<Plan> {
-    let less = |label, case, less| LanePlan {
-        less,
-        label,
-        ..whole("larder", case)
-    };
-    let plan = |name, case, without, ns: [f64; 2]| Plan {
-        name,
-        section: "wheel",
-        lanes: vec![
-            less("larder", case, Some(without)),
-            whole(DELAY_QUEUE, case),
-            less("larder, with the entry", case, None),
-        ],
-        base: 1,
-        // The table has nanoseconds for both; what is compared here are instructions.
-        goal: Some(Goal::table(Limit::RatioMax(ns[0] / ns[1]))),
-        note: Some(WHEEL_NOTE),
-    };
-    vec![
-        plan("wheel schedule", Case::Schedule, Case::Store, [5.0, 37.0]),
-        plan("wheel cancel", Case::Cancel, Case::Remove, [7.0, 375.0]),
-        plan("wheel fire", Case::Fire, Case::Remove, [35.0, 445.0]),
-    ]
-}
-
 const SECTION: &str = "instructions";
-const WHEEL_NOTE: &str = "instructions, not time: larder's wheel is private, so a schedule is an insert with a deadline less one \
-    without, a cancel the removal of an entry with a deadline less one without, and a fire the maintenance of a due entry less \
-    the removal of one without a deadline. The goal is the ratio of the table's nanoseconds";
 
 fn whole(contender: &'static str, case: Case) -> LanePlan {
     LanePlan {
         label: contender,
         contender,
         case,
-        less: None,
     }
 }
 
@@ -286,21 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_needs_both_counts() {
-        let plan = || wheel().remove(0);
+    fn what_was_not_counted_says_why() {
+        let plan = caches().remove(0);
         let mut counts = Counts::new();
-        counts.insert(("larder", Case::Schedule), Ok(900.0));
-        counts.insert((DELAY_QUEUE, Case::Schedule), Ok(100.0));
-        let row = plan().judged(&counts);
-        assert!(row.lanes[0].absent.is_some());
-        assert_eq!(row.lanes[2].samples, [900.0]);
-        counts.insert(("larder", Case::Store), Ok(880.0));
-        let row = plan().judged(&counts);
-        assert_eq!(row.lanes[0].samples, [20.0]);
-        assert_eq!(row.figure(), Some(0.2));
-        // Whoever takes less with a timer than without hasn't won by it.
-        counts.insert(("larder", Case::Store), Ok(901.0));
-        let row = plan().judged(&counts);
-        assert_eq!(row.verdict(), crate::judge::Verdict::Unmeasured);
+        counts.insert(("larder", plan.lanes[0].case), Ok(170.0));
+        counts.insert(("moka", plan.lanes[2].case), Err("no valgrind".to_owned()));
+        let row = plan.judged(&counts);
+        assert_eq!(row.lanes[0].samples, [170.0]);
+        assert!(row.lanes[1].absent.is_some());
+        assert_eq!(row.lanes[2].absent.as_deref(), Some("no valgrind"));
     }
 }

@@ -8,7 +8,7 @@
 //!   there glibc gathers small free blocks at moments of its own, all at once
 //! # Costs        half a minute
 //! # Invariants   W1 all timers have fired at the end; W2 the so-manyth call does the same in all rounds
-//! # Not here     what a timer costs on average: module `instructions`
+//! # Not here     what a timer costs on average: module `timers`
 
 use std::env;
 use std::io;
@@ -20,7 +20,7 @@ use larder::{Cache, ManualClock};
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 
-use super::instructions::{DELAY_QUEUE, paused_runtime};
+use super::timers::{DELAY_QUEUE, paused_runtime};
 use super::{Scale, Wish, tell};
 use crate::judge::{Goal, Lane, Limit, Row};
 use crate::keys::key;
