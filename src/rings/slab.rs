@@ -158,14 +158,12 @@ impl Slab {
 
     #[inline]
     pub(super) fn get(&self, token: Token) -> &Record {
-        let (chunk_idx, slot) = chunk_of(token);
-        &self.chunks[chunk_idx.get()].records[slot]
+        self.linked(token.into())
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, token: Token) -> &mut Record {
-        let (chunk_idx, slot) = chunk_of(token);
-        &mut self.chunks[chunk_idx.get()].records[slot]
+        self.linked_mut(token.into())
     }
 
     /// The record that a link leads to, which is no sentinel's.
@@ -348,6 +346,7 @@ fn chunk_of(token: Token) -> (ChunkIdx, usize) {
     (ChunkIdx((idx / CHUNK_LEN) as u32), idx % CHUNK_LEN)
 }
 
+#[inline]
 fn token_at(chunk_idx: usize, slot: usize) -> Token {
     let bits = (chunk_idx * CHUNK_LEN + slot + 1) as u32;
     Token::from_bits(bits).expect("a record's link value is above 0")
