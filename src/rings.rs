@@ -127,6 +127,12 @@ impl<O: Owners> Rings<O> {
         Lists::front(self, list)
     }
 
+    /// The record behind one; none at the end of its list.
+    #[inline]
+    pub(crate) fn after(&self, token: Token) -> Option<Token> {
+        Lists::after(self, token)
+    }
+
     /// What a record carries.
     #[inline]
     pub(crate) fn payload(&self, token: Token) -> u64 {

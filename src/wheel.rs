@@ -174,19 +174,19 @@ impl Wheel {
         now: Nanos,
         budget: usize,
         mut deadline_of: impl FnMut(u64, Token) -> Nanos,
-        mut due: impl FnMut(u64, Token),
+        due: impl FnMut(u64, Token),
     ) -> Advanced {
         let deadline_of = |payload, token| (deadline_of(payload, token), token);
-        self.advance_with(now, budget, deadline_of, |payload, token| {
-            due(payload, token)
-        })
+        self.advance_with(now, budget, |_| {}, deadline_of, due)
     }
 
-    /// As [`Wheel::advance`]; `due` gets what `deadline_of` has found on its way, instead of a token.
+    /// As [`Wheel::advance`]; `due` gets what `deadline_of` has found on its way, instead of a token, and `ahead` learns each payload of a
+    /// slot but the first while the one before it is seen to.
     pub(crate) fn advance_with<F>(
         &mut self,
         now: Nanos,
         budget: usize,
+        mut ahead: impl FnMut(u64),
         mut deadline_of: impl FnMut(u64, Token) -> (Nanos, F),
         mut due: impl FnMut(u64, F),
     ) -> Advanced {
@@ -211,7 +211,14 @@ impl Wheel {
                     return advanced;
                 }
                 let payload = self.rings.payload(token);
+                let next = self.rings.after(token);
+                if let Some(next) = next {
+                    self.rings.prefetch(next);
+                }
                 let (deadline, found) = deadline_of(payload, token);
+                if let Some(next) = next {
+                    ahead(self.rings.payload(next));
+                }
                 if Tick::not_before(deadline) <= now {
                     self.cancel(token);
                     due(payload, found);

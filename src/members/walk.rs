@@ -8,7 +8,7 @@
 use super::{Members, scope};
 use crate::hash::KeyHash;
 use crate::lineage::PlaceWord;
-use crate::rings::{Lists, Token};
+use crate::rings::Token;
 
 /// Names a walk that is under way in a stripe; never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -53,6 +53,7 @@ impl Stripe {
         let advanced = self.wheel.advance_with(
             now,
             budget,
+            |payload| env.front.table.prefetch_bucket(KeyHash::from_bits(payload)),
             |payload, token| {
                 let loc = writer.find_token(KeyHash::from_bits(payload), token.bits());
                 debug_assert!(

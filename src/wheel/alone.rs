@@ -7,6 +7,7 @@
 
 use super::{Token, Wheel};
 use crate::clock::Nanos;
+use crate::sync::prefetch;
 
 /// Names a timer until it has fired or was cancelled.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +49,11 @@ impl Timers {
     #[inline]
     pub fn advance(&mut self, now: Nanos, budget: usize, mut due: impl FnMut(usize)) -> bool {
         let Self { wheel, deadlines } = self;
-        let deadline_of = |payload, _| deadlines[payload as usize];
-        let due = |payload, _| due(payload as usize);
-        wheel.advance(now, budget, deadline_of, due).done
+        let ahead = |payload| prefetch(&raw const deadlines[payload as usize]);
+        let deadline_of = |payload, _| (deadlines[payload as usize], ());
+        let due = |payload, ()| due(payload as usize);
+        wheel
+            .advance_with(now, budget, ahead, deadline_of, due)
+            .done
     }
 }
