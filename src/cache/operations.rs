@@ -71,7 +71,8 @@ macro_rules! operations {
             }
 
             /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
-            /// As of the kernel's last tick, so that it may say some milliseconds more than are left.
+            ///
+            /// By the precise clock: never more than it was given.
             pub fn ttl<K: $crate::key::Key>(&self, key: K) -> Option<Option<std::time::Duration>> {
                 self.view().ttl(&key)
             }

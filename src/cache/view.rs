@@ -78,13 +78,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     }
 
     pub(crate) fn ttl<K: Key + ?Sized>(self, key: &K) -> Option<Option<Duration>> {
-        self.look(
-            reclaim::seat(),
-            key,
-            false,
-            |_, left| Some(left.ttl()),
-            |_| None,
-        )
+        let store = &self.inner.store;
+        // The reading that found the entry may be a tick old, and by it more would be left than was given.
+        let exactly =
+            |block: BlockRef<'_>, _| Some(store.left_at(block, || store.time().now()).ttl());
+        self.look(reclaim::seat(), key, false, exactly, |_| None)
     }
 
     pub(crate) fn get_many<K: Key>(self, keys: &[K]) -> Vec<Option<Entry<V>>> {

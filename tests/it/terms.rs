@@ -328,3 +328,14 @@ fn m147_a_new_time_to_live_moves_the_end_and_not_the_fresh_time() {
     clock.advance(2 * SECOND);
     assert!(matches!(cache.lookup("k"), Lookup::Hit(_)));
 }
+
+#[test]
+fn e20_no_more_time_is_told_than_was_given() {
+    // By the system's clocks, of which one is behind the other by up to a tick.
+    let cache = Cache::<u64>::builder().max_entries(100).build().unwrap();
+    for value in 0..2_000 {
+        cache.insert_with_ttl("k", value, SECOND).unwrap();
+        let left = cache.ttl("k").unwrap().unwrap();
+        assert!(left <= SECOND, "{left:?}");
+    }
+}

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::support::Server;
+use larder::ManualClock;
+use larder_http::Engine;
+
+use super::support::{Server, settings};
 
 /// `k`, in base64.
 const K: &str = "aw";
@@ -70,4 +73,17 @@ async fn m_140_m_141_m_151_m_154_what_is_no_time_to_live_is_refused_and_changes_
         }
     }
     server.load("k").await.is_value("1");
+}
+
+#[tokio::test]
+async fn m_152_no_more_is_left_than_was_given() {
+    // By the system's clocks, of which one is behind the other.
+    let engine = Engine::new(1 << 20).unwrap();
+    let server = Server::over(&settings(), engine, ManualClock::new()).await;
+    for _ in 0..50 {
+        server.store("k", "x").await;
+        let left = server.call("ttl", "RW", json!({ "key": K })).await.json();
+        let left_ms = left["ttl_ms"].as_u64().unwrap();
+        assert!((50_000..=60_000).contains(&left_ms), "{left_ms}");
+    }
 }
