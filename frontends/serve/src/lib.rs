@@ -33,6 +33,7 @@ mod pool;
 #[cfg(feature = "program")]
 mod read;
 mod refusal;
+mod rest;
 #[cfg(feature = "program")]
 mod run;
 mod settings;

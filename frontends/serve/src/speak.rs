@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -24,8 +24,9 @@ use tracing::debug;
 
 use crate::Connections;
 use crate::paced::Paced;
-use crate::phase::{Phase, Tracked};
+use crate::phase::{Busy, Phase, Tracked};
 use crate::refusal;
+use crate::rest;
 use crate::settings::HEAD_BYTES_MIN;
 
 /// hyper's own limit on headers.
@@ -83,14 +84,10 @@ pub(crate) async fn speak_until<S>(
         let (handler, contradicts) = (handler.clone(), phase.contradicts());
         async move {
             let has_body = !request.body().is_end_stream();
-            let body = |body| match has_body {
-                true => Body::new(body),
-                false => Body::empty(),
-            };
             let mut answer = match contradicts {
                 true => refusal::answer(StatusCode::BAD_REQUEST, &connections),
                 // In a place of its own: an idle connection keeps no room for the largest of requests.
-                false => Box::pin(handler.handle(peer, request.map(body))).await,
+                false => Box::pin(answer(&handler, peer, request, &busy)).await,
             };
             handler.complete(answer.headers_mut());
             if has_body && answer.status().is_client_error() {
@@ -113,4 +110,28 @@ pub(crate) async fn speak_until<S>(
     if let Err(error) = watcher.watch(connection).await {
         debug!(%error, "a connection ended early");
     }
+}
+
+/// Answers a request. The answer says that the connection ends, where a body of which the handler has left some keeps it from going on.
+async fn answer(
+    handler: &impl Handler,
+    peer: Peer,
+    request: Request<Incoming>,
+    busy: &Busy,
+) -> Response {
+    let (head, body) = request.into_parts();
+    if body.is_end_stream() {
+        let request = Request::from_parts(head, Body::empty());
+        return handler.handle(peer, request).await;
+    }
+    let waits = head.headers.contains_key(header::EXPECT);
+    let (body, rest) = rest::lend(body);
+    let request = Request::from_parts(head, body);
+    let mut answer = handler.handle(peer, request).await;
+    if !rest.ends(waits).await {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+        busy.refuse();
+    }
+    answer
 }

@@ -30,6 +30,7 @@ mod properties;
     reason = "the level's own tests use more of it, and std"
 )]
 mod redis_server;
+mod rests;
 mod routing;
 mod support;
 mod tier;
