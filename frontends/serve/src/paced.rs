@@ -34,9 +34,9 @@ use crate::phase::{BUSY, HEAD, IDLE, PHASES, Phase};
 use crate::refusal;
 use crate::{Connections, Handler};
 
-/// How long, and for how many bytes, who was refused may go on sending.
+/// How long, and for how many bytes, who was refused may go on sending: all of what the longest body has where nothing is said.
 const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES_MAX: usize = 16 << 20;
+const LINGER_BYTES_MAX: usize = 64 << 20;
 
 /// See the module.
 pub(crate) struct Paced<S, H> {

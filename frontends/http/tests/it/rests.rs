@@ -69,3 +69,19 @@ async fn m_012_m_091_m_098_after_another_body_it_ends_as_the_answer_says() {
         }
     }
 }
+
+#[tokio::test]
+async fn m_091_who_sends_more_than_may_be_can_send_it_all() {
+    let server = Server::start().await;
+    let n_bytes = 40 << 20;
+    let head = format!("PUT {CACHE}?key=a&ttl_seconds=60&token=RW HTTP/1.1\r\nHost: x\r\n");
+    let mut stream = server.connect().await;
+    let head = format!("{head}Content-Length: {n_bytes}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server ends its side at once, and reads on for a while.
+    stream.write_all(&vec![b'x'; n_bytes]).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer);
+    read.await.unwrap();
+    parse(&answer).is(429, "LimitExceeded");
+}
