@@ -11,6 +11,9 @@ use crate::words::some;
 /// hyper reads a head into no less.
 pub(crate) const HEAD_BYTES_MIN: usize = 8192;
 
+/// hyper makes room for as many with each head, whether they come or not, and knows no map of more than 24,576.
+const HEADERS_MAX: usize = 16_384;
+
 /// Connections, and what their clients may take. Times are written in milliseconds, as `header_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -38,8 +41,8 @@ pub struct Connections {
     /// How many bytes a request's line and headers may have together.
     #[serde(deserialize_with = "at_least::<HEAD_BYTES_MIN, _>")]
     pub head_bytes_max: usize,
-    /// How many headers a request may have.
-    #[serde(deserialize_with = "some")]
+    /// How many headers a request may have, 16,384 at most.
+    #[serde(deserialize_with = "headers")]
     pub headers_max: usize,
 }
 
@@ -81,6 +84,14 @@ fn at_least<'de, const MIN: usize, D: Deserializer<'de>>(from: D) -> Result<usiz
     match number >= MIN {
         true => Ok(number),
         false => Err(D::Error::custom(format!("{number} is below {MIN}"))),
+    }
+}
+
+fn headers<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let number = some(from)?;
+    match number <= HEADERS_MAX {
+        true => Ok(number),
+        false => Err(D::Error::custom(format!("{number} is above {HEADERS_MAX}"))),
     }
 }
 

@@ -156,6 +156,10 @@ async fn m_065_settings_are_checked_and_the_example_holds() {
         ("level_requests_max = 0", "0 is below 1 for key"),
         ("[connections]\nheaders_max = 0", "0 is below 1 for key"),
         (
+            "[connections]\nheaders_max = 16385",
+            "16385 is above 16384 for key `connections.headers_max`",
+        ),
+        (
             "cors = \"https://app.example/\"",
             "cors: \"https://app.example/\" can't be meant; it has to be an origin",
         ),
