@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -32,8 +33,9 @@ struct Row(
 const BYTES: &str = "application/octet-stream";
 const JSON: &str = "application/json";
 const KEY: &[&str] = &["key", "key_base64", "token"];
-const PUT: &[&str] = &["key", "key_base64", "ttl_seconds", "token"];
-const PATH_PUT: &[&str] = &["ttl_seconds", "token"];
+const TTL: &str = "ttl_seconds";
+const PUT: &[&str] = &["key", "key_base64", TTL, "token"];
+const PATH_PUT: &[&str] = &[TTL, "token"];
 const TOKEN: &[&str] = &["token"];
 const ITEM: &[u16] = &[200, 400, 401, 403, 404, 429, 500];
 const WRITE: &[u16] = &[204, 400, 401, 403, 404, 429, 500];
@@ -52,11 +54,11 @@ fn rows() -> Vec<Row> {
         Row(by_path, Head, "The same; the rest of the path is the key", TOKEN, "", ITEM),
         Row(by_path, Put, "The same; the rest of the path is the key", PATH_PUT, BYTES, WRITE),
         Row(by_path, Delete, "The same; the rest of the path is the key", TOKEN, "", WRITE),
-        Row("/caches", Get, "Lists the caches of the account", TOKEN, "", &[200, 400, 401, 403, 429]),
-        Row("/caches/{cacheName}", Put, "Makes a cache", TOKEN, "", &[201, 400, 401, 403, 409, 429]),
+        Row("/caches", Get, "Lists the caches of the account", TOKEN, "", &[200, 400, 401, 403, 429, 500]),
+        Row("/caches/{cacheName}", Put, "Makes a cache", TOKEN, "", &[201, 400, 401, 403, 409, 429, 500]),
         Row("/caches/{cacheName}", Delete, "Deletes a cache with its items", TOKEN, "", WRITE),
         Row("/caches/{cacheName}/flush", Post, "Removes all items of a cache", TOKEN, "", WRITE),
-        Row("/tokens", Post, "Mints a token", TOKEN, JSON, &[201, 400, 401, 403, 413, 429]),
+        Row("/tokens", Post, "Mints a token", TOKEN, JSON, &[201, 400, 401, 403, 413, 429, 500]),
     ];
     for (path, summary) in [
         ("/caches/{cacheName}/items/set-if", "Stores a value if the present one is as asked"),
@@ -81,10 +83,10 @@ pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
                 .and_then(|part| part.strip_suffix('}'))
         });
         for name in in_path {
-            operation = operation.parameter(parameter(name, ParameterIn::Path, Required::True));
+            operation = operation.parameter(parameter(name, ParameterIn::Path));
         }
         for name in query {
-            operation = operation.parameter(parameter(name, ParameterIn::Query, Required::False));
+            operation = operation.parameter(parameter(name, ParameterIn::Query));
         }
         if !body.is_empty() {
             let content = ContentBuilder::new().build();
@@ -115,10 +117,22 @@ pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
         .build()
 }
 
-fn parameter(name: &str, within: ParameterIn, required: Required) -> Parameter {
+/// A parameter with its type: a document with one that has none is not valid. Of `key` and `key_base64` one is needed, and of the tokens
+/// of query and header, which a document can't say.
+fn parameter(name: &str, within: ParameterIn) -> Parameter {
+    let (of_type, minimum) = match name {
+        TTL => (Type::Integer, Some(1)),
+        _ => (Type::String, None),
+    };
+    let is_needed = within == ParameterIn::Path || name == TTL;
+    let schema = ObjectBuilder::new().schema_type(of_type).minimum(minimum);
     let mut parameter = Parameter::new(name);
     parameter.parameter_in = within;
-    parameter.required = required;
+    parameter.required = match is_needed {
+        true => Required::True,
+        false => Required::False,
+    };
+    parameter.schema = Some(schema.build().into());
     parameter
 }
 
