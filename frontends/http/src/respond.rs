@@ -65,21 +65,29 @@ fn write_error(response: &mut Response, error: &ApiError, is_plain: bool) {
     *response.body_mut() = Body::from(body);
 }
 
-/// Whether the first range of `Accept` that decides between the two forms is for text.
+/// Whether the ranges of `Accept` would rather have text than JSON: by their weights, and of equals by the first.
 fn wants_plain(headers: &HeaderMap) -> bool {
     let ranges = headers
         .get_all(header::ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
+    let (mut is_plain, mut best) = (false, 0.0);
     for range in ranges {
-        match range.split(';').next().unwrap_or("").trim() {
-            "text/plain" => return true,
-            "application/json" | "application/*" | "*/*" => return false,
-            _ => {}
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or("");
+        let is = |known: &str| kind.eq_ignore_ascii_case(known);
+        let of_text = is("text/plain") || is("text/*");
+        if !of_text && !is("application/json") && !is("application/*") && !is("*/*") {
+            continue;
+        }
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        let weight = weight.map_or(1.0, |weight| weight.parse::<f32>().unwrap_or(0.0));
+        if weight > best {
+            (is_plain, best) = (of_text, weight);
         }
     }
-    false
+    is_plain
 }
 
 fn of_item(method: &Method) -> Operation {
