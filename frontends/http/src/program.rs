@@ -60,7 +60,7 @@ struct TokenArgs {
     #[arg(long, default_value = "[]")]
     permissions: String,
     /// How long it is good, at most 25 hours.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     ttl_seconds: Option<i64>,
     /// Its name.
     #[arg(long)]
@@ -196,6 +196,10 @@ impl TokenArgs {
             let key = StaticKey::of(&token, &self.account, grant);
             Keyring::new(std::slice::from_ref(&key), &[], permissions_max)?;
             return Ok(format!("{token}\n{}", key.to_toml()?.trim_end()));
+        }
+        // Nobody's token would be good for nothing, and the server says no more than that.
+        if !settings.accounts.contains_key(&self.account) {
+            return Err(format!("there is no account {}", self.account).into());
         }
         let wanted = Wanted {
             account: self.account.clone(),

@@ -31,6 +31,28 @@ async fn m_060_m_061_m_065_the_command_mints_what_the_server_takes() {
             "{args:?}"
         );
     }
+    for (account, ttl, said) in [
+        (
+            "acme",
+            "-60",
+            "ttl_seconds has to be a whole number from 1 to 90000",
+        ),
+        ("acne", "60", "there is no account acne"),
+    ] {
+        let args = [
+            "token",
+            "--config",
+            path,
+            "--account",
+            account,
+            "--ttl-seconds",
+            ttl,
+        ];
+        let output = run(&[&args[..], &["--permissions", allow]].concat()).await;
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(said), "{told}");
+    }
     let output = mint(&["--permissions", allow, "--ttl-seconds", "60"]).await;
     let token = text(&output.stdout);
     let server = Started::with(&["--config", path]).await;
