@@ -1,5 +1,7 @@
 //! What a signed token says, and the rules by which one is minted.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Grant, Permission};
@@ -124,12 +126,9 @@ pub(super) fn check_permissions(
     if let Some(n_max) = n_max.filter(|&n_max| permissions.len() as u64 > n_max) {
         return Err(MintError::TooManyPermissions { n_max });
     }
-    let selects = |one: &Permission| (one.cache.clone(), one.items.clone());
-    let same = |at: usize| {
-        let one = selects(&permissions[at]);
-        permissions[..at].iter().any(|other| selects(other) == one)
-    };
-    if (1..permissions.len()).any(same) {
+    let mut selected = HashSet::new();
+    let mut all = permissions.iter();
+    if !all.all(|one| selected.insert((&one.cache, &one.items))) {
         return Err(MintError::SameItems);
     }
     Ok(())

@@ -79,7 +79,7 @@ impl<'de> Deserialize<'de> for Role {
 }
 
 /// Items by their keys, byte by byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Items {
     /// All.
     All,
