@@ -137,6 +137,12 @@ impl ApiError {
         Self::limit(format!("batch size limit exceeded: {values}"), None)
     }
 
+    /// A batch of too many items.
+    pub(crate) fn batch_items(n_max: usize) -> Self {
+        let message = format!("batch size limit exceeded: a batch may have {n_max} items");
+        Self::limit(message, None)
+    }
+
     /// Bodies that are too large together, at the moment.
     pub(crate) fn no_room(bytes_max: u64) -> Self {
         let bodies = format!("bodies in flight may have {bytes_max} bytes together");

@@ -1,19 +1,21 @@
 //! The other operations on items: POST on `/caches/{name}/items/{operation}`, in JSON, bytes as base64.
 //!
 //! # Idea         each operation is a form that the body has to have, the keys that it is about, and one call of the engine
-//! # Costs        the body is read whole, and parsed; a batch is one admission, of as many calls as it has items
+//! # Costs        the body is read whole, and parsed; a batch is one admission, of as many calls as it has items, and these are bounded
 //! # Invariants   IT1 times to live are looked at before anything is done
 //! # Not here     GET, PUT and DELETE: module `data`
 
 mod forms;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
 use larder::{Cost, LevelView, TtlChange};
 use larder_serve::to_base64;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 pub(crate) use self::forms::read;
 use self::forms::{Batch, Exists, Increment, Keys, SetIf, TtlCall, TtlMode};
@@ -55,6 +57,47 @@ struct Asked {
     body_bytes: u64,
 }
 
+/// The answer to a batch. Written as it is: a tree of JSON would take fifty times the bytes of a miss.
+#[derive(Serialize)]
+struct Answer<T> {
+    result: Vec<T>,
+}
+
+/// What a batch found of an item.
+#[derive(Serialize)]
+struct Found {
+    result: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        let (result, value) = ("Miss", None);
+        Self { result, value }
+    }
+}
+
+/// What a batch did of an item.
+#[derive(Serialize)]
+struct Done {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Cow<'static, str>>,
+    result: &'static str,
+}
+
+impl Default for Done {
+    fn default() -> Self {
+        Self {
+            code: None,
+            message: None,
+            result: "Stored",
+        }
+    }
+}
+
 /// Serves one of the operations.
 pub(crate) async fn serve(app: App, op: Op, request: Request) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
@@ -79,7 +122,7 @@ pub(crate) async fn serve(app: App, op: Op, request: Request) -> Result<Response
 
 impl Asked {
     async fn set_if(self, form: SetIf) -> Result<Response, ApiError> {
-        let ttl = ttl_of(form.ttl_seconds.as_u64())?;
+        let ttl = ttl_of(form.ttl_seconds.0)?;
         form.check()?;
         self.may(Access::ReadWrite, [&form.key.0])?;
         self.bound(ttl)?;
@@ -97,7 +140,7 @@ impl Asked {
     }
 
     async fn increment(self, form: Increment) -> Result<Response, ApiError> {
-        let ttl = ttl_of(form.ttl_seconds.as_u64())?;
+        let ttl = ttl_of(form.ttl_seconds.0)?;
         self.may(Access::ReadWrite, [&form.key.0])?;
         self.bound(ttl)?;
         self.run(1, false, move |view| {
@@ -163,45 +206,52 @@ impl Asked {
     }
 
     async fn get_batch(self, form: Keys) -> Result<Response, ApiError> {
-        self.may(Access::Read, form.keys.iter().map(|key| &key.0))?;
-        let keys = form.keys.iter().map(|key| &key.0);
+        self.may(Access::Read, form.keys.0.iter().map(|key| &key.0))?;
+        let keys = form.keys.0.iter().map(|key| &key.0);
         let copies = self.app.copies(&self.caller, &self.cache, keys);
         let bytes_max = self.app.live().body_bytes_max;
-        self.run(form.keys.len() as u64, copies.is_some(), move |view| {
+        self.run(form.keys.0.len() as u64, copies.is_some(), move |view| {
             let (mut copies, mut room) = (copies.into_iter().flatten(), bytes_max);
             let mut get = |key: &[u8]| {
                 let Some(entry) = look_up(view, key, copies.next())? else {
-                    return Ok(json!({ "result": "Miss" }));
+                    return Ok(Found::default());
                 };
                 let left = room.checked_sub(entry.len() as u64);
                 room = left.ok_or_else(|| ApiError::batch_size(bytes_max))?;
-                Ok(json!({ "result": "Hit", "value": to_base64(&entry) }))
+                Ok(Found {
+                    result: "Hit",
+                    value: Some(to_base64(&entry)),
+                })
             };
-            let found = form.keys.iter().map(|key| get(&key.0));
-            let found = found.collect::<Result<Vec<Value>, ApiError>>()?;
-            Ok(json!({ "result": found }))
+            let found = form.keys.0.iter().map(|key| get(&key.0));
+            let result = found.collect::<Result<Vec<_>, ApiError>>()?;
+            Ok(Answer { result })
         })
         .await
     }
 
     async fn set_batch(self, form: Batch) -> Result<Response, ApiError> {
         let ttls = form.ttls()?;
-        self.may(Access::Write, form.items.iter().map(|item| &item.key.0))?;
+        self.may(Access::Write, form.items.0.iter().map(|item| &item.key.0))?;
         if let Some(longest) = ttls.iter().max() {
             self.bound(*longest)?;
         }
         let (app, caller, cache) = (self.app.clone(), self.caller.clone(), self.cache.clone());
-        self.run(form.items.len() as u64, false, move |view| {
+        self.run(form.items.0.len() as u64, false, move |view| {
             let put = |(item, ttl): (&forms::Item, &Duration)| {
                 let (key, value) = (item.key.0.as_slice(), item.value.0.as_slice());
                 let Err(error) = view.put(key, value, *ttl) else {
-                    return json!({ "result": "Stored" });
+                    return Done::default();
                 };
                 let error = app.explained(error.into(), &caller, &cache);
-                json!({ "result": "Error", "code": error.code, "message": error.message })
+                Done {
+                    code: Some(error.code),
+                    message: Some(error.message),
+                    result: "Error",
+                }
             };
-            let done: Vec<Value> = form.items.iter().zip(&ttls).map(put).collect();
-            Ok(json!({ "result": done }))
+            let result: Vec<_> = form.items.0.iter().zip(&ttls).map(put).collect();
+            Ok(Answer { result })
         })
         .await
     }
@@ -223,16 +273,17 @@ impl Asked {
     }
 
     /// Admits and does it; the answer is charged as well.
-    async fn run(
+    async fn run<T: Serialize>(
         self,
         calls: u64,
         is_at_hand: bool,
-        operation: impl FnOnce(&LevelView<'_>) -> Result<Value, ApiError> + Send + 'static,
+        operation: impl FnOnce(&LevelView<'_>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
         let cost = Cost::calls(calls).and_bytes(self.body_bytes);
         let app = self.app;
         let done = app.run(self.caller, self.cache, cost, is_at_hand, |cache, view| {
-            let body = operation(view)?.to_string();
+            let body = serde_json::to_string(&operation(view)?);
+            let body = body.map_err(|_| ApiError::INTERNAL)?;
             cache.charge(body.len() as u64);
             Ok(respond::json(body))
         });

@@ -203,3 +203,28 @@ async fn m_154_the_values_of_a_batch_are_no_more_than_a_body_may_have() {
     );
     assert_eq!(refused.header("retry-after"), None);
 }
+
+#[tokio::test]
+async fn m_104_m_106_m_154_a_batch_has_a_hundred_thousand_items_at_most() {
+    let server = Server::start().await;
+    let keys = vec!["YQ"; 100_001];
+    let item = json!({ "key": "YQ", "value": "YQ" });
+    let items = vec![item; 100_001];
+    let most = json!({ "keys": keys[1..] });
+    for op in ["exists", "get-batch"] {
+        assert_eq!(server.call(op, "RW", most.clone()).await.status, 200);
+    }
+    for (op, body) in [
+        ("exists", json!({ "keys": keys })),
+        ("get-batch", json!({ "keys": keys })),
+        ("set-batch", json!({ "ttl_seconds": 60, "items": items })),
+    ] {
+        let refused = server.call(op, "RW", body).await;
+        assert_eq!(refused.status, 429, "{op}");
+        refused.is(429, "LimitExceeded");
+        let said = "batch size limit exceeded: a batch may have 100000 items";
+        assert_eq!(refused.message(), said);
+        assert_eq!(refused.header("retry-after"), None);
+    }
+    server.load("a").await.is(404, "KeyNotFound");
+}

@@ -49,6 +49,9 @@ async fn m_140_m_141_m_151_m_154_what_is_no_time_to_live_is_refused_and_changes_
         json!(1e3),
         json!("5"),
         json!(1e20),
+        json!(true),
+        json!([5]),
+        json!({ "seconds": [5] }),
         Value::Null,
     ] {
         let item = json!({ "key": K, "value": "Mg", "ttl_seconds": ttl });
