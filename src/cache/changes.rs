@@ -68,7 +68,7 @@ macro_rules! changes {
             S: $crate::entry::Source<V>,
         {
             self.view()
-                .try_get_or_insert_with(&key, options.into(), || Ok(load()))
+                .try_get_or_insert_with(&key, options, || Ok(load()))
         }
 
         /// As [`get_or_insert_with`](Self::get_or_insert_with), for a loader that may fail. Its error goes to its own caller; the
@@ -103,8 +103,7 @@ macro_rules! changes {
             K: $crate::key::Key,
             S: $crate::entry::Source<V>,
         {
-            self.view()
-                .try_get_or_insert_with(&key, options.into(), load)
+            self.view().try_get_or_insert_with(&key, options, load)
         }
 
         /// As [`try_get_or_insert_with`](Self::try_get_or_insert_with), for a loader that chooses the time to live, or may find that
@@ -143,7 +142,7 @@ macro_rules! changes {
             K: $crate::key::Key,
             S: $crate::entry::Source<V>,
         {
-            self.view().get_or_load(&key, options.into(), load)
+            self.view().get_or_load(&key, options, load)
         }
 
         /// As [`get_or_load`](Self::get_or_load), from asynchronous code: the wait for `load`, and for another caller's load, is a

@@ -33,7 +33,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     pub(crate) fn try_get_or_insert_with<K, S, E>(
         self,
         key: &K,
-        options: LoadOptions,
+        options: impl Into<LoadOptions>,
         load: impl FnOnce() -> Result<S, E>,
     ) -> Result<Entry<V>, LoadError<S, E>>
     where
@@ -45,7 +45,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             Some(entry) if entry.block().refresh().is_none() => Ok(entry),
             found => {
                 let load = || load().map(Loaded::Value);
-                let answer = self.load(key, found, options, false, load)?;
+                let answer = self.load(key, found, options.into(), false, load)?;
                 Ok(answer.expect("neither the loader nor the task answers that there is no value"))
             }
         }
@@ -55,7 +55,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     pub(crate) fn get_or_load<K, S, E>(
         self,
         key: &K,
-        options: LoadOptions,
+        options: impl Into<LoadOptions>,
         load: impl FnOnce() -> Result<Loaded<S>, E>,
     ) -> LoadAnswer<V, S, E>
     where
@@ -65,7 +65,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let found = self.get(key, true);
         match found {
             Some(entry) if entry.block().refresh().is_none() => Ok(Some(entry)),
-            found => self.load(key, found, options, true, load),
+            found => self.load(key, found, options.into(), true, load),
         }
     }
 
