@@ -5,6 +5,7 @@
 //! # Invariants   B1 every step, route and flow refers to what is there, or the bundle has findings and isn't given out
 //! # Not here     environments: which caches there are
 
+mod ends;
 mod timeouts;
 
 use std::collections::BTreeMap;
@@ -187,6 +188,14 @@ impl Reader {
             .extend(findings.into_iter().map(|finding| finding.in_file(path)));
     }
 
+    /// What was read, or in its place nothing and a finding.
+    fn good<T: Default>(&mut self, path: &str, read: Result<T, Finding>) -> T {
+        read.unwrap_or_else(|finding| {
+            self.add(path, [finding]);
+            T::default()
+        })
+    }
+
     fn proxy(&mut self, path: &str, text: &str) {
         match xml::read_one(text, Dialect::Strict, Bounds::default(), |_| None) {
             Ok(element) => {
@@ -240,18 +249,18 @@ impl Reader {
             let message = format!("<{kind}> has no `name`, which is required");
             return self.add(path, [Finding::error(element.at, message)]);
         }
-        let connection = |name: &str, inner: &str| {
-            let text = element.element(name)?.element(inner)?.literal();
-            Some(text.to_owned())
+        let timeouts = self.good(path, Timeouts::of(&element));
+        let (base_path, url) = match kind {
+            "ProxyEndpoint" => (self.good(path, ends::base_path(&element)), None),
+            _ => (
+                String::new(),
+                self.good(path, ends::url(&element).map(Some)),
+            ),
         };
-        let timeouts = Timeouts::of(&element).unwrap_or_else(|finding| {
-            self.add(path, [finding]);
-            Timeouts::default()
-        });
         let endpoint = Endpoint {
             name: name.to_owned(),
-            base_path: connection("HTTPProxyConnection", "BasePath").unwrap_or_default(),
-            url: connection("HTTPTargetConnection", "URL"),
+            base_path,
+            url,
             timeouts,
             before: self.both(path, element.element("PreFlow")),
             flows: self.flows(path, &element),
@@ -331,8 +340,7 @@ impl Reader {
     fn routes(&mut self, path: &str, element: &Element) -> Vec<Route> {
         let mut routes = Vec::new();
         for route in element.elements().filter(|child| child.name == "RouteRule") {
-            let named = route.element("TargetEndpoint").map(Element::literal);
-            let target = named.filter(|name| !name.is_empty()).map(str::to_owned);
+            let target = self.good(path, ends::target(route));
             if let Some(target) = &target {
                 let reference = Reference::Target(target.clone());
                 self.references.push((reference, path.to_owned(), route.at));

@@ -180,3 +180,31 @@ fn a_031_a_fragment_is_a_text_or_a_reference() {
         .is_ok()
     );
 }
+
+#[test]
+fn a_013_a_014_endpoints_that_take_or_ask_nobody_are_errors_with_their_place() {
+    let refused = |file: usize, from: &str, to: &str| {
+        let mut files = parts(&[lookup(&inner())]).files();
+        assert!(files[file].1.contains(from));
+        files[file].1 = files[file].1.replace(from, to);
+        let files = files.iter().map(|(path, text)| (&**path, &**text));
+        let findings = larder_gateway::apigee::bundle::Bundle::read(files).unwrap_err();
+        findings[0].to_string()
+    };
+    let url = "<URL>https://backend.example/base</URL>";
+    for (file, from, to, expected) in [
+        (1, ">/weatherapi<", ">weatherapi<", "must begin with `/`"),
+        (2, url, "", "<TargetEndpoint> has no <URL>"),
+        (2, "https:", "", "<URL> must be one of http or https"),
+        (2, "https:", "ftp:", "<URL> must be one of http or https"),
+        (
+            1,
+            "<TargetEndpoint>tgt</TargetEndpoint>",
+            url,
+            "proxies/default.xml:2:21: error: <URL> is not known in <RouteRule>",
+        ),
+    ] {
+        let found = refused(file, from, to);
+        assert!(found.contains(expected), "{from} to {to}: {found}");
+    }
+}
