@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Expiry, ScopeLevel};
+use larder::ScopeLevel;
 
 use super::template::Template;
 use crate::finding::Position;
@@ -98,8 +98,19 @@ pub struct Settings {
     pub seconds_of: Option<String>,
     /// The seconds.
     pub seconds: Option<Duration>,
-    /// A date, a time of day, or both.
-    pub calendar: Option<Expiry>,
+    /// The date.
+    pub date: Said,
+    /// The time of day.
+    pub time: Said,
+}
+
+/// A part of a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The variable with it.
+    pub of: Option<String>,
+    /// The part itself, which is one.
+    pub literal: Option<String>,
 }
 
 /// Removes values.

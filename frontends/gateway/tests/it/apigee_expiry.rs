@@ -72,6 +72,33 @@ fn a_087_a_088_dates_and_times_of_day_are_in_utc() {
 }
 
 #[test]
+fn a_083_a_084_a_087_a_reference_to_a_date_or_a_time_comes_before_its_literal() {
+    let check = |query: &str, children: &str, seconds: u64| {
+        let edge = on_the_18th(86_000);
+        let policies = [assign("v"), populate_for(&inner(), &block(children))];
+        edge.run(&parts(&policies), &format!("/x?{query}"));
+        edge.seconds(seconds - 1);
+        let before = edge.get(&inner());
+        assert_eq!(before.as_deref(), Some("v"), "{query} {children}");
+        edge.seconds(1);
+        assert_eq!(edge.get(&inner()), None, "{query} {children}");
+    };
+    let date = r#"<ExpiryDate ref="request.queryparam.date">12-20-2030</ExpiryDate>"#;
+    let time = r#"<TimeOfDay ref="request.queryparam.time">00:00:10</TimeOfDay>"#;
+    let both = format!("{date}{time}");
+    check("date=12-19-2030", date, 400);
+    check("time=01:00:00", time, 4_000);
+    check("date=12-19-2030&time=01:00:00", &both, 4_000);
+    for unusable in ["", "date=&time=", "date=2030-12-19&time=1"] {
+        check(unusable, date, 86_800);
+        check(unusable, time, 410);
+        check(unusable, &both, 86_810);
+        let bare = r#"<ExpiryDate ref="request.queryparam.date"/>"#;
+        check(unusable, bare, MONTH);
+    }
+}
+
+#[test]
 fn a_089_a_time_of_day_is_the_next_one() {
     let half_past_two = 14 * 3600 + 30 * 60;
     let time = block("<TimeOfDay>14:30:00</TimeOfDay>");

@@ -8,11 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Expiry, ScopeLevel};
+use larder::{Expiry, ExpiryError, ScopeLevel};
 
 use super::{bool_text, child_text, is_assignable, place, reference, single};
 use crate::apigee::policy::{
-    Act, CacheContext, CacheKey, Fragment, Invalidate, Lookup, Populate, Settings,
+    Act, CacheContext, CacheKey, Fragment, Invalidate, Lookup, Populate, Said, Settings,
 };
 use crate::finding::Finding;
 use crate::xml::Element;
@@ -130,27 +130,38 @@ fn expiry(element: &Element, findings: &mut Vec<Finding>) -> Result<Settings, Fi
             settings.seconds = seconds;
         }
     }
-    let date = single(block, "ExpiryDate")?.filter(|child| !child.literal().is_empty());
-    let time = single(block, "TimeOfDay")?.filter(|child| !child.literal().is_empty());
-    let calendar = match (date, time) {
-        (Some(date), Some(time)) => Some(Expiry::date_and_time(date.literal(), time.literal())),
-        (Some(date), None) => Some(Expiry::date(date.literal())),
-        (None, Some(time)) => Some(Expiry::time_of_day(time.literal())),
-        (None, None) => None,
-    };
-    let at = date.or(time).map_or(block.at, |child| child.at);
-    let wrong = |error: larder::ExpiryError| Finding::error(at, error.to_string());
-    settings.calendar = calendar.transpose().map_err(wrong)?;
+    settings.date = said(block, "ExpiryDate", Expiry::date)?;
+    settings.time = said(block, "TimeOfDay", Expiry::time_of_day)?;
     let has_seconds = settings.seconds.is_some() || settings.seconds_of.is_some();
-    if has_seconds && settings.calendar.is_some() {
+    let has_moment = settings.date != Said::default() || settings.time != Said::default();
+    if has_seconds && has_moment {
         let message = "<TimeoutInSeconds> wins over <TimeOfDay> and <ExpiryDate>";
         findings.push(Finding::warning(block.at, message));
     }
-    if !has_seconds && settings.calendar.is_none() {
+    if !has_seconds && !has_moment {
         let message = "<ExpirySettings> says nothing: the cache's own expiry holds, or 30 days";
         findings.push(Finding::warning(block.at, message));
     }
     Ok(settings)
+}
+
+/// A date or a time of day, whose literal is read to see that it is one.
+fn said(
+    block: &Element,
+    name: &str,
+    part: impl Fn(&str) -> Result<Expiry, ExpiryError>,
+) -> Result<Said, Finding> {
+    let Some(child) = single(block, name)? else {
+        return Ok(Said::default());
+    };
+    let literal = Some(child.literal()).filter(|text| !text.is_empty());
+    if let Some(Err(error)) = literal.map(part) {
+        return Err(Finding::error(child.at, format!("<{name}>: {error}")));
+    }
+    Ok(Said {
+        of: reference(child, "ref").map(str::to_owned),
+        literal: literal.map(str::to_owned),
+    })
 }
 
 fn literal_seconds(

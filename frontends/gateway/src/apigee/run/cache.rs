@@ -15,7 +15,7 @@ use crate::apigee::context::Told;
 use crate::apigee::environment::SHARED;
 use crate::apigee::key::{Problem, form, standpoint};
 use crate::apigee::policy::{
-    CacheContext, CacheKey, Invalidate, Lookup, Policy, Populate, Settings,
+    CacheContext, CacheKey, Invalidate, Lookup, Policy, Populate, Said, Settings,
 };
 use crate::apigee::read::EXPIRY_MAX;
 use crate::apigee::var::Var;
@@ -143,7 +143,7 @@ impl Run<'_> {
         if let Some(seconds) = seconds {
             return Some(seconds.min(EXPIRY_MAX));
         }
-        let Some(expiry) = settings.calendar.or(of_cache) else {
+        let Some(expiry) = self.moment(settings).or(of_cache) else {
             return Some(EXPIRY_MAX);
         };
         match expiry.deadline(now) {
@@ -153,6 +153,26 @@ impl Run<'_> {
                 .filter(|ttl| !ttl.is_zero()),
             None => Some(EXPIRY_MAX),
         }
+    }
+
+    /// The date and the time of day: of each what its variable says, if that can be one, or else its literal.
+    fn moment(&self, settings: &Settings) -> Option<Expiry> {
+        let part = |said: &Said, is_good: fn(&str) -> bool| {
+            let named = said.of.as_deref().and_then(|name| self.context.text(name));
+            let named = named.map(|text| text.trim().to_owned());
+            named
+                .filter(|text| is_good(text))
+                .or_else(|| said.literal.clone())
+        };
+        let date = part(&settings.date, |text| Expiry::date(text).is_ok());
+        let time = part(&settings.time, |text| Expiry::time_of_day(text).is_ok());
+        let moment = match (date, time) {
+            (Some(date), Some(time)) => Expiry::date_and_time(&date, &time),
+            (Some(date), None) => Expiry::date(&date),
+            (None, Some(time)) => Expiry::time_of_day(&time),
+            (None, None) => return None,
+        };
+        moment.ok()
     }
 
     pub(super) fn invalidate(
