@@ -2,7 +2,7 @@
 
 use larder_gateway::apigee::read::read;
 
-use crate::apigee_world::{Edge, assign, key, lookup, parts, populate, told};
+use crate::apigee_world::{Edge, assign, invalidate, key, lookup, parts, populate, told};
 
 fn check(text: &str, expected: &str) {
     match read(text) {
@@ -207,4 +207,26 @@ fn a_013_a_014_endpoints_that_take_or_ask_nobody_are_errors_with_their_place() {
         let found = refused(file, from, to);
         assert!(found.contains(expected), "{from} to {to}: {found}");
     }
+}
+
+#[test]
+fn a_009_a_096_what_is_said_twice_is_refused() {
+    let twice = |policy: String, child: &str, expected: &str| {
+        let end = policy.rfind("</").unwrap();
+        check(
+            &format!("{}{child}{}", &policy[..end], &policy[end..]),
+            &format!("<{expected}> is there twice"),
+        );
+    };
+    let wide = format!("{}<Scope>Exclusive</Scope>", inner());
+    twice(lookup(&wide), "<Scope>Global</Scope>", "Scope");
+    twice(lookup(&inner()), "<AssignTo>other</AssignTo>", "AssignTo");
+    twice(populate(&inner()), "<Source>other</Source>", "Source");
+    twice(lookup(&inner()), &inner(), "CacheKey");
+    let one = "<PurgeChildEntries>false</PurgeChildEntries>";
+    let purge = "<PurgeChildEntries>true</PurgeChildEntries>";
+    let removal = invalidate(&format!("{}{one}", inner()));
+    twice(removal, purge, "PurgeChildEntries");
+    let key = "<CacheKey><Prefix>p</Prefix><Prefix>q</Prefix></CacheKey>";
+    check(&lookup(key), "<Prefix> is there twice");
 }

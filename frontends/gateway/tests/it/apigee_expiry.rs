@@ -180,6 +180,11 @@ fn a_093_a_095_bounds_of_the_time_to_live() {
         &block("<TimeoutInSeconds>2678400</TimeoutInSeconds>"),
         MONTH,
     );
+    check_expiry(
+        &edge,
+        &block("<TimeoutInSeconds>99999999999999999999999</TimeoutInSeconds>"),
+        MONTH,
+    );
     check_expiry(&edge, &block("<TimeoutInSeconds>1</TimeoutInSeconds>"), 1);
     let by_reference = block("<TimeoutInSeconds ref=\"long\"/>");
     let long = assign("99999999999").replace("flowVar", "long");

@@ -5,6 +5,7 @@
 //! # Invariants   K1 a scope that isn't one of the five words, or a key that isn't there, is an error: nothing is shared by mistake
 //! # Not here     caches
 
+use std::num::IntErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,17 @@ const LOOKUP_SECONDS: u64 = 12;
 /// The longest that an entry is kept.
 pub(in crate::apigee) const EXPIRY_MAX: Duration = Duration::from_secs(2_592_000);
 
+/// What there may be one of: of two, a wider scope or another cache could be the one that wasn't meant.
+const ONCE: [&str; 7] = [
+    "AssignTo",
+    "CacheContext",
+    "CacheLookupTimeoutInSeconds",
+    "CacheResource",
+    "PurgeChildEntries",
+    "Scope",
+    "Source",
+];
+
 fn missing(element: &Element, name: &str) -> Finding {
     let message = format!("<{}> has no <{name}>, which is required", element.name);
     Finding::error(element.at, message)
@@ -39,11 +51,15 @@ fn cache_key(element: &Element, findings: &mut Vec<Finding>) -> Result<CacheKey,
         Some("Exclusive") => ScopeLevel::Exclusive,
         Some(other) => {
             let message = format!(
-                "{other:?} is no scope: Global, Application, Proxy, Target or Exclusive is one"
+                "<Scope>: {other:?} is no scope: Global, Application, Proxy, Target or Exclusive is one"
             );
             return Err(Finding::error(place(element, "Scope"), message));
         }
     };
+    for name in ONCE {
+        single(element, name)?;
+    }
+    single(key, "Prefix")?;
     let mut fragments = Vec::new();
     for fragment in key.elements().filter(|child| child.name == "KeyFragment") {
         let literal = fragment.literal();
@@ -63,7 +79,6 @@ fn cache_key(element: &Element, findings: &mut Vec<Finding>) -> Result<CacheKey,
             "the key has neither a prefix nor a fragment: one entry serves the whole endpoint";
         findings.push(Finding::warning(key.at, message));
     }
-    single(element, "CacheResource")?;
     Ok(CacheKey {
         resource: child_text(element, "CacheResource").map(Arc::from),
         prefix,
@@ -172,8 +187,9 @@ fn literal_seconds(
     if text.is_empty() {
         return Ok(None);
     }
-    let seconds = match text.parse() {
+    let seconds = match text.parse::<u64>() {
         Ok(seconds @ 1..) => Duration::from_secs(seconds),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Duration::MAX,
         _ => {
             let message =
                 format!("{text:?} is no time to live: a whole number of seconds above zero is one");
