@@ -23,6 +23,7 @@ mod environment;
 mod key;
 pub mod policy;
 pub mod read;
+mod rendered;
 mod run;
 mod template;
 mod text;

@@ -97,7 +97,8 @@ fn of_environment(environment: &Environment, below: &[&str], request: &Request) 
 }
 
 fn create(environment: &Environment, request: &Request) -> Response {
-    let Some(name) = request.query_parameter("name") else {
+    let name = request.query_parameter("name");
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
         return told(
             StatusCode::BAD_REQUEST,
             &json!({ "message": "`name` is missing" }),
@@ -109,16 +110,13 @@ fn create(environment: &Environment, request: &Request) -> Response {
     };
     match environment.create_cache(&name, settings.clone()) {
         Ok(()) => told(StatusCode::CREATED, &description(&name, &settings)),
-        Err(CreateError::AlreadyExists) => told(
-            StatusCode::CONFLICT,
-            &json!({ "message": "there is a cache of that name" }),
-        ),
-        Err(CreateError::TooMany) => told(
-            StatusCode::TOO_MANY_REQUESTS,
-            &json!({ "message": "there are as many caches as there may be" }),
-        ),
-        Err(CreateError::Name(message)) => {
-            told(StatusCode::BAD_REQUEST, &json!({ "message": message }))
+        Err(error) => {
+            let status = match &error {
+                CreateError::AlreadyExists => StatusCode::CONFLICT,
+                CreateError::TooMany => StatusCode::TOO_MANY_REQUESTS,
+                CreateError::Name(_) => StatusCode::BAD_REQUEST,
+            };
+            told(status, &json!({ "message": error.to_string() }))
         }
     }
 }
@@ -177,28 +175,42 @@ fn settings_of(body: &[u8]) -> Result<CacheSettings, String> {
 }
 
 fn expiry(settings: &Json) -> Result<Option<Expiry>, String> {
-    let value = |name: &str| {
-        let value = settings.get(name)?.get("value")?;
-        let text = value.as_str().map(str::to_owned);
-        text.or_else(|| value.as_u64().map(|number| number.to_string()))
-            .filter(|text| !text.is_empty())
-    };
-    if let Some(seconds) = value("timeoutInSec") {
+    if !matches!(settings, Json::Object(_) | Json::Null) {
+        return Err("`expirySettings` is no object".to_owned());
+    }
+    if let Some(seconds) = said(settings, "timeoutInSec")? {
         return match seconds.parse() {
             Ok(seconds @ 1..) => {
                 let ttl = std::time::Duration::from_secs(seconds).min(super::read::EXPIRY_MAX);
                 Ok(Some(Expiry::after(ttl)))
             }
-            _ => Err("`timeoutInSec` is no number of seconds".to_owned()),
+            _ => Err("`timeoutInSec` is no number of seconds above zero".to_owned()),
         };
     }
-    let expiry = match (value("expiryDate"), value("timeOfDay")) {
+    let date = said(settings, "expiryDate")?;
+    let time = said(settings, "timeOfDay")?;
+    let expiry = match (date, time) {
         (Some(date), Some(time)) => Some(Expiry::date_and_time(&date, &time)),
         (Some(date), None) => Some(Expiry::date(&date)),
         (None, Some(time)) => Some(Expiry::time_of_day(&time)),
         (None, None) => None,
     };
     expiry.transpose().map_err(|error| error.to_string())
+}
+
+/// The text or number of a field; one that is null or empty says nothing.
+fn said(settings: &Json, name: &str) -> Result<Option<String>, String> {
+    let wrong = || format!("`{name}` must be an object whose `value` is a text or a number");
+    match settings.get(name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::Object(field)) => match field.get("value") {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::String(text)) => Ok((!text.is_empty()).then(|| text.clone())),
+            Some(Json::Number(number)) => Ok(Some(number.to_string())),
+            Some(_) => Err(wrong()),
+        },
+        Some(_) => Err(wrong()),
+    }
 }
 
 fn told(status: StatusCode, body: &Json) -> Response {

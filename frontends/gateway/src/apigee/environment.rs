@@ -7,6 +7,7 @@
 //! # Not here     the paths under which this is administered
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 use super::key::Fragments;
-use super::text;
+use super::{rendered, text};
 use crate::engine::{Engine, Parts};
 
 /// What an environment is told.
@@ -81,6 +82,18 @@ pub enum CreateError {
     /// The name can't be one.
     Name(String),
 }
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyExists => "there is a cache of that name",
+            Self::TooMany => "there are as many caches as there may be",
+            Self::Name(why) => why,
+        })
+    }
+}
+
+impl std::error::Error for CreateError {}
 
 /// An environment of an organisation. Clones are the same.
 #[derive(Debug, Clone)]
@@ -249,7 +262,7 @@ impl Environment {
         true
     }
 
-    /// Removes what is stored under a key that is rendered so, where no part of it has two underscores; false if there is no such cache.
+    /// Removes what is stored under a key that is rendered so, whichever its parts are; false if there is no such cache.
     pub fn clear_key(&self, name: &str, rendered: &str) -> bool {
         let Some(cache) = self.cache(Some(name)) else {
             return false;
@@ -259,9 +272,10 @@ impl Environment {
             text::remove(self, &cache, mode, rendered);
             return true;
         }
-        let parts: Vec<&str> = rendered.split("__").collect();
-        for (scope, length) in self.readings(&cache, &parts) {
-            let _ = self.view(scope, mode).remove(Fragments(&parts[length..]));
+        for parts in rendered::readings(rendered) {
+            for (scope, length) in self.scopes(&cache, &parts) {
+                let _ = self.view(scope, mode).remove(Fragments(&parts[length..]));
+            }
         }
         true
     }
@@ -276,34 +290,35 @@ impl Environment {
             text::purge(self, &cache, mode, rendered);
             return true;
         }
-        let parts: Vec<&str> = rendered.split("__").collect();
-        for (scope, length) in self.readings(&cache, &parts) {
-            if length == parts.len() {
-                let _ = self.view(scope, mode).purge();
+        for parts in rendered::readings(rendered) {
+            for (scope, length) in self.scopes(&cache, &parts) {
+                if length == parts.len() {
+                    let _ = self.view(scope, mode).purge();
+                }
             }
         }
         true
     }
 
-    /// The scopes that the beginning of a rendered key can mean, each with how many parts it takes: a prefix that was given, or
-    /// the names of a place in this environment.
-    fn readings<'c>(
+    /// The scopes that the first parts of a key can mean, each with how many it takes: a prefix that was given, or the names of a place
+    /// in this environment.
+    fn scopes<'c>(
         &self,
         cache: &NamedCache<'c, [u8]>,
         parts: &[&str],
     ) -> Vec<(Scope<'c, [u8]>, usize)> {
-        let mut readings = Vec::new();
+        let mut scopes = Vec::new();
         let prefix = parts
             .first()
             .and_then(|prefix| cache.scope().prefix(*prefix).ok());
-        readings.extend(prefix.map(|scope| (scope, 1)));
+        scopes.extend(prefix.map(|scope| (scope, 1)));
         if parts.starts_with(&[self.organization(), self.name()]) {
             for length in 2..=parts.len().min(SCOPE_PARTS_MAX) {
                 let scope = cache.scope().scope(Parts(&parts[..length])).ok();
-                readings.extend(scope.map(|scope| (scope, length)));
+                scopes.extend(scope.map(|scope| (scope, length)));
             }
         }
-        readings
+        scopes
     }
 
     /// Empties the memory of caches that use a further level, and has no others than those that are described: what is in memory came from

@@ -204,6 +204,17 @@ fn a_155_entries_are_cleared_and_the_cache_stays() {
     fill();
     assert_eq!(clear("/apifactory__test__weatherapi__x?action=clear"), 200);
     assert_eq!(left(), [true, true, true, false]);
+    // Whichever the parts are, a key that is rendered so goes, and so does a prefix.
+    let clashing = ["a__b", "a"].map(|prefix| named(key(prefix, &["b__c", "d"])));
+    let of = |path: &str| {
+        clashing.iter().for_each(|key| admin.edge.put(key, "v"));
+        assert_eq!(clear(path), 200);
+        [0, 1].map(|idx| admin.edge.get(&clashing[idx]).is_some())
+    };
+    assert_eq!(of("/a__b__b__c__d?action=clear"), [false, true]);
+    assert_eq!(of("/a__b__c__d?action=clear"), [true, false]);
+    assert_eq!(of("?action=clear&prefix=a__b"), [false, true]);
+    assert_eq!(of("?action=clear&prefix=a"), [true, false]);
     fill();
     assert_eq!(clear("?action=clear"), 200);
     assert_eq!(left(), [false; 4]);
@@ -270,4 +281,53 @@ fn a_159_without_an_administrators_token_nothing_is_told_or_changed() {
     let deployment = admin.edge.deploy(&parts::<&str>(&[])).unwrap();
     let request = Request::get(CACHES).header("Authorization", "Bearer secret");
     assert_eq!(admin.edge.handle(&deployment, request).response.status, 404);
+}
+
+#[test]
+fn a_151_settings_that_cannot_be_meant_are_refused_and_change_nothing() {
+    let admin = Admin::new();
+    admin.ask(Method::POST, "?name=kept", &Json::Null);
+    for (expiry, says) in [
+        (json!({ "timeoutInSec": { "value": 0 } }), "above zero"),
+        (json!({ "timeoutInSec": { "value": -1 } }), "above zero"),
+        (json!({ "timeoutInSec": { "value": "-1" } }), "above zero"),
+        (json!({ "timeoutInSec": { "value": 1.5 } }), "above zero"),
+        (
+            json!({ "timeoutInSec": { "value": true } }),
+            "`timeoutInSec` must be an object",
+        ),
+        (
+            json!({ "timeoutInSec": 60 }),
+            "`timeoutInSec` must be an object",
+        ),
+        (json!({ "expiryDate": { "value": 5 } }), "mm-dd-yyyy"),
+        (
+            json!({ "timeOfDay": "14:30:00" }),
+            "`timeOfDay` must be an object",
+        ),
+        (json!(60), "`expirySettings` is no object"),
+    ] {
+        let body = json!({ "expirySettings": expiry });
+        for (method, path) in [(Method::POST, "?name=new"), (Method::PUT, "/kept")] {
+            let (status, told) = admin.ask(method, path, &body);
+            let message = told["message"].as_str().unwrap();
+            assert!(status == 400 && message.contains(says), "{body}: {told}");
+        }
+    }
+    assert_eq!(admin.get(""), (200, json!(["kept"])));
+    assert_eq!(admin.get("/kept"), (200, json!({ "name": "kept" })));
+    for said in [
+        json!(null),
+        json!({}),
+        json!({ "timeoutInSec": { "value": "" } }),
+        json!({ "timeoutInSec": { "value": 60 } }),
+    ] {
+        let body = json!({ "expirySettings": said });
+        assert_eq!(admin.ask(Method::PUT, "/kept", &body).0, 200, "{body}");
+    }
+    let (status, told) = admin.ask(Method::POST, "?name=", &Json::Null);
+    assert_eq!(
+        (status, &told["message"]),
+        (400, &json!("`name` is missing"))
+    );
 }
