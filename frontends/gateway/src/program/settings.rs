@@ -161,6 +161,7 @@ pub struct ApigeeSettings {
     /// What administrators of caches send as a bearer's token; `None`: there are none.
     pub token: Option<String>,
     /// How many entries a cache may have in memory.
+    #[serde(deserialize_with = "some")]
     pub items_max: u64,
     /// The longest value that other gateways see too; longer ones are in memory alone.
     pub value_bytes_max: u64,
@@ -288,6 +289,10 @@ impl ApigeeSettings {
     /// Makes the caches that aren't there, and changes those that are. Others stay, which administrators have made.
     pub(super) fn describe(&self, environment: &Environment) -> Result<(), SettingsError> {
         for (name, entry) in &self.caches {
+            if entry.ttl_seconds == Some(0) {
+                let message = format!("apigee.caches.{name}.ttl_seconds: 0 is below 1");
+                return Err(SettingsError(message));
+            }
             let expiry = entry.ttl_seconds.map(Duration::from_secs);
             let settings = CacheSettings {
                 expiry: expiry.map(Expiry::after),
@@ -300,7 +305,7 @@ impl ApigeeSettings {
                 continue;
             }
             let made = environment.create_cache(name, settings);
-            made.map_err(|error| SettingsError(format!("apigee.caches.{name}: {error:?}")))?;
+            made.map_err(|error| SettingsError(format!("apigee.caches.{name}: {error}")))?;
         }
         Ok(())
     }

@@ -47,6 +47,17 @@ async fn settings_that_cannot_be_meant_are_refused_with_what_would_be_right() {
         ("bodies_bytes_max = 0\n".into(), "0 is below 1"),
         ("[backends]\nconnect_ms = 0\n".into(), "0 is below 1"),
         ("[backends]\nanswer_bytes_max = 0\n".into(), "0 is below 1"),
+        ("[apigee]\nitems_max = 0\n".into(), "0 is below 1"),
+        (
+            "[apigee.caches.tokens]\nttl_seconds = 0\n".into(),
+            "apigee.caches.tokens.ttl_seconds: 0 is below 1",
+        ),
+        (
+            (0..101)
+                .map(|idx| format!("[apigee.caches.c{idx}]\n"))
+                .collect(),
+            "apigee.caches.c99: there are as many caches as there may be",
+        ),
     ] {
         let folder = Folder::new().with("a.xml", LOOKUP);
         let folder = folder.with("gateway.toml", &settings);
