@@ -64,7 +64,9 @@ fn policy(element: &Element, findings: &mut Vec<Finding>) -> Result<Policy, Find
         "ServiceCallout" => message::callout(element)?,
         "RaiseFault" => message::raise(element)?,
         other => {
-            let message = format!("<{other}> is not a policy that is known here");
+            let message = format!(
+                "<{other}> is not a policy that is known here; known are AssignMessage, InvalidateCache, LookupCache, PopulateCache, RaiseFault, ServiceCallout"
+            );
             return Err(Finding::error(element.at, message));
         }
     };

@@ -45,13 +45,15 @@ pub(super) fn build(
 
 /// What the library says, without its place: that is of another text.
 fn error_text(error: &roxmltree::Error) -> String {
-    let text = error.to_string();
-    let what = text.rfind(" at ").map_or(&*text, |place| &text[..place]);
+    // It may stand in the middle.
+    let what = error
+        .to_string()
+        .replacen(&format!(" at {}", error.pos()), "", 1);
     match error {
         roxmltree::Error::UnknownEntityReference(..) => {
             format!("{what}: `&amp;`, `&lt;`, `&gt;`, `&quot;`, `&apos;` and numbers are known")
         }
-        _ => what.to_owned(),
+        _ => what,
     }
 }
 

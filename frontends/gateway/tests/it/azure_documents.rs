@@ -117,7 +117,19 @@ fn z_007_what_is_unknown_or_missing_is_named() {
     check("<inbound><send-request/></inbound>", "has no <set-url>");
     check(
         "<inbound><cache-lookup-value key='k' variable-name='v'><x/></cache-lookup-value></inbound>",
-        "<x> is not known",
+        "<x> is not known in <cache-lookup-value>: take it out",
+    );
+    check(
+        "<policies><inbund/></policies>",
+        "<inbund> is not known in <policies>; known are backend, inbound, on-error, outbound",
+    );
+    check(
+        "<inbound><send-request><set-uri>https://a.example/</set-uri></send-request></inbound>",
+        "known are set-body, set-header, set-method, set-url",
+    );
+    check(
+        "<inbound><cache-remove-value key='a' key='b'/></inbound>",
+        "attribute 'key' is already defined",
     );
     check("<inbound>text</inbound>", "<inbound> holds a text");
     // All of them, not only the first, each with its place.

@@ -213,7 +213,22 @@ pub(super) fn content(element: &Element, wanted: Wanted) -> Result<Setting, Find
 
 /// That an element isn't known where it stands.
 pub(super) fn unknown_element(element: &Element, parent: &str) -> Finding {
-    let message = format!("<{}> is not known in <{parent}>", element.name);
+    let right = match parent {
+        "api" => "; known is operation",
+        "audiences" => "; known is audience",
+        "cache-lookup" => "; known are vary-by-header, vary-by-query-parameter",
+        "cache-value" | "set-header" => "; known is value",
+        "choose" => "; known are otherwise, when",
+        "issuer-signing-keys" => "; known is key",
+        "issuers" => "; known is issuer",
+        "policies" | "the document" => "; known are backend, inbound, on-error, outbound",
+        "rate-limit" => "; known is api",
+        "return-response" => "; known are set-body, set-header, set-status",
+        "send-request" => "; known are set-body, set-header, set-method, set-url",
+        "validate-jwt" => "; known are audiences, issuer-signing-keys, issuers, jwks-file",
+        _ => ": take it out",
+    };
+    let message = format!("<{}> is not known in <{parent}>{right}", element.name);
     Finding::error(element.at, message)
 }
 
