@@ -198,6 +198,12 @@ fn a_013_a_014_endpoints_that_take_or_ask_nobody_are_errors_with_their_place() {
         (2, "https:", "", "<URL> must be one of http or https"),
         (2, "https:", "ftp:", "<URL> must be one of http or https"),
         (
+            2,
+            "backend.",
+            "{flow.host}.",
+            "<URL> of a target has variables",
+        ),
+        (
             1,
             "<TargetEndpoint>tgt</TargetEndpoint>",
             url,

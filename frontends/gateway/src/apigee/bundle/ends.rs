@@ -28,16 +28,21 @@ pub(super) fn base_path(proxy: &Element) -> Result<String, Finding> {
 /// Where a target is.
 ///
 /// # Errors
-/// It isn't said, or is no URL.
+/// It isn't said, or is no URL, or one with variables.
 pub(super) fn url(target: &Element) -> Result<String, Finding> {
     let Some(said) = inner(target, "HTTPTargetConnection", "URL") else {
         let message =
             "<TargetEndpoint> has no <URL> in an <HTTPTargetConnection>, which is required";
         return Err(Finding::error(target.at, message));
     };
-    let url = Url::parse(said.literal()).ok();
+    let text = said.literal();
+    if text.contains('{') {
+        let message = "<URL> of a target has variables, which only that of a <ServiceCallout> may";
+        return Err(Finding::error(said.at, message));
+    }
+    let url = Url::parse(text).ok();
     match url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-        Some(_) => Ok(said.literal().to_owned()),
+        Some(_) => Ok(text.to_owned()),
         None => {
             let message = "<URL> must be one of http or https, such as https://backend.example/v1";
             Err(Finding::error(said.at, message))
