@@ -4,12 +4,14 @@
 //! ```text
 //! or    = and { ('or' | '||') and }         and = not { ('and' | '&&') not }
 //! not   = ('not' | '!') not | test          test = '(' or ')' | operand [ operator operand ]
-//! operator = '=' '==' 'is' 'equals' | '!=' 'isnot' 'is not' 'notequals' | '>' '<' '>=' '<=' | 'matches' '~' | 'matchespath' '~/'
+//! operator = '=' '==' 'is' 'equals' | '!=' 'isnot' 'is not' 'notequals' | ':=' 'equalscaseinsensitive'
+//!          | '>' 'greaterthan' | '<' 'lesserthan' | '>=' 'greaterthanorequals' | '<=' 'lesserthanorequals'
+//!          | '~' 'matches' 'like' | '~/' 'matchespath' 'likepath' | '=|' 'startswith'
 //! operand  = variable | "text" | number | true | false | null
 //! ```
 //! # Costs        one pass to read, one walk a use
 //! # Invariants   Q1 reading and walking go `DEPTH_MAX` levels deep at most
-//! # Not here     what variables there are
+//! # Not here     what variables there are; the vendor's '~~', which takes expressions of Java's
 
 use winnow::Parser;
 use winnow::ascii::Caseless;
@@ -45,12 +47,14 @@ enum Operand {
 enum Operator {
     Equal,
     NotEqual,
+    EqualInAnyCase,
     More,
     Less,
     AtLeast,
     AtMost,
     Matches,
     MatchesPath,
+    StartsWith,
 }
 
 /// Levels of brackets and negations.
@@ -178,21 +182,30 @@ fn operator(input: &mut Input<'_>) -> Parsed<Operator> {
         word("notequals").value(Operator::NotEqual),
         word("is").value(Operator::Equal),
         word("equals").value(Operator::Equal),
-        word("matchespath").value(Operator::MatchesPath),
-        word("matches").value(Operator::Matches),
+        word("equalscaseinsensitive").value(Operator::EqualInAnyCase),
+    ));
+    let orders = alt((
+        word("greaterthan").value(Operator::More),
+        word("lesserthan").value(Operator::Less),
+        word("greaterthanorequals").value(Operator::AtLeast),
+        word("lesserthanorequals").value(Operator::AtMost),
+    ));
+    let patterns = alt((
+        alt((sign("~/"), word("matchespath"), word("likepath"))).value(Operator::MatchesPath),
+        alt((sign("~"), word("matches"), word("like"))).value(Operator::Matches),
+        alt((sign("=|"), word("startswith"))).value(Operator::StartsWith),
     ));
     let signs = alt((
         sign("==").value(Operator::Equal),
+        sign(":=").value(Operator::EqualInAnyCase),
         sign("=").value(Operator::Equal),
         sign("!=").value(Operator::NotEqual),
         sign(">=").value(Operator::AtLeast),
         sign("<=").value(Operator::AtMost),
         sign(">").value(Operator::More),
         sign("<").value(Operator::Less),
-        sign("~/").value(Operator::MatchesPath),
-        sign("~").value(Operator::Matches),
     ));
-    alt((words, signs)).parse_next(input)
+    alt((words, orders, patterns, signs)).parse_next(input)
 }
 
 fn operand(input: &mut Input<'_>) -> Parsed<Operand> {
@@ -261,10 +274,18 @@ fn compare(left: Option<&Var>, operator: Operator, right: Option<&Var>) -> bool 
     match operator {
         Operator::Equal => equal(),
         Operator::NotEqual => !equal(),
+        Operator::EqualInAnyCase => match (text(left), text(right)) {
+            (Some(left), Some(right)) => left.to_lowercase() == right.to_lowercase(),
+            _ => equal(),
+        },
         Operator::More => order().is_some_and(|order| order.is_gt()),
         Operator::Less => order().is_some_and(|order| order.is_lt()),
         Operator::AtLeast => order().is_some_and(|order| order.is_ge()),
         Operator::AtMost => order().is_some_and(|order| order.is_le()),
+        Operator::StartsWith => match (text(left), text(right)) {
+            (Some(text), Some(start)) => text.starts_with(&*start),
+            _ => false,
+        },
         Operator::Matches => match (text(left), text(right)) {
             (Some(text), Some(pattern)) => matches(&text, &pattern),
             _ => false,

@@ -70,6 +70,43 @@ fn operators_bind_as_written() {
 }
 
 #[test]
+fn a_014_a_064_each_operator_of_the_vendors_has_a_sign_and_words() {
+    for (left, operators, holds, fails) in [
+        (
+            "t",
+            &["=", "==", "Is", "Equals"][..],
+            "\"text\"",
+            "\"TEXT\"",
+        ),
+        ("t", &["!=", "IsNot", "NotEquals"], "\"TEXT\"", "\"text\""),
+        ("t", &[":=", "EqualsCaseInsensitive"], "\"tEXT\"", "\"tex\""),
+        ("n", &[">", "GreaterThan"], "41", "42"),
+        ("n", &["<", "LesserThan"], "43", "42"),
+        ("n", &[">=", "GreaterThanOrEquals"], "42", "43"),
+        ("n", &["<=", "LesserThanOrEquals"], "42", "41"),
+        ("t", &["~", "Matches", "Like"], "\"t*t\"", "\"t*x\""),
+        (
+            "path",
+            &["~/", "MatchesPath", "LikePath"],
+            "\"/a/**\"",
+            "\"/a/*\"",
+        ),
+        ("t", &["=|", "StartsWith"], "\"te\"", "\"ex\""),
+    ] {
+        for operator in operators {
+            check(&format!("{left} {operator} {holds}"), true);
+            check(&format!("{left} {operator} {fails}"), false);
+        }
+    }
+    check("missing := null and not (missing := \"x\")", true);
+    check("missing =| \"\" or t =| null", false);
+    check("likely = null and startswith = null", true);
+    for refused in ["t ~~ \"te.*\"", "t JavaRegex \"te.*\""] {
+        assert_eq!(Condition::new(refused).map_err(|at| at > 1), Err(true));
+    }
+}
+
+#[test]
 fn what_is_no_condition_is_refused_at_its_place() {
     for text in [
         "", "a =", "a = (", "(a", "a b", "a = \"x", "a = = b", "and a",
