@@ -70,7 +70,7 @@ pub struct Stats {
     pub expired: u64,
     /// Entries that were removed by key or predicate.
     pub removed: u64,
-    /// Entries that were removed by `clear`, or ended with their scope.
+    /// Entries that were removed by `clear`, or ended with their scope; what had expired before that is counted as expired.
     pub invalidated: u64,
     /// Inserts that were refused.
     pub refused: u64,

@@ -21,9 +21,10 @@ use self::names::{cache_name, check_name, default_view, named, tenant_name, view
 pub use self::reserved::Reserved;
 use crate::cache::{Cache, Inner};
 use crate::charter::{AdmitError, Charter, Limits, Named, TenantError};
+use crate::clock::Nanos;
 use crate::entry::Value;
 use crate::limiter::Cost;
-use crate::lineage::{Local, Owner};
+use crate::lineage::{Local, Name, Owner};
 use crate::scope::Scope;
 use crate::shares::PoolId;
 use crate::stats::{Counts, Stats};
@@ -100,8 +101,10 @@ impl<V: Value + ?Sized> Cache<V> {
     pub fn delete_tenant(&self, name: &str) -> bool {
         let inner = self.inner();
         let named = named(inner, name);
-        inner.tenants.of(named).take(named, |owner| {
+        let now = inner.store.time().now();
+        inner.tenants.of(named).take(named, |owner: &Arc<Owner>| {
             // Who makes a cache below looks at this under the lock that is taken next: it's refused, or met here.
+            inner.note_end(None, tenant_name(name), owner, now);
             inner.store.registry().close(owner);
             if let Some(charter) = Charter::of(owner) {
                 charter.caches().take_all(|cache| inner.end(cache));
@@ -189,7 +192,14 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
 
     /// Deletes a named cache: as [`Cache::delete_tenant`]. False if there is none of that name.
     pub fn delete_cache(&self, name: &str) -> bool {
-        let end = |owner: &Owner| self.inner.end(owner);
+        let now = self.inner.store.time().now();
+        let registry = self.inner.store.registry();
+        let tenant = registry.above(&self.local);
+        let end = |owner: &Arc<Owner>| {
+            let tenant = tenant.as_ref().ok().map(Arc::as_ref);
+            self.inner.note_end(tenant, cache_name(name), owner, now);
+            self.inner.end(owner);
+        };
         self.made()
             .is_ok_and(|charter| charter.caches().take(named(self.inner, name), end))
     }
@@ -321,6 +331,17 @@ impl<V: Value + ?Sized> Inner<V> {
                 self.end(&owner);
                 Err(error)
             }
+        }
+    }
+
+    /// Notes when an owner is ended, with the life of its path, before it is.
+    fn note_end(&self, above: Option<&Local>, name: Name<'_>, owner: &Arc<Owner>, now: Nanos) {
+        let registry = self.store.registry();
+        let life = registry
+            .local_anew(above, name, Some(owner))
+            .and_then(|view| view.generation(registry));
+        if let Ok(life) = life {
+            life.note_end(now);
         }
     }
 

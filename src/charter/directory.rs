@@ -94,7 +94,7 @@ impl Directory {
     }
 
     /// Forgets a name; whether there was one. `end` ends its owner under the lock of the directory (D1).
-    pub(crate) fn take(&self, key: Named<'_>, end: impl FnOnce(&Owner)) -> bool {
+    pub(crate) fn take(&self, key: Named<'_>, end: impl FnOnce(&Arc<Owner>)) -> bool {
         let mut names = self.0.lock();
         let seat = names.remove(key.hash, |seat| key.is_of(seat));
         if let Some(seat) = &seat {

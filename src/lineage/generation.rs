@@ -5,8 +5,9 @@ use std::{fmt, iter};
 
 use super::roll::Roll;
 use super::{Kind, Name, PlaceWord};
+use crate::clock::Nanos;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::tally::Tally;
 
 /// A tenant or a named cache, through all lives of its scopes: who is charged, and whether it was deleted.
@@ -93,12 +94,36 @@ pub(crate) struct Generation {
     /// The owner that begins here; those above count as well.
     owner: Option<Arc<Owner>>,
     roll: Arc<Roll>,
-    /// Under which it stands in the roll.
-    hash: u64,
     kind: Kind,
     shape: u8,
     depth: u8,
     is_dead: AtomicBool,
+    ended_at: EndedAt,
+}
+
+/// When something ended; the first time that was noted.
+// Relaxed: who asks has seen the ending by a lock that was held after the note.
+#[derive(Debug)]
+struct EndedAt(AtomicU64);
+
+impl Default for EndedAt {
+    fn default() -> Self {
+        Self(AtomicU64::new(Nanos::MAX.0))
+    }
+}
+
+impl EndedAt {
+    fn note(&self, now: Nanos) {
+        let first = |noted| (now.0 < noted).then_some(now.0);
+        // What was noted earlier stays, which is no failure.
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
+    }
+
+    fn get(&self) -> Nanos {
+        Nanos(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// What a life is looked up by, and made from.
@@ -110,7 +135,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Generation {
-    pub(super) fn new(wanted: Wanted<'_>, id: u64, roll: &Arc<Roll>, hash: u64) -> Self {
+    pub(super) fn new(wanted: Wanted<'_>, id: u64, roll: &Arc<Roll>) -> Self {
         let Wanted {
             parent,
             name,
@@ -123,11 +148,11 @@ impl Generation {
             name: name.bytes.into(),
             owner: owner.cloned(),
             roll: Arc::clone(roll),
-            hash,
             kind: name.kind,
             shape: name.shape,
             depth: wanted.depth(),
             is_dead: AtomicBool::new(false),
+            ended_at: EndedAt::default(),
         }
     }
 
@@ -160,6 +185,17 @@ impl Generation {
         !self.is_dead.swap(true, Ordering::Relaxed)
     }
 
+    /// Notes when this life is ended, before it is.
+    pub(crate) fn note_end(&self, now: Nanos) {
+        self.ended_at.note(now);
+    }
+
+    /// When it ended, if it has and that was noted: by itself, or with one above it.
+    pub(crate) fn ended_at(&self) -> Option<Nanos> {
+        let noted = self.line().map(|life| life.ended_at.get());
+        noted.min().filter(|&first| first != Nanos::MAX)
+    }
+
     /// The names from the root down to this scope.
     pub(crate) fn path(&self) -> Vec<Name<'_>> {
         let mut path: Vec<_> = self.line().map(Self::name).collect();
@@ -176,8 +212,10 @@ impl Generation {
         }
     }
 
+    /// Under which it stands in the roll. Asked for when a life ends, and so not kept.
     pub(super) fn hash(&self) -> u64 {
-        self.hash
+        let above = self.parent.as_ref().map_or(PlaceWord::ROOT, |up| up.word);
+        self.roll.hash(above.bits(), self.name())
     }
 
     pub(super) fn parent(&self) -> Option<&Arc<Generation>> {

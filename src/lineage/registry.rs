@@ -258,7 +258,7 @@ impl Registry {
         if let Some(life) = namesake {
             self.end(names, life);
         }
-        let life = Arc::new(Generation::new(wanted, id, &self.roll, hash));
+        let life = Arc::new(Generation::new(wanted, id, &self.roll));
         names.insert(hash, Arc::downgrade(&life));
         Ok(life)
     }

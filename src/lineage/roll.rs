@@ -19,6 +19,8 @@ pub(super) struct Roll {
     pub(super) shards: [CachePadded<Mutex<Names<Weak<Generation>>>>; N_SHARDS],
     pub(super) next_id: CachePadded<AtomicU64>,
     hasher: Hasher64,
+    #[cfg(test)]
+    hash_mask: u64,
 }
 
 /// Versions of a block, as a power of two.
@@ -43,6 +45,17 @@ impl Roll {
             } else {
                 Hasher64::new()
             },
+            #[cfg(test)]
+            hash_mask: u64::MAX,
+        }
+    }
+
+    /// One in which all names agree in their hash.
+    #[cfg(test)]
+    pub(super) fn of_one_hash() -> Self {
+        Self {
+            hash_mask: 0,
+            ..Self::new()
         }
     }
 
@@ -50,7 +63,10 @@ impl Roll {
     pub(super) fn hash(&self, above: u64, name: Name<'_>) -> u64 {
         // The odd factor spreads consecutive ids, and the swap brings the spread to the low bits.
         let mixed = above.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.hash_of_name(name) ^ mixed ^ mixed.swap_bytes()
+        let hash = self.hash_of_name(name) ^ mixed ^ mixed.swap_bytes();
+        #[cfg(test)]
+        let hash = hash & self.hash_mask;
+        hash
     }
 
     pub(super) fn hash_of_name(&self, name: Name<'_>) -> u64 {

@@ -1,6 +1,7 @@
 //! The entries of scopes: filed with their like, and swept out when their scope has ended.
 
 use super::{Env, Stripe, cost, pool_of};
+use crate::clock::Nanos;
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::lineage::{Epoch, Generation, Local, PlaceWord, VERSIONS_LOG2, floor_of};
@@ -160,7 +161,8 @@ impl Stripe {
                 .find_member(hash, token.bits());
             debug_assert!(loc.is_some(), "K4: a member is linked");
             let Some(loc) = loc else { break };
-            self.leave(env, loc, hash, RemovalCause::Invalidated);
+            let cause = self.cause_with_scope(env, loc);
+            self.leave(env, loc, hash, cause);
             emptier = Some(hash);
             steps += 1;
         }
@@ -171,6 +173,43 @@ impl Stripe {
             steps,
             looks: if sought || steps > 0 { 0 } else { budget },
             done: sought && self.members.next_dead().is_none(),
+        }
+    }
+
+    /// Why an entry leaves whose scope has ended: what was over before that is no part of what ended.
+    fn cause_with_scope(&mut self, env: &Env<'_>, loc: Loc) -> RemovalCause {
+        let writer = self.table.writer(&env.front.table);
+        let was_over = |block: BlockRef<'_>| {
+            let due = block.earliest();
+            due != Nanos::MAX
+                && membership(block).is_some_and(|(_, scope)| {
+                    let ended_at = self.members.generation(scope).ended_at();
+                    ended_at.is_some_and(|ended_at| due <= ended_at)
+                })
+        };
+        if writer.block(loc).is_some_and(was_over) {
+            RemovalCause::Expired
+        } else {
+            RemovalCause::Invalidated
+        }
+    }
+
+    /// Why an entry leaves that was due at that time: its scope may have ended before, without its having been swept since.
+    pub(super) fn cause_when_due(
+        &self,
+        env: &Env<'_>,
+        scope: Option<ScopeIdx>,
+        due: Nanos,
+    ) -> RemovalCause {
+        let ended_before = scope.is_some_and(|scope| {
+            let life = self.members.generation(scope);
+            env.ground.registry.is_over(life)
+                && life.ended_at().is_some_and(|ended_at| ended_at < due)
+        });
+        if ended_before {
+            RemovalCause::Invalidated
+        } else {
+            RemovalCause::Expired
         }
     }
 

@@ -1,5 +1,6 @@
 //! Deadlines: when an entry counts as gone, and when its memory comes back.
 
+use super::scopes::membership;
 use super::{Env, Reading, Stripe};
 use crate::clock::Nanos;
 use crate::entry::{BlockRef, Deadline};
@@ -100,9 +101,11 @@ impl Stripe {
             return false;
         };
         block.set_token(0);
+        let (due, scope) = (block.earliest(), membership(block).map(|(_, scope)| scope));
         let is_over = !is_alive(block, now);
         if is_over {
-            self.leave(env, loc, hash, RemovalCause::Expired);
+            let cause = self.cause_when_due(env, scope, due);
+            self.leave(env, loc, hash, cause);
         } else {
             self.schedule(env, loc, hash);
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::lineage::generation::Wanted;
+use crate::lineage::roll::Roll;
 
 #[test]
 fn ids_end_with_an_error_and_never_wrap() {
@@ -227,15 +228,11 @@ fn l5_a_million_scopes_at_one_time_leave_nothing_once_dropped() {
 
 #[test]
 fn names_of_one_hash_are_told_apart() {
-    let registry = Registry::new();
+    let mut registry = Registry::new();
+    registry.roll = Arc::new(Roll::of_one_hash());
     let parent = registry.resolve(None, scope(b"parent"), None).unwrap();
     let make_in = |parent: Option<&Arc<Generation>>, bytes| {
-        let wanted = Wanted {
-            parent,
-            name: scope(bytes),
-            owner: None,
-        };
-        registry.find_or_make(wanted, 42).unwrap()
+        registry.resolve(parent, scope(bytes), None).unwrap()
     };
     let make = |bytes| make_in(None, bytes);
     let [a, b] = [b"a", b"b"].map(|bytes| make(bytes));
