@@ -65,6 +65,9 @@ const AHEAD_MIN: usize = if cfg!(test) { 2 } else { 512 };
 const EVICT_POOL_OF: usize = 8;
 /// Victims that one hold of the lock takes out at most.
 const EVICT_PER_HOLD: usize = 64;
+/// Segments that are merged in one hold where few entries are left, and roots of the directory that are looked at for each.
+const MERGES_PER_HOLD: usize = 4;
+const ROOTS_PER_HOLD: usize = 1024;
 /// Entries that a write takes out beyond its need while the cache is above a lowered bound.
 const SHRINK_PER_WRITE: usize = 4;
 /// Unlinked blocks that are looked at together at the latest.

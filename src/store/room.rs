@@ -42,7 +42,8 @@ impl Store {
             // An update that may still be refused spares the old value, until nothing else is left to give way.
             let spares = search.idle + 1 < IDLE_PASSES || !may_yield;
             let spared_key = spares.then_some((hash, &probe));
-            let (claimed, progress) = stripe.claim(&self.env(cell), needed, spared_key, claimer);
+            let (claimed, progress) =
+                stripe.claim(&self.env(cell), needed, spared_key, may_yield, claimer);
             if !claimed {
                 search.gained = stripe.give(needed, 0);
             }

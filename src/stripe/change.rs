@@ -1,6 +1,8 @@
 //! The changes that a write is made of: linking, replacing, leaving, and what the policy learns from them.
 
-use super::{Env, NOTES_EVERY, RESTAMP_EVERY, SWEEP_TICKS, Stripe, cost};
+use super::{
+    Env, MERGES_PER_HOLD, NOTES_EVERY, RESTAMP_EVERY, ROOTS_PER_HOLD, SWEEP_TICKS, Stripe, cost,
+};
 use crate::entry::{Block, BlockRef};
 use crate::hash::KeyHash;
 use crate::policy::{self, Meta, Note, Past, Site};
@@ -174,6 +176,25 @@ impl Stripe {
         if self.table.writer(&env.front.table).may_shrink(hash) {
             self.merge(env, hash);
         }
+    }
+
+    /// Merges a few segments, where most of them are nearly empty; whether any were. What is evicted for one large entry, or for one of
+    /// another stripe, leaves them so, and the memory of the table is of more use to that one.
+    pub(super) fn shrink_sparse(&mut self, env: &Env<'_>) -> bool {
+        let before = self.pending.segments.len();
+        let mut writer = self.table.writer(&env.front.table);
+        for _ in 0..MERGES_PER_HOLD {
+            let retired = &mut self.pending.segments;
+            if !writer.is_sparse() || !writer.shrink_next(ROOTS_PER_HOLD, env.rehash(), retired) {
+                break;
+            }
+        }
+        let any = self.pending.segments.len() > before;
+        if any {
+            self.has_grown = true;
+            self.discard_segments(before);
+        }
+        any
     }
 
     fn merge(&mut self, env: &Env<'_>, hash: KeyHash) {

@@ -282,7 +282,7 @@ impl Stripe {
             }
             any = true;
         }
-        any
+        self.shrink_sparse(env) || any
     }
 }
 

@@ -70,12 +70,14 @@ impl Stripe {
     }
 
     /// Claims bytes for an entry that isn't built yet, evicting as `put` would. Whether they are claimed, and out of the
-    /// account; and whether anything was done for it. The present entry of `spared_key` stays.
+    /// account; and whether anything was done for it. The present entry of `spared_key` stays, unless it `may_yield` and there is no
+    /// room for both, however many others leave.
     pub(crate) fn claim(
         &mut self,
         env: &Env<'_>,
         amount: u64,
         spared_key: Option<(KeyHash, &Probe<'_>)>,
+        may_yield: bool,
         claimer: PoolId,
     ) -> (bool, bool) {
         self.follow_bounds(env);
@@ -89,13 +91,22 @@ impl Stripe {
                 return (self.bytes.take_spare(amount) == amount, true);
             }
             // Looked for each time, since expiry may merge segments, and so move the entry.
-            let spared = spared_key
-                .and_then(|(hash, probe)| self.table.writer(&env.front.table).find(hash, probe));
+            let writer = self.table.writer(&env.front.table);
+            let spared = spared_key.and_then(|(hash, probe)| writer.find(hash, probe));
+            let is_beside = |loc: &Loc| {
+                let present = writer.block(*loc).map_or(0, cost);
+                amount.saturating_add(present) <= env.ground.bytes.largest()
+            };
+            if let Some(loc) = spared.filter(|loc| may_yield && !is_beside(loc)) {
+                self.evict_at(env, loc);
+                return (false, true);
+            }
             if n_evicted == EVICT_PER_HOLD
                 || !self.bytes.can_exchange()
                 || self.give_way(env, claimer, amount, spared, now) != Room::Made
             {
-                return (false, n_evicted > 0);
+                let merged = self.shrink_sparse(env);
+                return (false, n_evicted > 0 || merged);
             }
         }
         (false, true)

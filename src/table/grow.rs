@@ -243,6 +243,31 @@ impl Writer<'_> {
         true
     }
 
+    /// Merges the next two segments that are both nearly empty, whatever their keys. True if there were any among so many roots.
+    pub(crate) fn shrink_next(
+        &mut self,
+        n_roots_max: usize,
+        hash_of: impl HashOf,
+        retired: &mut Vec<RetiredSegment>,
+    ) -> bool {
+        let directory = self.shared.directory();
+        for _ in 0..n_roots_max.min(directory.roots.len()) {
+            let index = self.table.merged & directory.mask;
+            let hash = KeyHash::from_bits((index as u64) << directory.shift);
+            // What was merged may be merged again.
+            if self.may_shrink(hash) && self.shrink(hash, hash_of, retired) {
+                return true;
+            }
+            self.table.merged = index + 1;
+        }
+        false
+    }
+
+    /// Whether segments hold so little on average that some could be merged.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.table.n_segments > 1 && self.table.len < self.table.n_segments * MERGE_BELOW / 2
+    }
+
     fn double_directory(&mut self) {
         let old = self.shared.directory();
         let depth = old.depth + 1;

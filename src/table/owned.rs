@@ -19,6 +19,8 @@ pub(crate) struct Table {
     pub(super) swept: Step,
     /// The bucket that `sample` visits next.
     pub(super) sampled: Step,
+    /// The root that `shrink_next` looks at next.
+    pub(super) merged: usize,
 }
 
 // SAFETY: the directories are owned by the table and shared with readers through atomics alone.
@@ -43,6 +45,7 @@ impl Table {
             retirements: 0,
             swept: Step::default(),
             sampled: Step::default(),
+            merged: 0,
         };
         (shared, table)
     }
