@@ -154,9 +154,10 @@ impl Charter {
     }
 
     fn set_terms(&self, limits: &Limits) {
+        // The longest times are told from none.
         let ns = |ttl: Option<Duration>| {
             ttl.map_or(NONE, |ttl| {
-                u64::try_from(ttl.as_nanos()).unwrap_or(NONE - 1)
+                u64::try_from(ttl.as_nanos()).map_or(NONE - 1, |ns| ns.min(NONE - 1))
             })
         };
         let set = |word: &AtomicU64, to| word.store(to, Ordering::Relaxed);

@@ -233,6 +233,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         V: Counter,
     {
+        // Also where a present one keeps its own times: whether the call is right doesn't depend on what is there.
+        if let Err(error) = self.lifetime(options.ttl) {
+            return Err(IncrementError::Refused(error.into()));
+        }
         let mut failure = None;
         let mut sum = initial;
         let computed = self.compute(key, |present| {
@@ -278,6 +282,10 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         K: Key + ?Sized,
         V: Append,
     {
+        // As above.
+        if let Err(error) = self.lifetime(options.ttl) {
+            return Err(AppendError::Refused(error.into()));
+        }
         let computed = self.compute(key, |present| match present {
             None => Change::InsertWith(V::alone(more), options),
             Some(entry) => {

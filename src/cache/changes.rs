@@ -262,7 +262,8 @@ macro_rules! changes {
         /// `options`; a present one keeps its times and its tag ([`Ttl::KEEP`](crate::Ttl::KEEP)).
         ///
         /// # Errors
-        /// [`IncrementError`](crate::IncrementError): the value is no number, or the sum is beyond 64 bits; it stays as it was.
+        /// [`IncrementError`](crate::IncrementError): the value is no number, or the sum is beyond 64 bits; it stays as it was. A time to live
+        /// that can't be used is refused, whether the key is present or not; so it is by [`append`](Self::append).
         pub fn increment<K>(
             &self,
             key: K,

@@ -142,7 +142,7 @@ macro_rules! operations {
             /// A deadline that has passed stores nothing, and takes the older value out: it comes back as what was replaced.
             ///
             /// # Errors
-            /// As `insert`.
+            /// As `insert`; of a deadline that has passed, for the key and for a tenant that was deleted.
             pub fn insert_until<K, S>(
                 &self,
                 key: K,

@@ -6,7 +6,7 @@ use super::how::keyed;
 use super::iter::Iter;
 use super::view::{View, at};
 use crate::entry::{Block, Entry, Source, Value};
-use crate::error::{InsertError, TtlError};
+use crate::error::{InsertError, Refusal, TtlError};
 use crate::key::{Key, KeyRef, with_key};
 use crate::lineage::PlaceWord;
 use crate::stats::RemovalCause;
@@ -50,7 +50,18 @@ impl<V: Value + ?Sized> View<'_, V> {
     {
         match deadline.duration_since(wall()) {
             Ok(ttl) if !ttl.is_zero() => self.insert(key, value, Some(&ttl.into())),
-            _ => Ok(self.remove(key)),
+            _ => match self.refusal_of(key) {
+                Some(refusal) => Err(InsertError { refusal, value }),
+                None => Ok(self.remove(key)),
+            },
+        }
+    }
+
+    /// Why nothing could be stored under a key, whatever the value.
+    fn refusal_of<K: Key + ?Sized>(self, key: &K) -> Option<Refusal> {
+        match with_key(key, |_| ()) {
+            Err(error) => Some(Refusal::Key(error)),
+            Ok(()) => self.is_closed().then_some(Refusal::Closed),
         }
     }
 

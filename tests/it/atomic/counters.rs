@@ -200,9 +200,13 @@ fn m141_what_cannot_be_stored_is_refused() {
         full.increment("k", 1, 0, Ttl::DEFAULT),
         refused(Refusal::NoCapacity)
     );
-    // One that is present doesn't look at them.
+    // Whether a call is right doesn't depend on what is there.
     cache.insert("k", 1).unwrap();
-    assert_eq!(cache.increment("k", 1, 0, Duration::ZERO), Ok(2));
+    assert_eq!(
+        cache.increment("k", 1, 0, Duration::ZERO),
+        refused(Refusal::ZeroTtl)
+    );
+    assert_eq!(cache.get("k").as_deref(), Some(&1));
 }
 
 /// Counts from many threads; each sum is given once.
