@@ -274,6 +274,9 @@ impl fmt::Display for BuildError {
                     "{n} stripes were asked for; take a power of two from 1 to 1024"
                 )
             }
+            BuildError::Ttl(TtlError::Zero) => f.write_str(
+                "the default time to live or the time to idle is zero; give at least a nanosecond, or leave it out",
+            ),
             BuildError::Ttl(error) => error.fmt(f),
             BuildError::NoWeigher => f.write_str(
                 "max_bytes was set for a value type that owns memory elsewhere; \

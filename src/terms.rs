@@ -33,6 +33,8 @@ pub struct Ttl {
     pub(crate) ahead: f64,
     /// The share of the fresh time that it may be shorter by.
     pub(crate) jitter: f64,
+    /// Whether it is cut to what is allowed, whatever the terms say of longer ones.
+    pub(crate) is_clamped: bool,
 }
 
 /// How long an entry is fresh.
@@ -72,6 +74,7 @@ impl Ttl {
             stale: Duration::ZERO,
             ahead: 1.0,
             jitter: 0.0,
+            is_clamped: false,
         }
     }
 
@@ -95,6 +98,16 @@ impl Ttl {
     pub const fn jitter(self, share: f64) -> Self {
         let jitter = if share.is_nan() { 0.0 } else { share };
         Self { jitter, ..self }
+    }
+
+    /// The same, but cut to the longest that the tenant or the named cache allows ([`Limits::ttl_max`](crate::Limits::ttl_max)) where it
+    /// is longer, also where such are refused otherwise.
+    #[must_use]
+    pub const fn clamped(self) -> Self {
+        Self {
+            is_clamped: true,
+            ..self
+        }
     }
 
     /// Whether entries of it carry when they are to be loaded anew.

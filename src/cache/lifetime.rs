@@ -44,7 +44,7 @@ impl<V: Value + ?Sized> View<'_, V> {
         let wanted = fresh.map(|fresh| fresh.saturating_add(ttl.stale));
         let hard = match charter {
             None => wanted,
-            Some(charter) => charter.bound_ttl(wanted, asked.is_some())?,
+            Some(charter) => charter.bound_ttl(wanted, asked.is_some() && !ttl.is_clamped)?,
         };
         let mut lifetime = own.lasting(hard);
         if let Some(fresh) = fresh.filter(|_| ttl.is_refreshed()) {

@@ -46,7 +46,13 @@ impl fmt::Display for TenantError {
                 f,
                 "the tenant has {n_max} named caches, which is what it may have; delete one first"
             ),
-            Self::Ttl(error) => error.fmt(f),
+            Self::Ttl(TtlError::Zero) => f.write_str(
+                "the default time to live or the longest one is zero; give at least a nanosecond, or none for no limit",
+            ),
+            Self::Ttl(TtlError::TooLong { ttl_max }) => write!(
+                f,
+                "the default time to live is longer than the longest that is allowed, which is {ttl_max:?}; shorten it, or allow longer ones"
+            ),
             Self::Share(error) => error.fmt(f),
         }
     }
@@ -113,7 +119,9 @@ impl fmt::Display for AdmitError {
                 };
                 write!(f, "limit of the {whose}: {limit}")
             }
-            Self::Closed => f.write_str("the tenant or the named cache was deleted"),
+            Self::Closed => f.write_str(
+                "the tenant or the named cache was deleted; create it again and take a new view of it",
+            ),
         }
     }
 }

@@ -50,7 +50,7 @@ pub struct Limits {
     pub default_ttl: Option<Duration>,
     /// The longest time to live. An entry can't be without one then. 584 years and more are no limit.
     pub ttl_max: Option<Duration>,
-    /// What happens to a time to live above `ttl_max`.
+    /// What happens to a time to live above `ttl_max`, unless the call says that it is to be [cut](crate::Ttl::clamped).
     pub long_ttl: LongTtl,
     /// The number of named caches; of no meaning for a named cache.
     pub caches_max: Option<usize>,
