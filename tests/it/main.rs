@@ -30,3 +30,4 @@ mod stats;
 mod tenants;
 mod terms;
 mod tools;
+mod vocabulary;

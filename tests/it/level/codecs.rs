@@ -86,7 +86,7 @@ fn e53_changes_and_purges_of_values_of_a_type_are_seen_on_the_other_side() {
 }
 
 #[test]
-fn e44_values_of_a_type_are_loaded_by_one_caller_and_found_by_the_other_process() {
+fn e46_values_of_a_type_are_loaded_by_one_caller_and_found_by_the_other_process() {
     let world = World::new();
     let [one, two] = [(); 2].map(|()| Typed::<Serde<User>>::new(&world));
     let (n_loads, begin) = (AtomicU64::new(0), Barrier::new(8));

@@ -111,7 +111,7 @@ fn load(node: &Node, level: &Leasing, key: &str) -> (Option<Vec<u8>>, Vec<String
 }
 
 #[test]
-fn e44_who_loads_has_the_lease_until_others_can_find_what_was_loaded() {
+fn e46_who_loads_has_the_lease_until_others_can_find_what_was_loaded() {
     let world = World::new();
     let (node, level) = leasing(&world);
     let (found, events) = load(&node, &level, "k");
@@ -132,7 +132,7 @@ fn e44_who_loads_has_the_lease_until_others_can_find_what_was_loaded() {
 }
 
 #[test]
-fn e44_who_gets_the_lease_looks_again_and_loads_only_what_is_still_absent() {
+fn e46_who_gets_the_lease_looks_again_and_loads_only_what_is_still_absent() {
     let world = World::new();
     let [other] = world.nodes();
     let (node, level) = leasing(&world);
@@ -148,7 +148,7 @@ fn e44_who_gets_the_lease_looks_again_and_loads_only_what_is_still_absent() {
 }
 
 #[test]
-fn e44_without_a_lease_it_is_loaded_nevertheless() {
+fn e46_without_a_lease_it_is_loaded_nevertheless() {
     let world = World::new();
     let (node, level) = leasing(&world);
     for error in [LevelError::Timeout, LevelError::Unavailable] {

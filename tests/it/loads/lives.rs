@@ -23,7 +23,7 @@ impl Key for Ending<'_> {
 }
 
 #[test]
-fn e43_a_stale_entry_whose_life_ends_is_not_loaded_anew_for_that_life() {
+fn e46_a_stale_entry_whose_life_ends_is_not_loaded_anew_for_that_life() {
     let ttl = Ttl::after(10 * SECOND).stale(20 * SECOND);
     for ends_at in 1..=4 {
         let (cache, clock) = by_hand::<u64>();

@@ -242,7 +242,7 @@ fn f30_a_reload_that_is_dropped_leaves_the_stale_one_and_pauses() {
 }
 
 #[test]
-fn e40_a_time_out_that_no_task_can_keep_is_refused_before_anything_is_loaded() {
+fn e49_a_time_out_that_no_task_can_keep_is_refused_before_anything_is_loaded() {
     let (cache, clock) = by_hand::<u64>();
     let ask = |options: LoadOptions| {
         let unused = poll_fn(|_| -> Poll<Brought<u64>> { unreachable!("it is refused") });
