@@ -297,6 +297,11 @@ impl Machine {
         let answer = on!(self, key, view => view.append(ModelKey(key), &more[..], ttl_of(written)));
         match answer {
             Ok(entry) => {
+                assert_ne!(
+                    written,
+                    Written::After(Duration::ZERO),
+                    "refused, whatever is there"
+                );
                 assert_eq!(entry[..], joined[..]);
                 let replaces = there.is_some();
                 // What is there keeps its times; only what is new gets those of the call.
@@ -305,7 +310,9 @@ impl Machine {
                 self.check_stored(key, joined, hard, replaces);
             }
             Err(AppendError::Refused(refusal)) => {
-                self.touch_seen(key, there.is_some());
+                // A call that can't be right is refused before anything is looked at.
+                let has_looked = refusal != Refusal::ZeroTtl;
+                self.touch_seen(key, has_looked && there.is_some());
                 self.check_refused(refusal, joined.len(), written)
             }
             Err(other) => panic!("{other:?}"),
