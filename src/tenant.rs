@@ -196,8 +196,10 @@ impl<'c, V: Value + ?Sized> Tenant<'c, V> {
         let registry = self.inner.store.registry();
         let tenant = registry.above(&self.local);
         let end = |owner: &Arc<Owner>| {
-            let tenant = tenant.as_ref().ok().map(Arc::as_ref);
-            self.inner.note_end(tenant, cache_name(name), owner, now);
+            if let Ok(tenant) = &tenant {
+                self.inner
+                    .note_end(Some(tenant), cache_name(name), owner, now);
+            }
             self.inner.end(owner);
         };
         self.made()

@@ -83,7 +83,8 @@ macro_rules! operations {
             /// taken in, and stays for a while: the next 1 % of the capacity in further inserts don't evict it.
             ///
             /// # Errors
-            /// The value comes back in the error, and an older value of the key stays.
+            /// The value comes back in the error, and an older value of the key stays, unless there isn't room for both at once: then it was
+            /// evicted for the newer one, which may still be refused while the memory is being read.
             /// See [`Refusal`](crate::Refusal) for the reasons: a key that is empty or too long, an entry that is too large for the cache, no
             /// memory, or no room because too much of what was evicted is still being read.
             ///

@@ -79,9 +79,18 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
 
     pub(crate) fn ttl<K: Key + ?Sized>(self, key: &K) -> Option<Option<Duration>> {
         let store = &self.inner.store;
-        // The reading that found the entry may be a tick old, and by it more would be left than was given.
-        let exactly =
-            |block: BlockRef<'_>, _| Some(store.left_at(block, || store.time().now()).ttl());
+        // The reading by which the entry was found may be a tick old, and by it more would be left than was given. Where its deadline is
+        // over or changed meanwhile, what was found stands.
+        let exactly = |block: BlockRef<'_>, left: Left| {
+            let coarsely = left.ttl()?;
+            let left = block.earliest().saturating_since(store.time().now());
+            Some(if left.is_zero() {
+                coarsely
+            } else {
+                left.min(coarsely)
+            })
+        };
+        let exactly = |block: BlockRef<'_>, left: Left| Some(exactly(block, left));
         self.look(reclaim::seat(), key, false, exactly, |_| None)
     }
 

@@ -44,8 +44,8 @@ impl Reservation<'_> {
         write: &Write<'_>,
     ) -> Result<Option<Husk>, Refusal> {
         if self.store.is_large(needed) {
-            let (store, may_yield) = (self.store, write.may_yield());
-            self.bytes = store.reserve_large(self.cell, hash, probe, needed, may_yield)?;
+            let store = self.store;
+            self.bytes = store.reserve_large(self.cell, hash, probe, needed, write)?;
             Ok(None)
         } else {
             Ok(self.reserve_small())

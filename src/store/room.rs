@@ -28,7 +28,7 @@ impl Store {
         hash: KeyHash,
         probe: Probe<'_>,
         needed: u64,
-        may_yield: bool,
+        write: &Write<'_>,
     ) -> Result<u64, Refusal> {
         let claimer = PoolId::from_bits(PlaceWord::from_bits(probe.place()).pool());
         if let Some(refusal) = self.never_fits(needed, claimer) {
@@ -39,7 +39,9 @@ impl Store {
         loop {
             let mut stripe = cell.back.lock();
             stripe.receive(std::mem::take(&mut search.gained));
-            // An update that may still be refused spares the old value, until nothing else is left to give way.
+            // An update that may still be refused spares the old value, until nothing else is left to give way; but where there is never
+            // room for both, the others would leave in vain.
+            let may_yield = stripe.yields_to(hash, write);
             let spares = search.idle + 1 < IDLE_PASSES || !may_yield;
             let spared_key = spares.then_some((hash, &probe));
             let (claimed, progress) =

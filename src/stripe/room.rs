@@ -2,8 +2,8 @@
 
 use super::pools::Room;
 use super::{
-    AHEAD_MIN, Claims, ENTRY_SHARE, EVICT_PER_HOLD, Env, Ground, POLICY_FIXED, Stripe, Write, cost,
-    pool_of,
+    AHEAD_MIN, Claims, Condition, ENTRY_SHARE, EVICT_PER_HOLD, Env, Ground, POLICY_FIXED, Stripe,
+    Write, cost, pool_of,
 };
 use crate::clock::Nanos;
 use crate::entry::{BlockRef, Probe};
@@ -69,6 +69,15 @@ impl Stripe {
         !self.bytes.can_exchange()
     }
 
+    /// Whether the present entry may make room for a write of its key: not for what was loaded, if somebody has written meanwhile.
+    pub(crate) fn yields_to(&mut self, hash: KeyHash, write: &Write<'_>) -> bool {
+        write.may_yield()
+            && match write.condition {
+                Condition::Load(id) => self.works.is_current(hash, id),
+                _ => true,
+            }
+    }
+
     /// Claims bytes for an entry that isn't built yet, evicting as `put` would. Whether they are claimed, and out of the
     /// account; and whether anything was done for it. The present entry of `spared_key` stays, unless it `may_yield` and there is no
     /// room for both, however many others leave.
@@ -97,8 +106,13 @@ impl Stripe {
                 let present = writer.block(*loc).map_or(0, cost);
                 amount.saturating_add(present) <= env.ground.bytes.largest()
             };
-            if let Some(loc) = spared.filter(|loc| may_yield && !is_beside(loc)) {
-                self.evict_at(env, loc);
+            if let Some((loc, (hash, _))) = spared.zip(spared_key)
+                && may_yield
+                && !is_beside(&loc)
+            {
+                if self.is_alive_or_leaves(env, loc, hash) {
+                    self.evict_at(env, loc);
+                }
                 return (false, true);
             }
             if n_evicted == EVICT_PER_HOLD

@@ -251,14 +251,20 @@ impl Writer<'_> {
         retired: &mut Vec<RetiredSegment>,
     ) -> bool {
         let directory = self.shared.directory();
-        for _ in 0..n_roots_max.min(directory.roots.len()) {
+        let mut n_passed = 0;
+        while n_passed < n_roots_max.min(directory.roots.len()) {
             let index = self.table.merged & directory.mask;
             let hash = KeyHash::from_bits((index as u64) << directory.shift);
             // What was merged may be merged again.
-            if self.may_shrink(hash) && self.shrink(hash, hash_of, retired) {
+            if self.shrink(hash, hash_of, retired) {
                 return true;
             }
-            self.table.merged = index + 1;
+            // On behind all roots of the segment, each of which would give the same answer.
+            let (segment, _) = self.segment_of(hash);
+            let depth = self.head(segment).depth.load(Ordering::Relaxed);
+            let roots = self.roots_of(self.shared.position(hash).bits(), depth);
+            n_passed += roots.end - index;
+            self.table.merged = roots.end;
         }
         false
     }

@@ -278,3 +278,36 @@ fn e72_a_value_that_nearly_fills_the_cache_fits_a_full_one_and_is_replaced_by_it
         }
     }
 }
+
+#[test]
+fn e30_e72_a_value_that_makes_room_for_its_like_had_expired_if_it_was_due() {
+    let clock = ManualClock::new();
+    let builder = Cache::<[u8]>::builder().max_bytes(1 << 20).stripes(1);
+    let cache = builder.clock(clock.clone()).build().unwrap();
+    let large = vec![1; 600 << 10];
+    cache.insert_with_ttl("k", large.as_slice(), S).unwrap();
+    clock.advance(2 * S);
+    cache.insert("k", large.as_slice()).unwrap();
+    let stats = cache.stats();
+    assert_eq!((stats.expired, stats.evicted), (1, 0));
+    cache.insert("k", large.as_slice()).unwrap();
+    let stats = cache.stats();
+    assert_eq!((stats.expired, stats.evicted), (1, 1));
+}
+
+#[test]
+fn f04_e72_what_was_written_during_a_load_makes_no_room_for_what_was_loaded() {
+    let builder = Cache::<[u8]>::builder().max_bytes(1 << 20).stripes(1);
+    let cache = builder.build().unwrap();
+    let (newer, older) = (vec![2; 600 << 10], vec![1; 600 << 10]);
+    let answer = cache.get_or_insert_with("k", Ttl::DEFAULT, || {
+        cache.insert("k", newer.as_slice()).unwrap();
+        older.clone()
+    });
+    // There is no room for it beside the newer one.
+    match answer {
+        Err(LoadError::Refused(error)) => assert_eq!(error.value, older),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cache.get("k").as_deref(), Some(newer.as_slice()));
+}

@@ -77,7 +77,10 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
                 lanes: vec![lane("larder", &larder, idx), lane(DELAY_QUEUE, &queue, idx)],
                 base: Some(1),
                 goal: ratio_max(goal / of),
-                note: Some(format!("{} timers, of one thread", wish.scale.n_timers)),
+                note: Some(format!(
+                    "{} timers, of one thread; a queue keeps deadlines, which are an entry's own in larder",
+                    wish.scale.n_timers
+                )),
             };
             tell(&row);
             row
@@ -126,6 +129,7 @@ impl Plan {
                 assert_eq!(timers.cancel(names[idx]), idx, "each is its own");
             }
         });
+        drop(timers);
         let mut timers = Timers::new(deadlines);
         (0..self.due.len()).for_each(|idx| {
             timers.schedule(idx);
@@ -152,9 +156,10 @@ impl Plan {
             names.clear();
             let begin = Instant::now();
             let due = self.due.iter().enumerate();
-            let due = due.map(|(idx, &due)| (idx, begin + due));
-            let schedule =
-                timed(|| names.extend(due.clone().map(|(idx, due)| queue.insert_at(idx, due))));
+            let due: Vec<_> = due.map(|(idx, &due)| (idx, begin + due)).collect();
+            let schedule = timed(|| {
+                names.extend(due.iter().map(|&(idx, due)| queue.insert_at(idx, due)));
+            });
             let cancel = timed(|| {
                 for &idx in &self.cancelled {
                     let gone = queue.remove(&names[idx]).into_inner();
@@ -163,7 +168,7 @@ impl Plan {
             });
             drop(queue);
             let mut queue = DelayQueue::with_capacity(n_timers);
-            due.for_each(|(idx, due)| {
+            due.into_iter().for_each(|(idx, due)| {
                 queue.insert_at(idx, due);
             });
             let mut n_fired = 0;
