@@ -49,6 +49,9 @@ enum Child {
         n_ops: usize,
         n_most: usize,
     },
+    /// Timers by themselves, in a process without other work
+    #[command(hide = true)]
+    Timers { n_timers: usize, n_rounds: usize },
     /// The longest tick of a wheel, in a process without other work
     #[command(hide = true)]
     Tick {
@@ -77,6 +80,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             n_ops,
             n_most,
         }) => match rows::count_case(contender, *case, *n_ops, *n_most)? {},
+        Some(Child::Timers { n_timers, n_rounds }) => {
+            let rounds = rows::time_timers(*n_timers, *n_rounds);
+            println!("{}", serde_json::to_string(&rounds)?);
+            return Ok(());
+        }
         Some(Child::Tick {
             contender,
             n_timers,

@@ -140,4 +140,5 @@ const fn ratio_max(max: f64) -> Option<Goal> {
 }
 
 pub use instructions::{Case, count_case};
+pub use timers::{Rounds, time_timers};
 pub use wheel::longest_tick;

@@ -2,12 +2,16 @@
 //!
 //! # Idea         larder's wheel by itself beside DelayQueue: a million timers over ten seconds come in no order of time; they are
 //!   cancelled in no order at all, as entries are evicted and removed; or time moves by a millisecond, and what is due is
-//!   taken out. A queue has what it is asked for in itself, and the wheel looks its deadlines up, as it does in entries
+//!   taken out. A queue has what it is asked for in itself, and the wheel looks its deadlines up, as it does in entries. All in a
+//!   process by itself: memory that comes in pieces from a heap which other rows have used is dearer than a timer
 //! # Costs        a second a round
 //! # Invariants   TI1 both see the same timers in the same order; TI2 all have fired, or were cancelled, in the end
 //! # Not here     the longest tick: module `wheel`; what a deadline costs an insert: module `timed`
 
+use std::env;
 use std::hint::black_box;
+use std::io;
+use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,6 +19,7 @@ use larder::{Nanos, Timer, Timers};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 use tokio_util::time::delay_queue::{DelayQueue, Key};
@@ -42,30 +47,21 @@ const ROWS: [(&str, [f64; 2]); 3] = [
 /// What a round took, in nanoseconds a timer, in the order of the rows.
 type Took = [f64; ROWS.len()];
 
+/// What the rounds took of larder, and of DelayQueue.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Rounds {
+    larder: Vec<Took>,
+    queue: Vec<Took>,
+}
+
 pub(super) fn run(wish: &Wish) -> Vec<Row> {
     if !ROWS.iter().any(|(name, _)| wish.wants(name)) {
         return Vec::new();
     }
-    let (mut larder, mut queue): (Vec<Took>, Vec<Took>) = Default::default();
-    // Kept, so that the first round alone pays for the memory of names.
-    let mut names = Names::default();
-    for round in 0..=wish.scale.n_rounds {
-        let plan = Plan::drawn(wish.scale.n_timers, round as u64);
-        // The order turns, and the first round isn't counted.
-        let took = if round % 2 == 0 {
-            let first = plan.of_larder(&mut names.larder);
-            (first, plan.of_queue(&mut names.queue))
-        } else {
-            let first = plan.of_queue(&mut names.queue);
-            (plan.of_larder(&mut names.larder), first)
-        };
-        if round > 0 {
-            larder.push(took.0);
-            queue.push(took.1);
-        }
-    }
-    let lane = |name: &str, rounds: &[Took], idx: usize| {
-        Lane::of(name, rounds.iter().map(|took| took[idx]).collect())
+    let rounds = ask(wish.scale.n_timers, wish.scale.n_rounds).map_err(|why| why.to_string());
+    let lane = |name: &str, of: fn(&Rounds) -> &[Took], idx: usize| match &rounds {
+        Ok(rounds) => Lane::of(name, of(rounds).iter().map(|took| took[idx]).collect()),
+        Err(why) => Lane::absent(name, why),
     };
     let rows = ROWS.iter().enumerate();
     rows.filter(|(_, (name, _))| wish.wants(name))
@@ -74,7 +70,10 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
                 name: (*name).to_owned(),
                 section: "wheel",
                 unit: "ns",
-                lanes: vec![lane("larder", &larder, idx), lane(DELAY_QUEUE, &queue, idx)],
+                lanes: vec![
+                    lane("larder", |rounds| &rounds.larder, idx),
+                    lane(DELAY_QUEUE, |rounds| &rounds.queue, idx),
+                ],
                 base: Some(1),
                 goal: ratio_max(goal / of),
                 note: Some(format!(
@@ -86,6 +85,40 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
             row
         })
         .collect()
+}
+
+/// Has this program time them in another process, whose heap no other row has used.
+fn ask(n_timers: usize, n_rounds: usize) -> io::Result<Rounds> {
+    let output = Command::new(env::current_exe()?)
+        .args(["timers", &n_timers.to_string(), &n_rounds.to_string()])
+        .output()?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let text = String::from_utf8_lossy(&output.stderr);
+        io::Error::other(text.lines().last().unwrap_or("it said nothing").to_owned())
+    })
+}
+
+/// Schedules, cancels and fires so many timers, in turn, in so many rounds.
+pub fn time_timers(n_timers: usize, n_rounds: usize) -> Rounds {
+    let mut rounds = Rounds::default();
+    // Kept, so that the first round alone pays for the memory of names.
+    let mut names = Names::default();
+    for round in 0..=n_rounds {
+        let plan = Plan::drawn(n_timers, round as u64);
+        // The order turns, and the first round isn't counted.
+        let took = if round % 2 == 0 {
+            let first = plan.of_larder(&mut names.larder);
+            (first, plan.of_queue(&mut names.queue))
+        } else {
+            let first = plan.of_queue(&mut names.queue);
+            (plan.of_larder(&mut names.larder), first)
+        };
+        if round > 0 {
+            rounds.larder.push(took.0);
+            rounds.queue.push(took.1);
+        }
+    }
+    rounds
 }
 
 /// What names the timers of a round.
@@ -206,4 +239,21 @@ pub(super) fn paused_runtime() -> Runtime {
         .start_paused(true)
         .build()
         .expect("a runtime of one thread needs nothing that could be refused")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_round_times_both_and_the_first_is_not_counted() {
+        let rounds = time_timers(2_000, 2);
+        for took in [&rounds.larder, &rounds.queue] {
+            assert_eq!(took.len(), 2);
+            assert!(took.iter().flatten().all(|&ns| ns > 0.0), "{took:?}");
+        }
+        let said = serde_json::to_string(&rounds).expect("numbers are JSON");
+        let heard: Rounds = serde_json::from_str(&said).expect("as it was said");
+        assert_eq!(heard.queue, rounds.queue);
+    }
 }

@@ -262,7 +262,7 @@ impl Environment {
         true
     }
 
-    /// Removes what is stored under a key that is rendered so, whichever its parts are, as far as [`rendered`] goes; false if there is none.
+    /// Removes what is stored under a key that is rendered so, whichever its parts are (256 readings at most); false if there is no such cache.
     pub fn clear_key(&self, name: &str, rendered: &str) -> bool {
         let Some(cache) = self.cache(Some(name)) else {
             return false;
