@@ -72,7 +72,7 @@ macro_rules! operations {
 
             /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
             ///
-            /// By the precise clock: never more than it was given.
+            /// By the precise clock: never more than it was given, unless it is being written.
             pub fn ttl<K: $crate::key::Key>(&self, key: K) -> Option<Option<std::time::Duration>> {
                 self.view().ttl(&key)
             }

@@ -19,6 +19,7 @@ use larder::{Nanos, Timer, Timers};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -58,7 +59,8 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
     if !ROWS.iter().any(|(name, _)| wish.wants(name)) {
         return Vec::new();
     }
-    let rounds = ask(wish.scale.n_timers, wish.scale.n_rounds).map_err(|why| why.to_string());
+    let sizes = [wish.scale.n_timers, wish.scale.n_rounds];
+    let rounds: Result<Rounds, _> = ask(&["timers"], sizes, None).map_err(|why| why.to_string());
     let lane = |name: &str, of: fn(&Rounds) -> &[Took], idx: usize| match &rounds {
         Ok(rounds) => Lane::of(name, of(rounds).iter().map(|took| took[idx]).collect()),
         Err(why) => Lane::absent(name, why),
@@ -87,10 +89,16 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
         .collect()
 }
 
-/// Has this program time them in another process, whose heap no other row has used.
-fn ask(n_timers: usize, n_rounds: usize) -> io::Result<Rounds> {
+/// Has this program do that in another process, whose heap no other row has used, with a variable of its own; what it says is JSON.
+pub(super) fn ask<T: DeserializeOwned>(
+    what: &[&str],
+    sizes: [usize; 2],
+    set: Option<(&str, &str)>,
+) -> io::Result<T> {
     let output = Command::new(env::current_exe()?)
-        .args(["timers", &n_timers.to_string(), &n_rounds.to_string()])
+        .args(what)
+        .args(sizes.map(|size| size.to_string()))
+        .envs(set)
         .output()?;
     serde_json::from_slice(&output.stdout).map_err(|_| {
         let text = String::from_utf8_lossy(&output.stderr);

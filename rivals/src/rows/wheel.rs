@@ -10,9 +10,6 @@
 //! # Invariants   W1 all timers have fired at the end; W2 the so-manyth call does the same in all rounds
 //! # Not here     what a timer costs on average: module `timers`
 
-use std::env;
-use std::io;
-use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -20,7 +17,7 @@ use larder::{Cache, ManualClock};
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 
-use super::timers::{DELAY_QUEUE, paused_runtime};
+use super::timers::{DELAY_QUEUE, ask, paused_runtime};
 use super::{Scale, Wish, tell};
 use crate::judge::{Goal, Lane, Limit, Row};
 use crate::keys::key;
@@ -45,7 +42,9 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
     }
     let (n_timers, n_rounds) = (wish.scale.n_timers, rounds_of(&wish.scale));
     let lane = |name: &str, contender: &str, set: Option<(&str, &str)>| match ask(
-        contender, n_timers, n_rounds, set,
+        &["tick", contender],
+        [n_timers, n_rounds],
+        set,
     ) {
         Ok(us) => Lane::of(name, vec![us]),
         Err(why) => Lane::absent(name, why.to_string()),
@@ -74,25 +73,6 @@ pub(super) fn run(wish: &Wish) -> Vec<Row> {
 
 fn rounds_of(scale: &Scale) -> usize {
     if scale.is_whole { N_ROUNDS } else { 2 }
-}
-
-/// Has this program time the ticks in another process, where this is set.
-fn ask(
-    contender: &str,
-    n_timers: usize,
-    n_rounds: usize,
-    set: Option<(&str, &str)>,
-) -> io::Result<f64> {
-    let output = Command::new(env::current_exe()?)
-        .args(["tick", contender])
-        .args([n_timers.to_string(), n_rounds.to_string()])
-        .envs(set)
-        .output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    said.trim().parse().map_err(|_| {
-        let text = String::from_utf8_lossy(&output.stderr);
-        io::Error::other(text.lines().last().unwrap_or("it said nothing").to_owned())
-    })
 }
 
 /// The longest tick of that wheel, in microseconds.
