@@ -7,7 +7,7 @@ use super::roll::Roll;
 use super::{Kind, Name, PlaceWord};
 use crate::clock::Nanos;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::tally::Tally;
 
 /// A tenant or a named cache, through all lives of its scopes: who is charged, and whether it was deleted.
@@ -85,6 +85,13 @@ impl fmt::Debug for Owner {
     }
 }
 
+/// Stages of a life, each with the bits of the one before: nobody has ended it by itself;
+const LIVE: u8 = 0;
+/// somebody has, and its name stands in the roll still;
+const DEAD: u8 = 1;
+/// and the name was taken out for the next life's.
+const OUT: u8 = 3;
+
 /// One life of a scope: from the first time that its path is asked for until it's invalidated or nobody names it.
 #[derive(Debug)]
 pub(crate) struct Generation {
@@ -97,7 +104,10 @@ pub(crate) struct Generation {
     kind: Kind,
     shape: u8,
     depth: u8,
-    is_dead: AtomicBool,
+    /// [`LIVE`], [`DEAD`] or [`OUT`].
+    stage: AtomicU8,
+    /// Under which it stands in the roll.
+    hash: u32,
     ended_at: EndedAt,
 }
 
@@ -135,7 +145,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Generation {
-    pub(super) fn new(wanted: Wanted<'_>, id: u64, roll: &Arc<Roll>) -> Self {
+    pub(super) fn new(wanted: Wanted<'_>, id: u64, hash: u32, roll: &Arc<Roll>) -> Self {
         let Wanted {
             parent,
             name,
@@ -151,7 +161,8 @@ impl Generation {
             kind: name.kind,
             shape: name.shape,
             depth: wanted.depth(),
-            is_dead: AtomicBool::new(false),
+            stage: AtomicU8::new(LIVE),
+            hash,
             ended_at: EndedAt::default(),
         }
     }
@@ -175,14 +186,20 @@ impl Generation {
     /// Whether this life has ended by itself.
     pub(super) fn has_ended(&self) -> bool {
         // Relaxed: who must see an ending has seen the epoch that counts it, or holds a lock that was held after it.
-        self.is_dead.load(Ordering::Relaxed)
+        self.stage.load(Ordering::Relaxed) != LIVE
             || self.owner.as_ref().is_some_and(|owner| owner.is_closed())
     }
 
     /// Ends this life; true if nobody had before.
     pub(super) fn die(&self) -> bool {
         // Relaxed: under the lock of its names, and told by the epoch that is counted up next.
-        !self.is_dead.swap(true, Ordering::Relaxed)
+        self.stage.fetch_or(DEAD, Ordering::Relaxed) == LIVE
+    }
+
+    /// Notes that it was taken out of the roll.
+    pub(super) fn leave(&self) {
+        // Relaxed: under the lock of its names; who drops it comes after everybody who held it.
+        self.stage.store(OUT, Ordering::Relaxed);
     }
 
     /// Notes when this life is ended, before it is.
@@ -212,10 +229,8 @@ impl Generation {
         }
     }
 
-    /// Under which it stands in the roll. Asked for when a life ends, and so not kept.
-    pub(super) fn hash(&self) -> u64 {
-        let above = self.parent.as_ref().map_or(PlaceWord::ROOT, |up| up.word);
-        self.roll.hash(above.bits(), self.name())
+    pub(super) fn hash(&self) -> u32 {
+        self.hash
     }
 
     pub(super) fn parent(&self) -> Option<&Arc<Generation>> {
@@ -243,10 +258,9 @@ impl Generation {
 }
 
 impl Drop for Generation {
-    /// Takes the name out of the roll. The drops of those above follow, at most `DEPTH_MAX` of them.
+    /// Takes the name out of the roll, if the next life hasn't. The drops of those above follow, at most `DEPTH_MAX` of them.
     fn drop(&mut self) {
-        // What was ended was taken out at that time.
-        if !self.is_dead.load(Ordering::Relaxed) {
+        if self.stage.load(Ordering::Relaxed) != OUT {
             self.roll.forget(self);
         }
     }

@@ -9,7 +9,7 @@ use std::mem::{offset_of, size_of};
 
 use super::{Epoch, Generation, Owner, PlaceWord, Registry, ScopeError};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, planted};
+use crate::sync::{Arc, Mutex, planted, prefetch};
 use crate::tally::{Id, Tally};
 
 /// The scope that a view stands for, whichever its life is. On a line of its own, as its count is then: a view that a
@@ -113,6 +113,11 @@ impl Local {
             PlaceWord::NOWHERE => Err(refusal(&current)),
             _ => Ok(Arc::clone(&current)),
         }
+    }
+
+    /// Asks the processor for what an ending needs of it.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&raw const self.current);
     }
 
     /// The life that was found last, which may have ended: its path is that of all lives.

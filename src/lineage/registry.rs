@@ -7,7 +7,7 @@ use super::roll::{Roll, floor_of, take_out};
 use super::threads;
 use super::{DEPTH_MAX, Generation, ID_NOWHERE, Local, Name, Owner, ScopeError};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, CachePadded, Mutex, Weak};
+use crate::sync::{Arc, CachePadded, Mutex, Weak, prefetch};
 use crate::tally::Tally;
 
 /// Of the epoch's word, the bit that says that look-ups through views have something else to do.
@@ -53,6 +53,11 @@ impl Registry {
 
     pub(crate) fn tally(&self) -> &Arc<Tally> {
         &self.tally
+    }
+
+    /// Asks the processor for what an ending counts in.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&raw const self.epoch);
     }
 
     /// The endings so far. What was live at one reading is live at a later one, if both are equal.
@@ -223,13 +228,13 @@ impl Registry {
         if owner.is_some_and(|owner| owner.is_closed()) {
             return Err(ScopeError::Closed);
         }
-        self.find_or_make(wanted, self.roll.hash(wanted.above().bits(), name))
+        self.find_or_make(wanted, self.roll.life_hash(wanted.above(), name))
     }
 
     pub(super) fn find_or_make(
         &self,
         wanted: Wanted<'_>,
-        hash: u64,
+        hash: u32,
     ) -> Result<Arc<Generation>, ScopeError> {
         // Made before the lock, so dropped after it: the end of a life takes that lock.
         let mut seen = Vec::new();
@@ -243,23 +248,25 @@ impl Registry {
         names: &mut Names<Weak<Generation>>,
         seen: &mut Vec<Arc<Generation>>,
         wanted: Wanted<'_>,
-        hash: u64,
+        hash: u32,
     ) -> Result<Arc<Generation>, ScopeError> {
         // Asked again under the lock: who was closed since ends no life of a namesake that was made since.
         if wanted.owner.is_some_and(|owner| owner.is_closed()) {
             return Err(ScopeError::Closed);
         }
-        seen.extend(names.find(hash).filter_map(Weak::upgrade));
+        seen.extend(names.find(u64::from(hash)).filter_map(Weak::upgrade));
         let namesake = seen.iter().find(|life| wanted.is_path_of(life));
         if let Some(life) = namesake.filter(|life| wanted.is_served_by(life)) {
             return Ok(Arc::clone(life));
         }
         let id = self.roll.draw_id()?;
         if let Some(life) = namesake {
-            self.end(names, life);
+            self.end(life);
+            take_out(names, life);
+            life.leave();
         }
-        let life = Arc::new(Generation::new(wanted, id, &self.roll));
-        names.insert(hash, Arc::downgrade(&life));
+        let life = Arc::new(Generation::new(wanted, id, hash, &self.roll));
+        names.insert(u64::from(hash), Arc::downgrade(&life));
         Ok(life)
     }
 
@@ -276,14 +283,15 @@ impl Registry {
     /// Ends a life, and with it all below: at return no operation that begins finds what was written in it. False if
     /// it had ended by itself before.
     pub(crate) fn invalidate(&self, life: &Generation) -> bool {
-        self.end(&mut self.roll.names(life.hash()), life)
+        let _names = self.roll.names(life.hash());
+        self.end(life)
     }
 
-    /// Marks, takes out, counts; all of it under the lock of the name, so that the next life comes after the count (L3).
-    fn end(&self, names: &mut Names<Weak<Generation>>, life: &Generation) -> bool {
+    /// Marks and counts; both under the lock of the name, so that the next life comes after the count (L3). That one takes it out, or
+    /// whoever names it last: the table of names is far away for who only ends.
+    fn end(&self, life: &Generation) -> bool {
         let is_first = life.die();
         if is_first {
-            take_out(names, life);
             self.count();
         }
         is_first
@@ -333,17 +341,15 @@ impl Registry {
 impl Registry {
     /// As `invalidate`, but counts before it marks.
     pub(crate) fn invalidate_after_the_count(&self, life: &Generation) {
-        let mut names = self.roll.names(life.hash());
+        let _names = self.roll.names(life.hash());
         self.count();
         life.die();
-        take_out(&mut names, life);
     }
 
     /// As `invalidate`, but unlocks the name before it counts.
     pub(crate) fn invalidate_and_count_unlocked(&self, life: &Generation) {
-        let mut names = self.roll.names(life.hash());
+        let names = self.roll.names(life.hash());
         life.die();
-        take_out(&mut names, life);
         drop(names);
         self.count();
     }

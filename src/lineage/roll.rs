@@ -77,10 +77,15 @@ impl Roll {
         own.bits()
     }
 
+    /// Under which the life of a name in `above` stands here.
+    pub(super) fn life_hash(&self, above: PlaceWord, name: Name<'_>) -> u32 {
+        (self.hash(above.bits(), name) >> 32) as u32
+    }
+
     /// The names of a shard, under its lock.
-    pub(super) fn names(&self, hash: u64) -> MutexGuard<'_, Names<Weak<Generation>>> {
+    pub(super) fn names(&self, hash: u32) -> MutexGuard<'_, Names<Weak<Generation>>> {
         // The top bits: buckets are told apart by the low ones.
-        self.shards[(hash >> 32) as usize % N_SHARDS].lock()
+        self.shards[(hash >> 28) as usize % N_SHARDS].lock()
     }
 
     pub(super) fn draw_id(&self) -> Result<u64, ScopeError> {
@@ -100,5 +105,7 @@ impl Roll {
 /// Takes a life out of its names; another one of the same name stays. By address, which is good while it stands there:
 /// the weak pointer keeps the memory.
 pub(super) fn take_out(names: &mut Names<Weak<Generation>>, life: &Generation) {
-    names.remove(life.hash(), |other| ptr::eq(other.as_ptr(), life));
+    names.remove(u64::from(life.hash()), |other| {
+        ptr::eq(other.as_ptr(), life)
+    });
 }

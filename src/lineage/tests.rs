@@ -200,7 +200,7 @@ fn a_path_is_as_deep_as_is_allowed_and_reads_from_the_root() {
 }
 
 impl Registry {
-    fn names(&self, hash: u64) -> MutexGuard<'_, Names<Weak<Generation>>> {
+    fn names(&self, hash: u32) -> MutexGuard<'_, Names<Weak<Generation>>> {
         self.roll.names(hash)
     }
 

@@ -111,6 +111,9 @@ impl Store {
     /// Ends the present life of a scope, and those of all scopes below. At return, no operation that begins finds what
     /// was written in it.
     pub(crate) fn invalidate(&self, local: &Arc<Local>) {
+        // On their way while the clock is read.
+        self.ground.registry.prefetch();
+        local.prefetch();
         let now = self.ground.time.now();
         if let Ok(generation) = local.generation(&self.ground.registry) {
             generation.note_end(now);

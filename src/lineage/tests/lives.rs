@@ -217,10 +217,13 @@ fn l5_a_million_scopes_at_one_time_leave_nothing_once_dropped() {
     let full = registry.memory_bytes();
     assert!(full < 60 * N as usize, "{full}");
     registry.validate();
-    // Half of them end by being invalidated, which takes their names out at once.
+    // Half of them are ended: their names stand there as long as somebody names the life.
     held.iter().step_by(2).for_each(|life| {
         registry.invalidate(life);
     });
+    assert_eq!(registry.n_names(), N as usize);
+    registry.validate();
+    held.retain(|life| life.is_live());
     assert_eq!(registry.n_names(), N as usize / 2);
     held.clear();
     assert_eq!((registry.n_names(), registry.memory_bytes()), (0, 0));
@@ -247,6 +250,11 @@ fn names_of_one_hash_are_told_apart() {
     assert_eq!(make(b"a").word(), a.word());
     let next = make(b"b");
     assert!(next.word() > b.word());
+    assert_eq!(
+        registry.n_names(),
+        3,
+        "the next life takes the last one out"
+    );
     drop((b, next));
     assert_eq!(make(b"a").word(), a.word());
     drop((a, parent));
@@ -309,7 +317,7 @@ fn who_was_closed_amid_a_resolution_ends_no_life_of_its_successor() {
         name: tenant(b"t"),
         owner: Some(owner),
     };
-    let hash = registry.roll.hash(PlaceWord::ROOT.bits(), tenant(b"t"));
+    let hash = registry.roll.life_hash(PlaceWord::ROOT, tenant(b"t"));
     let before = registry.find_or_make(wanted(&old), hash).unwrap();
     // Here a thread has seen that `old` is open, and is put aside.
     assert!(registry.close(&old));
