@@ -13,6 +13,7 @@ mod hitratio;
 mod instructions;
 mod limiter;
 mod loading;
+mod pace;
 mod race;
 mod timed;
 mod timers;

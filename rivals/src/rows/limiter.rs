@@ -17,6 +17,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{DefaultDirectRateLimiter, Quota};
 use larder::{Algorithm, Cache, Cost, Limiter, Limits, Rate, RateLimiter, Rates};
 
+use super::pace::{Paces, Side};
 use super::{Scale, Wish, ratio_max, tell};
 use crate::judge::{Lane, Row};
 use crate::keys;
@@ -158,7 +159,10 @@ fn run_plan(plan: &Plan, scale: &Scale) -> Row {
         .collect();
     let mut lanes: Vec<Lane> = field.iter().map(|(name, _)| Lane::new(*name)).collect();
     let mut n_passed = vec![0; field.len()];
+    // One thread hands nothing over.
+    let mut paces = (plan.n_threads > 1).then(Paces::default);
     for round in 0..=scale.n_rounds {
+        paces.iter_mut().for_each(Paces::begin);
         // The order turns, so that nobody always follows the same neighbour.
         for turn in 0..field.len() {
             let at = (turn + round) % field.len();
@@ -167,7 +171,11 @@ fn run_plan(plan: &Plan, scale: &Scale) -> Row {
             if round > 0 {
                 let ns: u64 = results.iter().map(|result| result.0).sum();
                 let n_asked = streams.len() * n_ops;
-                lanes[at].samples.push(ns as f64 / n_asked as f64);
+                let sample = ns as f64 / n_asked as f64;
+                lanes[at].samples.push(sample);
+                if let Some(paces) = &mut paces {
+                    paces.note(side_of(&lanes[at].name), sample);
+                }
                 n_passed[at] += results.iter().map(|result| result.1).sum::<usize>();
             }
         }
@@ -181,7 +189,10 @@ fn run_plan(plan: &Plan, scale: &Scale) -> Row {
             100.0 * *n_passed as f64 / n_asked as f64
         )
     });
-    let note = format!("passed, %: {}", passed.collect::<Vec<_>>().join(", "));
+    let mut note = format!("passed, %: {}", passed.collect::<Vec<_>>().join(", "));
+    if let Some(told) = paces.map(|paces| paces.tell()) {
+        note = [note, told].join("; ");
+    }
     if plan.tenants != Tenants::One {
         let without = WITHOUT_KEYS.map(|name| Lane::absent(name, "has no keys"));
         lanes.extend(without);
@@ -197,6 +208,14 @@ fn run_plan(plan: &Plan, scale: &Scale) -> Row {
     }
 }
 
+fn side_of(name: &str) -> Option<Side> {
+    match name {
+        LARDER => Some(Side::Larder),
+        UNIT => Some(Side::Base),
+        _ => None,
+    }
+}
+
 fn stream(tenants: Tenants, n_ops: usize, seed: u64) -> Vec<u64> {
     match tenants {
         Tenants::One => vec![0; n_ops],
@@ -207,6 +226,7 @@ fn stream(tenants: Tenants, n_ops: usize, seed: u64) -> Vec<u64> {
 
 // Contenders.
 
+const LARDER: &str = "larder";
 const UNIT: &str = "governor keyed";
 const WITHOUT_KEYS: [&str; 3] = ["governor direct", "ratelimit", "leaky-bucket"];
 
@@ -245,7 +265,7 @@ fn hot_field(per_second: u32) -> Vec<(&'static str, Contender)> {
         .interval(Duration::from_millis(10))
         .build();
     vec![
-        ("larder", asked(move |_| larder.check(1, N_BYTES).is_ok())),
+        (LARDER, asked(move |_| larder.check(1, N_BYTES).is_ok())),
         (UNIT, asked(move |tenant| keyed.check_key(&tenant).is_ok())),
         ("governor direct", asked(move |_| direct.check().is_ok())),
         ("ratelimit", asked(move |_| ratelimit.try_wait().is_ok())),
@@ -262,7 +282,7 @@ fn wide_field(per_second: u32) -> Vec<(&'static str, Contender)> {
     let limiter = keyed_limiter(per_second);
     let sip = governor::DefaultKeyedRateLimiter::<u64>::keyed(quota(per_second));
     vec![
-        ("larder", asked(move |tenant| ask_registry(&larder, tenant))),
+        (LARDER, asked(move |tenant| ask_registry(&larder, tenant))),
         (
             "larder, look-up alone",
             asked(move |tenant| look_up(&alone, tenant)),
