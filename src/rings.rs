@@ -27,7 +27,7 @@
 mod lists;
 mod slab;
 
-pub(crate) use self::lists::{Links, ListId, Lists};
+pub(crate) use self::lists::{End, Links, ListId, Lists};
 pub(crate) use self::slab::{Link, Token};
 use self::slab::{Record, Slab};
 use crate::sync::prefetch;
@@ -131,6 +131,18 @@ impl<O: Owners> Rings<O> {
     #[inline]
     pub(crate) fn after(&self, token: Token) -> Option<Token> {
         Lists::after(self, token)
+    }
+
+    /// The record at an end of a list.
+    #[inline]
+    pub(crate) fn end(&self, list: ListId, end: End) -> Option<Token> {
+        Lists::end(self, list, end)
+    }
+
+    /// The record behind one, seen from that end; none at the other.
+    #[inline]
+    pub(crate) fn inward(&self, token: Token, from: End) -> Option<Token> {
+        self.records.get(token).links.inward(from).token()
     }
 
     /// What a record carries.

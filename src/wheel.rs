@@ -36,7 +36,7 @@ use std::hint::cold_path;
 
 use crate::clock::Nanos;
 pub(crate) use crate::rings::Token;
-use crate::rings::{ListId, Rings};
+use crate::rings::{End, ListId, Rings};
 
 /// A count of wheel ticks since the birth of the clock.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -81,6 +81,14 @@ pub(crate) struct Advanced {
     pub(crate) moved: usize,
     /// Whether the wheel has come to `now`; if not, the budget ran out.
     pub(crate) done: bool,
+}
+
+/// How soon a payload's deadline will be asked for. Of a slot, all but the first two are told twice, and the last one may be told of
+/// once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turns {
+    One,
+    Two,
 }
 
 /// A slot: its level, and its index there.
@@ -177,16 +185,16 @@ impl Wheel {
         due: impl FnMut(u64, Token),
     ) -> Advanced {
         let deadline_of = |payload, token| (deadline_of(payload, token), token);
-        self.advance_with(now, budget, |_| {}, deadline_of, due)
+        self.advance_with(now, budget, |_, _| {}, deadline_of, due)
     }
 
-    /// As [`Wheel::advance`]; `due` gets what `deadline_of` has found on its way, instead of a token, and `ahead` learns each payload of a
-    /// slot but the first while the one before it is seen to.
+    /// As [`Wheel::advance`]; `due` gets what `deadline_of` has found on its way, instead of a token, and `ahead` learns of payloads of
+    /// a slot that their turn comes soon.
     pub(crate) fn advance_with<F>(
         &mut self,
         now: Nanos,
         budget: usize,
-        mut ahead: impl FnMut(u64),
+        mut ahead: impl FnMut(u64, Turns),
         mut deadline_of: impl FnMut(u64, Token) -> (Nanos, F),
         mut due: impl FnMut(u64, F),
     ) -> Advanced {
@@ -204,21 +212,26 @@ impl Wheel {
             && begin <= now
         {
             self.cursor = self.cursor.max(begin);
-            while let Some(token) = self.rings.front(slot.list()) {
+            let (list, mut end) = (slot.list(), End::Front);
+            while let Some(token) = self.rings.end(list, end) {
                 if advanced.fired + advanced.moved >= budget {
                     self.next_begin = begin;
                     advanced.done = false;
                     return advanced;
                 }
                 let payload = self.rings.payload(token);
-                let next = self.rings.after(token);
-                if let Some(next) = next {
-                    self.rings.prefetch(next);
+                // From both ends in turn: what an end needs next is on its way for two turns.
+                if let Some(next) = self.rings.inward(token, end) {
+                    ahead(self.rings.payload(next), Turns::Two);
+                    if let Some(next) = self.rings.inward(next, end) {
+                        self.rings.prefetch(next);
+                    }
+                }
+                end = end.other();
+                if let Some(next) = self.rings.end(list, end) {
+                    ahead(self.rings.payload(next), Turns::One);
                 }
                 let (deadline, found) = deadline_of(payload, token);
-                if let Some(next) = next {
-                    ahead(self.rings.payload(next));
-                }
                 if Tick::not_before(deadline) <= now {
                     self.cancel(token);
                     due(payload, found);

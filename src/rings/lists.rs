@@ -30,10 +30,36 @@ impl Links {
         }
     }
 
+    /// Seen from an end of the list: of a record's links, the one away from there; of the ends of a list, that end.
+    #[inline]
+    pub(super) fn inward(self, from: End) -> Link {
+        match from {
+            End::Front => self.next,
+            End::Back => self.prev,
+        }
+    }
+
     /// The first record of the list whose ends these are; of a record's links, the one behind it.
     #[inline]
     pub(crate) fn next(self) -> Option<Token> {
         self.next.token()
+    }
+}
+
+/// The two ends of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    Front,
+    Back,
+}
+
+impl End {
+    #[inline]
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Front => Self::Back,
+            Self::Back => Self::Front,
+        }
     }
 }
 
@@ -60,7 +86,13 @@ pub(crate) trait Lists {
     /// The first record of a list.
     #[inline]
     fn front(&self, list: ListId) -> Option<Token> {
-        self.links(Link::to_sentinel(list)).next()
+        self.end(list, End::Front)
+    }
+
+    /// The record at an end of a list.
+    #[inline]
+    fn end(&self, list: ListId, end: End) -> Option<Token> {
+        self.links(Link::to_sentinel(list)).inward(end).token()
     }
 
     /// The record behind one; none at the end of its list.

@@ -39,9 +39,15 @@ impl<O: Owners> Rings<O> {
         self.records.validate();
     }
 
-    /// The records of a list, in order.
+    /// The records of a list, in order, which is the same from both ends.
     pub(crate) fn tokens(&self, list: ListId) -> Vec<Token> {
-        std::iter::successors(self.front(list), |token| self.after(*token)).collect()
+        let from = |end| {
+            let first = self.end(list, end);
+            std::iter::successors(first, move |token| self.inward(*token, end))
+        };
+        let tokens: Vec<_> = from(End::Front).collect();
+        assert!(from(End::Back).eq(tokens.iter().rev().copied()), "R1");
+        tokens
     }
 }
 

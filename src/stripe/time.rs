@@ -7,7 +7,7 @@ use crate::entry::{BlockRef, Deadline};
 use crate::hash::KeyHash;
 use crate::stats::RemovalCause;
 use crate::table::Loc;
-use crate::wheel::Token;
+use crate::wheel::{Token, Turns};
 
 /// What `expire` did.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,13 @@ impl Stripe {
         let advanced = self.wheel.advance_with(
             now,
             budget,
-            |payload| env.front.table.prefetch_bucket(KeyHash::from_bits(payload)),
+            |payload, turns| {
+                let hash = KeyHash::from_bits(payload);
+                match turns {
+                    Turns::Two => env.front.table.prefetch_bucket(hash),
+                    Turns::One => writer.prefetch_like(hash),
+                }
+            },
             |payload, token| {
                 let loc = writer.find_token(KeyHash::from_bits(payload), token.bits());
                 debug_assert!(

@@ -74,6 +74,17 @@ impl Writer<'_> {
         }
     }
 
+    /// Asks the processor for the first entry in a hash's bucket that may be of that hash.
+    pub(crate) fn prefetch_like(&self, hash: KeyHash) {
+        let (segment, mask) = self.segment_of(hash);
+        let index = hash.bucket() & mask;
+        let tags = self.bucket(segment, index).tags.load(Ordering::Relaxed);
+        let matches = match_bytes(tags, LOW_BITS * u64::from(hash.tag()));
+        if matches != 0 {
+            self.prefetch_block(Loc::new(segment, index, matches.trailing_zeros() / 8));
+        }
+    }
+
     /// The entry that is linked at `loc`, if any.
     #[inline(always)]
     pub(crate) fn block(&self, loc: Loc) -> Option<BlockRef<'_>> {

@@ -5,7 +5,7 @@
 //! # Invariants   none of its own
 //! # Not here     entries, the stripe that they are in, the clock
 
-use super::{Token, Wheel};
+use super::{Token, Turns, Wheel};
 use crate::clock::Nanos;
 use crate::sync::prefetch;
 
@@ -49,7 +49,11 @@ impl Timers {
     #[inline]
     pub fn advance(&mut self, now: Nanos, budget: usize, mut due: impl FnMut(usize)) -> bool {
         let Self { wheel, deadlines } = self;
-        let ahead = |payload| prefetch(&raw const deadlines[payload as usize]);
+        let ahead = |payload, turns| {
+            if turns == Turns::Two {
+                prefetch(&raw const deadlines[payload as usize]);
+            }
+        };
         let deadline_of = |payload, _| (deadlines[payload as usize], ());
         let due = |payload, ()| due(payload as usize);
         wheel
