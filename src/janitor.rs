@@ -15,7 +15,8 @@ const STEPS: usize = 4096;
 /// A thread that calls [`Cache::maintain`] at an interval, so that the memory of expired entries comes back at the
 /// latest that long after their deadline, and a lowered bound is reached, though nobody uses the cache.
 ///
-/// It ends when this handle is dropped or stopped, which waits for it, or when the cache itself is gone.
+/// It ends when this handle is dropped or stopped, which waits for it, or when the cache itself is gone. So keep the handle beside the
+/// cache: one that is bound to `_`, or to nothing, ends at once.
 ///
 /// # Examples
 /// ```
@@ -26,6 +27,7 @@ const STEPS: usize = 4096;
 /// janitor.stop();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "the thread ends when this handle is dropped"]
 pub struct Janitor {
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,

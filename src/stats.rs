@@ -7,6 +7,8 @@
 //!   `left` is the sum of the other causes; `hits + misses` are then the look-ups that have returned
 //! # Not here     how look-ups are counted, who is counted for
 
+use std::fmt;
+
 use crate::tally::{self, Event};
 
 /// Why a value left the cache.
@@ -23,6 +25,19 @@ pub enum RemovalCause {
     Removed,
     /// All entries were removed at once.
     Invalidated,
+}
+
+impl fmt::Display for RemovalCause {
+    /// One word, the same as in the labels of the feature `metrics`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Expired => "expired",
+            Self::Evicted => "evicted",
+            Self::Replaced => "replaced",
+            Self::Removed => "removed",
+            Self::Invalidated => "invalidated",
+        })
+    }
 }
 
 /// Counters since the cache, or the part of it that they are of, was made, and what it holds at this moment.

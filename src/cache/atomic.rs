@@ -46,6 +46,15 @@ pub struct Computed<V: Value + ?Sized> {
     pub is: Option<Entry<V>>,
 }
 
+impl<V: Value + ?Sized> Clone for Computed<V> {
+    fn clone(&self) -> Self {
+        Self {
+            was: self.was.clone(),
+            is: self.is.clone(),
+        }
+    }
+}
+
 impl<'a, V: Value + ?Sized> View<'a, V> {
     pub(crate) fn put_if<K, S>(
         self,

@@ -107,6 +107,20 @@ pub enum PutIf<V: Value + ?Sized, S> {
     },
 }
 
+impl<V: Value + ?Sized, S: Clone> Clone for PutIf<V, S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Stored { replaced } => Self::Stored {
+                replaced: replaced.clone(),
+            },
+            Self::Unmet { value, present } => Self::Unmet {
+                value: value.clone(),
+                present: present.clone(),
+            },
+        }
+    }
+}
+
 impl<V: Value + ?Sized, S> PutIf<V, S> {
     /// Whether the value is stored.
     pub fn is_stored(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::store::{MemberWalk, Place, Timed};
 use crate::sync::Arc;
 
 /// A walk over the entries of a cache or a scope, made by [`Cache::iter`].
+#[must_use = "a walk that nobody takes a step of sees nothing"]
 pub struct Iter<V: Value + ?Sized> {
     cache: Cache<V>,
     local: Option<Arc<Local>>,
@@ -109,15 +110,6 @@ impl<V: Value + ?Sized> Drop for Iter<V> {
         if let Walk::Scope(_, walk) = &mut self.walk {
             self.cache.inner.store.end_walk(walk);
         }
-    }
-}
-
-impl<V: Value + ?Sized> IntoIterator for &Cache<V> {
-    type Item = Entry<V>;
-    type IntoIter = Iter<V>;
-
-    fn into_iter(self) -> Iter<V> {
-        self.iter()
     }
 }
 

@@ -121,6 +121,30 @@ impl<V: Value + fmt::Debug + ?Sized> fmt::Debug for Lookup<V> {
     }
 }
 
+impl<V: Value + ?Sized> Clone for Lookup<V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Hit(entry) => Self::Hit(entry.clone()),
+            Self::Stale(entry) => Self::Stale(entry.clone()),
+            Self::Negative => Self::Negative,
+            Self::Miss(reason) => Self::Miss(*reason),
+        }
+    }
+}
+
+impl fmt::Display for MissReason {
+    /// One word; the first two as in the labels of the feature `metrics`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Absent => "absent",
+            Self::Expired => "expired",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Corrupt => "corrupt",
+        })
+    }
+}
+
 impl From<Missed> for MissReason {
     fn from(missed: Missed) -> Self {
         match missed {

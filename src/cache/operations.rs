@@ -238,6 +238,15 @@ macro_rules! operations {
                 self.len() == 0
             }
         }
+
+        impl<V: $crate::entry::Value + ?Sized> IntoIterator for &$($view)+ {
+            type Item = $crate::entry::Entry<V>;
+            type IntoIter = $crate::cache::Iter<V>;
+
+            fn into_iter(self) -> $crate::cache::Iter<V> {
+                self.iter()
+            }
+        }
     };
 }
 

@@ -150,6 +150,13 @@ impl<V: Value + fmt::Debug + ?Sized> fmt::Debug for Entry<V> {
     }
 }
 
+impl<V: Value + fmt::Display + ?Sized> fmt::Display for Entry<V> {
+    /// Shows the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        V::fmt(self, f)
+    }
+}
+
 impl From<Entry<[u8]>> for bytes::Bytes {
     /// Hands the value out as `Bytes` without copying it: they share the entry's block.
     fn from(entry: Entry<[u8]>) -> Self {

@@ -30,4 +30,5 @@ mod stats;
 mod tenants;
 mod terms;
 mod tools;
+mod traits;
 mod vocabulary;
