@@ -116,6 +116,76 @@ impl Stats {
         (n_looked > 0).then(|| self.hits as f64 / n_looked as f64)
     }
 
+    /// What was counted between an earlier snapshot and this one; what is there stays as of this one.
+    ///
+    /// # Examples
+    /// ```
+    /// let cache: larder::Cache<u64> = larder::Cache::builder().max_entries(100).build()?;
+    /// cache.get("not yet");
+    /// let then = cache.stats();
+    /// cache.insert("key", 1)?;
+    /// cache.get("key");
+    /// let now = cache.stats();
+    /// assert_eq!(now.hit_ratio(), Some(0.5));
+    /// assert_eq!(now.since(&then).hit_ratio(), Some(1.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn since(&self, earlier: &Stats) -> Stats {
+        let mut since = *self;
+        let mut earlier = *earlier;
+        for (count, before) in since.counters().into_iter().zip(earlier.counters()) {
+            *count = count.saturating_sub(*before);
+        }
+        since
+    }
+
+    /// What only grows: all but what is there.
+    fn counters(&mut self) -> [&mut u64; 16] {
+        // Every field by name, so that a further one can't be forgotten.
+        let Self {
+            hits,
+            stale_hits,
+            misses_absent,
+            misses_expired,
+            negative_hits,
+            loads,
+            load_failures,
+            load_nanos,
+            inserted,
+            replaced,
+            evicted,
+            expired,
+            removed,
+            invalidated,
+            refused,
+            panics,
+            live_entries: _,
+            live_bytes: _,
+            garbage_bytes: _,
+            structure_bytes: _,
+            unreachable_bytes: _,
+        } = self;
+        [
+            hits,
+            stale_hits,
+            misses_absent,
+            misses_expired,
+            negative_hits,
+            loads,
+            load_failures,
+            load_nanos,
+            inserted,
+            replaced,
+            evicted,
+            expired,
+            removed,
+            invalidated,
+            refused,
+            panics,
+        ]
+    }
+
     /// Adds what look-ups and loads came to.
     pub(crate) fn add_counts(&mut self, counts: &tally::Counts) {
         self.hits += counts.of(Event::Hit);

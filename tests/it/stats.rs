@@ -237,6 +237,27 @@ fn who_is_made_anew_begins_at_zero() {
     }
 }
 
+#[test]
+fn what_was_counted_since_an_earlier_snapshot_is_told_and_what_is_there_as_it_is() {
+    let (cache, _) = by_hand();
+    cache.insert("a", [1]).unwrap();
+    cache.get("a");
+    cache.get("b");
+    let then = cache.stats();
+    cache.insert("a", [2]).unwrap();
+    cache.insert("b", [3]).unwrap();
+    cache.get("b");
+    cache.remove("a");
+    let now = cache.stats();
+    let since = now.since(&then);
+    assert_eq!(looked(since), [1, 0, 0]);
+    assert_eq!(changed(since), [2, 1, 1, 0, 0, 0, 0]);
+    assert_eq!(since.live_entries, 1);
+    assert_eq!(since.live_bytes, now.live_bytes);
+    // Of snapshots the wrong way round, nothing.
+    assert_eq!(changed(then.since(&now)), [0; 7]);
+}
+
 /// A cache under test, for a destructor that runs when its thread's other locals have ended.
 struct AtEnd(Cache<[u8]>);
 
