@@ -178,6 +178,8 @@ impl<V: Value + ?Sized> Cache<V> {
     }
 
     /// The bytes that are charged at this moment: entries with their overhead, garbage, and the engine's structure.
+    ///
+    /// Cost: each stripe's lock once, shortly.
     pub fn weight(&self) -> u64 {
         self.inner.store.charged_bytes()
     }

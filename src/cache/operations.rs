@@ -48,6 +48,8 @@ macro_rules! operations {
             }
 
             /// As [`get`](Self::get), but is no use of the entry: neither idle time nor policy learn of it.
+            ///
+            /// Cost: as `get`.
             #[inline]
             pub fn peek<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
                 let seat = $crate::reclaim::seat();
@@ -64,6 +66,8 @@ macro_rules! operations {
             }
 
             /// Whether a live entry of this key is there; no use of it.
+            ///
+            /// Cost: as [`read`](Self::read).
             #[inline]
             pub fn contains_key<K: $crate::key::Key>(&self, key: K) -> bool {
                 let seat = $crate::reclaim::seat();
@@ -73,6 +77,8 @@ macro_rules! operations {
             /// How long the entry of a key has to live: `None` if it is absent, `Some(None)` if it never expires.
             ///
             /// By the precise clock: never more than it was given, unless it is being written.
+            ///
+            /// Cost: as [`read`](Self::read), and a reading of the clock.
             pub fn ttl<K: $crate::key::Key>(&self, key: K) -> Option<Option<std::time::Duration>> {
                 self.view().ttl(&key)
             }
@@ -158,6 +164,8 @@ macro_rules! operations {
             }
 
             /// Takes the entry of a key out, and gives it back if it was alive.
+            ///
+            /// Cost: the lock of one stripe, whether the key is there or not.
             pub fn remove<K: $crate::key::Key>(&self, key: K) -> Option<$crate::entry::Entry<V>> {
                 self.view().remove(&key)
             }
@@ -165,6 +173,8 @@ macro_rules! operations {
             /// Takes the entry of a key out if `predicate` says so, and gives it back. The predicate runs without a lock, on the
             /// very entry that is then removed. It is asked again if another one took its place meanwhile, up to 64 times; then,
             /// or if it replaces the entry itself each time, nothing is removed.
+            ///
+            /// Cost: as `get`, and as `remove` where the predicate says so; again for each time that it is asked again.
             pub fn remove_if<K: $crate::key::Key>(
                 &self,
                 key: K,
@@ -179,6 +189,8 @@ macro_rules! operations {
             ///
             /// # Errors
             /// [`TtlError::Zero`](crate::TtlError::Zero): a time to live of zero; remove the entry instead.
+            ///
+            /// Cost: the lock of one stripe; so are [`increase_ttl`](Self::increase_ttl) and [`decrease_ttl`](Self::decrease_ttl).
             pub fn set_ttl<K: $crate::key::Key>(&self, key: K, ttl: Option<std::time::Duration>) -> Result<bool, $crate::error::TtlError> {
                 self.view().set_ttl(&key, ttl)
             }

@@ -53,20 +53,23 @@ const LONGEST_BYTES: usize = MAX_KEY_BYTES + LONG_HEADER_BYTES;
 ///
 /// # Examples
 ///
-/// A type of your own writes its parts in a fixed order:
+/// A type of your own writes its parts in a fixed order. A cache takes keys of every type, and a key is its parts alone: what is to be kept
+/// apart, as the variants here, says which it is by a part, or has a [scope](crate::Cache::scope) of its own.
 ///
 /// ```
 /// use larder::{Key, KeyWriter};
 ///
-/// struct UserKey<'a> {
-///     tenant: &'a str,
-///     user: u64,
+/// enum Id<'a> {
+///     User { tenant: &'a str, user: u64 },
+///     Order(u64),
 /// }
 ///
-/// impl Key for UserKey<'_> {
+/// impl Key for Id<'_> {
 ///     fn write_parts(&self, out: &mut KeyWriter<'_>) {
-///         out.bytes(self.tenant.as_bytes());
-///         out.uint(self.user);
+///         match self {
+///             Id::User { tenant, user } => out.key(&("user", tenant, user)),
+///             Id::Order(order) => out.key(&("order", order)),
+///         }
 ///     }
 /// }
 /// ```
