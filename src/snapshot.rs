@@ -179,7 +179,8 @@ impl<V: Codec + ?Sized> Cache<V> {
     /// # Panics
     /// With [`Codec::encode`], and the older file is as it was.
     ///
-    /// Cost: each stripe's lock for a segment at a time, a few hundred entries; memory for these.
+    /// Cost: each stripe's lock for a segment at a time, a few hundred entries; memory for these. It returns when the file is on the disk:
+    /// from asynchronous code, call it in a thread for what blocks.
     ///
     /// # Examples
     /// ```
@@ -217,14 +218,15 @@ impl<V: Codec + ?Sized> Cache<V> {
         write::write(self, to, wall_ns)
     }
 
-    /// Puts back what a file holds. What has been written since the cache was built stays as it is; that there is no value, where a loader has
+    /// Puts back what a file holds, and returns when that is done: from asynchronous code, in a thread for what blocks. What has been written since the cache was built stays as it is; that there is no value, where a loader has
     /// found that since, gives way to a value of the file.
     ///
     /// A damaged file gives what is whole in it, and [`Restored`] tells the rest. Tenants and named caches that aren't there are made with the
     /// limits that they had; those that are there keep theirs.
     ///
     /// # Errors
-    /// [`RestoreError`]: nothing is restored, but for an error while reading.
+    /// [`RestoreError`]: nothing is restored, but for an error while reading. At a first start there is no file:
+    /// [`RestoreError::Io`] of the kind [`NotFound`](io::ErrorKind::NotFound).
     ///
     /// # Panics
     /// With [`Codec::decode`]; what was read before is restored.
@@ -235,7 +237,7 @@ impl<V: Codec + ?Sized> Cache<V> {
         self.restore_from(BufReader::with_capacity(BUFFER_BYTES, file))
     }
 
-    /// The same from any stream.
+    /// The same from any stream, which should be buffered.
     ///
     /// # Errors
     /// As [`restore`](Self::restore).

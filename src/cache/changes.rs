@@ -75,6 +75,9 @@ macro_rules! changes {
         /// caller who has waited longest loads next. The failed load of a stale entry gives the stale one instead,
         /// and is tried again after a pause ([`LoadOptions::back_off`](crate::LoadOptions::back_off)).
         ///
+        /// So callers of a backend that is down fail one after the other, each by an attempt of its own, and the last of fifty has waited for
+        /// fifty: limit the wait ([`LoadOptions::timeout`](crate::LoadOptions::timeout)), and let a loader that fails fail soon.
+        ///
         /// # Examples
         /// ```
         /// use std::time::Duration;
@@ -152,6 +155,9 @@ macro_rules! changes {
         /// runtime's own time-out around it, as below; no timer is here, and a [`LoadOptions::timeout`](crate::LoadOptions::timeout) is
         /// refused. What is neither polled nor dropped keeps the others waiting.
         ///
+        /// Of a stale entry, who loads it anew waits for that, and the others don't. A time-out around this future takes the stale entry from
+        /// who loads as well; one within `load` is a load that failed, and leaves it. The second example has nobody wait.
+        ///
         /// # Examples
         /// ```
         /// use std::time::Duration;
@@ -165,6 +171,38 @@ macro_rules! changes {
         /// let load = cache.get_or_load_async(("user", 42u64), Ttl::after(Duration::from_secs(30)), ask);
         /// let user = tokio::time::timeout(Duration::from_secs(5), load).await??;
         /// assert_eq!(user.as_deref(), Some("Ada"));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// # })?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        ///
+        /// What is stale is given at once, and loaded anew by a task of its own; of tasks that come for one key together, one loads:
+        /// ```
+        /// use std::io::Error;
+        /// use std::time::Duration;
+        /// use larder::{Cache, Entry, LoadError, Loaded, Lookup, Ttl};
+        ///
+        /// async fn user(cache: &Cache<str>, id: u64) -> Result<Option<Entry<str>>, LoadError<String, Error>> {
+        ///     let ttl = Ttl::after(Duration::from_secs(30)).stale(Duration::from_secs(300));
+        ///     let ask = async move { Ok(Loaded::Value(format!("user {id}"))) };
+        ///     match cache.lookup(("user", id)) {
+        ///         Lookup::Stale(entry) => {
+        ///             let cache = cache.clone();
+        ///             tokio::spawn(async move { cache.get_or_load_async(("user", id), ttl, ask).await });
+        ///             Ok(Some(entry))
+        ///         }
+        ///         _ => cache.get_or_load_async(("user", id), ttl, ask).await,
+        ///     }
+        /// }
+        /// # let clock = larder::ManualClock::new();
+        /// # let cache: Cache<str> = Cache::builder().max_entries(10).clock(clock.clone()).build()?;
+        /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        /// # runtime.block_on(async {
+        /// # assert_eq!(user(&cache, 1).await?.as_deref(), Some("user 1"));
+        /// # clock.advance(Duration::from_secs(31));
+        /// # assert!(user(&cache, 1).await?.is_some_and(|user| user.is_stale()));
+        /// # tokio::task::yield_now().await;
+        /// # assert!(user(&cache, 1).await?.is_some_and(|user| !user.is_stale()));
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// # })?;
         /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -246,6 +284,8 @@ macro_rules! changes {
         ///
         /// # Panics
         /// With what `f` panics with; nothing is changed then.
+        ///
+        /// Cost: as `get`, and as the change, for each time that `f` is called.
         pub fn compute<K, S>(
             &self,
             key: K,

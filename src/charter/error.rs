@@ -100,7 +100,8 @@ pub enum AdmitError {
 }
 
 impl AdmitError {
-    /// The time after which the same operation passes, unless others come first. `None`: never.
+    /// The time after which the same operation passes, unless others come first; to be rounded up where it is told in seconds. `None`:
+    /// never.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Exceeded { limit, .. } => limit.retry_after,

@@ -82,6 +82,9 @@ impl fmt::Display for AppendError {
 impl Error for AppendError {}
 
 /// Why a load gave no entry.
+///
+/// An error where the loader's can be shown (`Debug`, `Display`), so also with a text, an `anyhow::Error` or a boxed error, which are none
+/// themselves. That is why the loader's is no `source` of this one: match [`Loader`](Self::Loader) for it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadError<S, E> {

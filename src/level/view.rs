@@ -154,6 +154,8 @@ impl fmt::Debug for Levels {
 /// The operations here work in every [mode](LevelMode). Those that look and change in one step (`put_if`, `compute`, `increment`,
 /// `append`, and changes of times to live) can't be done across levels, since a level has no such step: [`atomic`](Self::atomic).
 ///
+/// What goes to the further level blocks for [`LevelOptions::timeout`] a call at most: from asynchronous code, in a thread for what blocks.
+///
 /// # Concurrency
 /// Within a process, a view's operations on one key are as those of a cache: who reads after a write has returned gets that or a
 /// later one, or nothing. Between processes, a copy here may be as old as [`LevelOptions::l1_lifetime`] says.

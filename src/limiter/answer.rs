@@ -118,7 +118,7 @@ pub enum LimitError {
 }
 
 impl LimitError {
-    /// The time after which the same request passes, if it is known.
+    /// The time after which the same request passes, if it is known; to be rounded up where it is told in seconds.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Exhausted { retry_after, .. } => *retry_after,

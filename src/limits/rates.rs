@@ -173,7 +173,7 @@ pub struct LimitExceeded {
     /// The limit that makes the request wait longest.
     pub which: Metered,
     /// The time after which the same request passes, to the nanosecond, unless others come first. `None`: never, because
-    /// it costs more than the burst, or the rate is zero.
+    /// it costs more than the burst, or the rate is zero. Where whole seconds are asked for, as by HTTP's `Retry-After`, round it up.
     pub retry_after: Option<Duration>,
 }
 
