@@ -221,7 +221,43 @@ macro_rules! changes {
             S: $crate::entry::Source<V>,
         {
             self.view()
-                .get_or_load_async(&key, options.into(), load)
+                .get_or_load_async(&key, options.into(), true, load)
+                .await
+        }
+
+        /// As [`try_get_or_insert_with`](Self::try_get_or_insert_with), from asynchronous code: what
+        /// [`get_or_load_async`](Self::get_or_load_async) says of futures holds here too.
+        ///
+        /// # Examples
+        /// ```
+        /// use std::io::Error;
+        /// use larder::{Cache, Ttl};
+        ///
+        /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        /// # runtime.block_on(async {
+        /// let cache: Cache<str> = Cache::builder().max_entries(10).build()?;
+        /// let ask = async { Ok::<_, Error>("Ada") };
+        /// let user = cache.try_get_or_insert_with_async(("user", 42u64), Ttl::DEFAULT, ask).await?;
+        /// assert_eq!(&*user, "Ada");
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// # })?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        ///
+        /// # Errors
+        /// As [`get_or_load_async`](Self::get_or_load_async).
+        pub async fn try_get_or_insert_with_async<K, S, E>(
+            &self,
+            key: K,
+            options: impl Into<$crate::cache::LoadOptions>,
+            load: impl Future<Output = Result<S, E>>,
+        ) -> Result<$crate::entry::Entry<V>, $crate::error::LoadError<S, E>>
+        where
+            K: $crate::key::Key,
+            S: $crate::entry::Source<V>,
+        {
+            self.view()
+                .try_get_or_insert_with_async(&key, options.into(), load)
                 .await
         }
 

@@ -14,7 +14,7 @@ use super::lead::{Stopwatch, Turn};
 use super::load::{LoadAnswer, Met, look_again};
 use super::loading::{LoadOptions, Loaded};
 use super::view::View;
-use crate::entry::{Source, Value};
+use crate::entry::{Entry, Source, Value};
 use crate::error::{LoadError, Refusal};
 use crate::flight::{Flight, Loading, Ticket, Waited};
 use crate::hash::KeyHash;
@@ -23,10 +23,27 @@ use crate::stripe::{Begun, Task};
 use crate::sync::Arc;
 
 impl<'a, V: Value + ?Sized> View<'a, V> {
+    pub(crate) async fn try_get_or_insert_with_async<K, S, E>(
+        self,
+        key: &K,
+        options: LoadOptions,
+        load: impl Future<Output = Result<S, E>>,
+    ) -> Result<Entry<V>, LoadError<S, E>>
+    where
+        K: Key + ?Sized,
+        S: Source<V>,
+    {
+        let load = async { load.await.map(Loaded::Value) };
+        let answer = self.get_or_load_async(key, options, false, load).await?;
+        Ok(answer.expect("neither the loader nor the task answers that there is no value"))
+    }
+
+    /// `accepts_absent`: an entry that says that there is no value is an answer.
     pub(crate) async fn get_or_load_async<K, S, E>(
         self,
         key: &K,
         options: LoadOptions,
+        accepts_absent: bool,
         load: impl Future<Output = Result<Loaded<S>, E>>,
     ) -> LoadAnswer<V, S, E>
     where
@@ -34,13 +51,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         S: Source<V>,
     {
         let Some(entry) = self.get(key, true) else {
-            if self.knows_absence(key) {
+            if accepts_absent && self.knows_absence(key) {
                 return Ok(None);
             }
             let how = self.how_of_task(options)?;
-            let task = Task::Load {
-                accepts_absent: true,
-            };
+            let task = Task::Load { accepts_absent };
             return self.fly(key, how, task, None, load).await;
         };
         let Some(turn) = self.turn_of(&entry, options.back_off) else {

@@ -266,3 +266,55 @@ fn e49_a_time_out_that_no_task_can_keep_is_refused_before_anything_is_loaded() {
     let loaded = cache.get_or_insert_with("k", stale, || 2).unwrap();
     assert_eq!((*loaded, cache.stats().loads), (2, 1));
 }
+
+/// What a load answers that has a value or fails, its loader polled once at most.
+fn value_or_failure(
+    cache: &Cache<u64>,
+    load: impl Future<Output = Result<u64, &'static str>>,
+) -> Poll<Result<u64, Failed<u64>>> {
+    let load = pin!(cache.try_get_or_insert_with_async("k", Ttl::DEFAULT, load));
+    let answer = load.poll(&mut Context::from_waker(Waker::noop()));
+    answer.map(|answer| answer.map(|entry| *entry))
+}
+
+#[test]
+fn e46_a_future_that_has_a_value_or_fails_is_loaded_as_by_a_thread() {
+    let (cache, _clock) = by_hand::<u64>();
+    let failed = value_or_failure(&cache, async { Err("no connection") });
+    assert_eq!(failed, Poll::Ready(Err(LoadError::Loader("no connection"))));
+    // That there is nothing is no answer here: it is loaded all the same.
+    let absent = cache.get_or_load("k", Ttl::DEFAULT, || -> Brought<u64> {
+        Ok(Loaded::Absent(SECOND))
+    });
+    assert!(absent.unwrap().is_none());
+    let loaded = value_or_failure(&cache, async { Ok(1) });
+    assert_eq!(loaded, Poll::Ready(Ok(1)));
+    let unused = poll_fn(|_| -> Poll<Result<u64, _>> { unreachable!("it is there") });
+    assert_eq!(value_or_failure(&cache, unused), Poll::Ready(Ok(1)));
+    assert_eq!(cache.remove("k").as_deref(), Some(&1));
+    // One that waits, of a loader that may answer that there is nothing, then loads itself.
+    let nothing = async {
+        let mut n_polls = 0;
+        poll_fn(|_| {
+            n_polls += 1;
+            if n_polls > 1 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        Ok::<_, &str>(Loaded::<u64>::Absent(SECOND))
+    };
+    let mut first = pin!(cache.get_or_load_async("k", Ttl::DEFAULT, nothing));
+    let mut second =
+        pin!(cache.try_get_or_insert_with_async("k", Ttl::DEFAULT, async { Ok::<_, &str>(2) }));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert!(matches!(first.poll(&mut context), Poll::Ready(Ok(None))));
+    match second.poll(&mut context) {
+        Poll::Ready(answer) => assert_eq!(*answer.unwrap(), 2),
+        Poll::Pending => panic!("nobody loads any more"),
+    }
+}
