@@ -220,6 +220,8 @@ macro_rules! changes {
             K: $crate::key::Key,
             S: $crate::entry::Source<V>,
         {
+            // Pinned here, so that each further future holds a pointer instead of another copy.
+            let load = std::pin::pin!(load);
             self.view()
                 .get_or_load_async(&key, options.into(), true, load)
                 .await
@@ -256,6 +258,7 @@ macro_rules! changes {
             K: $crate::key::Key,
             S: $crate::entry::Source<V>,
         {
+            let load = std::pin::pin!(load);
             self.view()
                 .try_get_or_insert_with_async(&key, options.into(), load)
                 .await

@@ -7,7 +7,7 @@
 //! # Not here     time-outs: dropping the future is one, so each runtime's own serves, and one in the options is refused
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use super::how::How;
 use super::lead::{Stopwatch, Turn};
@@ -27,13 +27,13 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         self,
         key: &K,
         options: LoadOptions,
-        load: impl Future<Output = Result<S, E>>,
+        load: Pin<&mut impl Future<Output = Result<S, E>>>,
     ) -> Result<Entry<V>, LoadError<S, E>>
     where
         K: Key + ?Sized,
         S: Source<V>,
     {
-        let load = async { load.await.map(Loaded::Value) };
+        let load = pin!(async { load.await.map(Loaded::Value) });
         let answer = self.get_or_load_async(key, options, false, load).await?;
         Ok(answer.expect("neither the loader nor the task answers that there is no value"))
     }
@@ -44,7 +44,7 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         key: &K,
         options: LoadOptions,
         accepts_absent: bool,
-        load: impl Future<Output = Result<Loaded<S>, E>>,
+        load: Pin<&mut impl Future<Output = Result<Loaded<S>, E>>>,
     ) -> LoadAnswer<V, S, E>
     where
         K: Key + ?Sized,
@@ -78,14 +78,15 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         how.map_err(|error| LoadError::Invalid(error.into()))
     }
 
-    /// Loads, or waits for who does; with `turn` it is that of the entry that is loaded anew.
+    /// Loads, or waits for who does; with `turn` it is that of the entry that is loaded anew. The loader is the caller's, so that it ends after
+    /// any lead: an end that asks for this very key would wait for itself.
     async fn fly<K, S, E>(
         self,
         key: &K,
         mut how: How<'a>,
         task: Task,
         mut turn: Option<Turn<'a, V>>,
-        load: impl Future<Output = Result<Loaded<S>, E>>,
+        mut load: Pin<&mut impl Future<Output = Result<Loaded<S>, E>>>,
     ) -> LoadAnswer<V, S, E>
     where
         K: Key + ?Sized,
@@ -94,8 +95,6 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
         let (shape, bytes) = with_key(key, |key| (key.shape(), key.bytes().to_vec()))
             .map_err(|error| LoadError::Invalid(Refusal::Key(error)))?;
         let key = KeyRef::from_stored(shape, &bytes);
-        // Before any lead, so that it ends after it: an end that asks for this very key would wait for itself.
-        let mut load = pin!(load);
         loop {
             how.write.home = self.home();
             let (begun, at) = self.begin(key, &how, task, None)?;

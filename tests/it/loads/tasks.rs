@@ -318,3 +318,24 @@ fn e46_a_future_that_has_a_value_or_fails_is_loaded_as_by_a_thread() {
         Poll::Pending => panic!("nobody loads any more"),
     }
 }
+
+#[test]
+fn a_future_holds_its_loader_twice_at_most() {
+    /// A loader of some size, as one that holds what it has read so far.
+    async fn large() -> [u8; 16 << 10] {
+        let read = [1; 16 << 10];
+        std::future::ready(()).await;
+        read
+    }
+    let (cache, _clock) = by_hand::<u64>();
+    let loader = size_of_val(&large());
+    let sum = |read: [u8; 16 << 10]| read.iter().map(|&byte| u64::from(byte)).sum();
+    let load = async { Ok::<_, &str>(Loaded::Value(sum(large().await))) };
+    let load = cache.get_or_load_async("k", Ttl::DEFAULT, load);
+    let beside = size_of_val(&load).saturating_sub(2 * loader);
+    assert!(beside < 2048, "{beside} bytes beside twice {loader}");
+    let load = async { Ok::<u64, &str>(sum(large().await)) };
+    let load = cache.try_get_or_insert_with_async("k", Ttl::DEFAULT, load);
+    let beside = size_of_val(&load).saturating_sub(2 * loader);
+    assert!(beside < 2048, "{beside} bytes beside twice {loader}");
+}
