@@ -15,6 +15,16 @@
 //! | how it does | [`Stats`], [`Curve`], [`HotKey`] |
 //! | beyond the process | [`Snapshot`], [`Restored`]; [`Levels`], [`Level`], [`LevelOptions`]; [`Codec`] |
 //! | limits without a cache | [`Limiter`], [`RateLimiter`] |
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what the others do.
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `metrics` | `Stats::publish`: the counters of a snapshot through the `metrics` crate |
+//! | `tracing` | events whose targets begin with `larder`: at the level `INFO` that bounds were changed, at `DEBUG` what maintenance did and why a write was refused |
+//! | `serde` | `Serde`: a [`Codec`] for whatever serde can write |
 // The models leave the upper floors out, without which parts of the lower ones look unused.
 #![cfg_attr(engine_loom, allow(dead_code, unreachable_pub, unused_imports))]
 

@@ -10,7 +10,7 @@ use metrics::{counter, gauge};
 use crate::stats::Stats;
 
 impl Stats {
-    /// Gives these figures to the recorder of the `metrics` crate, each with `labels`.
+    /// Gives these figures to the recorder of the `metrics` crate, each with `labels` (feature `metrics`).
     ///
     /// | name | kind | what |
     /// |---|---|---|

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Codec, CodecError};
 
-/// A value that serde writes, in the format of postcard: small, and without names of fields. So a snapshot is read by the types that wrote it;
+/// A value that serde writes, in the format of postcard (feature `serde`): small, and without names of fields. So a snapshot is read by the types that wrote it;
 /// those of a later version that differ refuse what doesn't fit, or read something else. Where a type changes from one version of a program to
 /// the next, give each version a file of its own, or implement [`Codec`] with a [`NAME`](Codec::NAME) for each.
 ///
