@@ -12,6 +12,7 @@ mod keep;
 mod left;
 mod lend;
 mod look;
+mod maintain;
 mod members;
 mod read;
 mod reservation;
@@ -40,9 +41,9 @@ use crate::table::Cursor;
 use crate::tally::{self, Tally};
 use crate::turn::Turn;
 
-pub use free::Maintained;
 pub(crate) use left::Timed;
 pub(crate) use look::Counting;
+pub use maintain::Maintained;
 pub(crate) use members::MemberWalk;
 pub(crate) use read::Missed;
 pub(crate) use room::Placed;
