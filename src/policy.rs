@@ -16,10 +16,11 @@ mod newcomers;
 mod past;
 mod ranker;
 mod sketch;
+mod tables;
 mod tuning;
 
 pub(crate) use ghosts::Place as Grave;
-use ghosts::{Ghost, Ghosts, Place, WAYS};
+use ghosts::{Ghost, Place, WAYS};
 use learn::{BY_AGE, BinOfTick, Learner, Progress};
 use meta::{Class, Key};
 pub(crate) use meta::{Meta, Note, Tick, restamp, size_class, touch};
@@ -27,10 +28,9 @@ pub(crate) use newcomers::Newcomers;
 use past::Expected;
 pub(crate) use past::{Learned, Past};
 pub(crate) use ranker::Ranker;
-use sketch::Sketch;
+pub(crate) use tables::Tables;
 use tuning::{
-    GHOSTS_FLOOR, GHOSTS_PER_ENTRY, GROWING_TICKS, LONG_FLOOR, LONG_HORIZON, LONG_PER_ENTRY,
-    MEMORY_CAPACITIES, MEMORY_MAX, MEMORY_MIN, PASS_MIN, PASS_PARTS, SKETCH_FLOOR,
+    GROWING_TICKS, MEMORY_CAPACITIES, MEMORY_MAX, MEMORY_MIN, PASS_MIN, PASS_PARTS,
     TICKS_PER_CAPACITY,
 };
 
@@ -67,10 +67,7 @@ pub(crate) struct Site {
 /// What exists from the first eviction on.
 #[derive(Debug)]
 struct Known {
-    ghosts: Ghosts,
-    long: Ghosts,
-    long_rate_bits: u32,
-    sketch: Sketch,
+    tables: Tables,
     learner: Learner,
     /// Ticks of waiting that one visited ghost of each table stands for, and inserts until the next are visited.
     ghost_ticks: f32,
@@ -103,42 +100,55 @@ impl Policy {
         }
     }
 
-    /// Fits ghosts, sketch and clock to `entries`, forgetting the ghosts but not what was learned.
+    /// Fits tables and clock to `entries`, forgetting the ghosts but not what was learned: all at once, so in proportion to them.
     pub(crate) fn resize(&mut self, entries: usize) {
         let entries = entries.max(1);
-        if entries == self.capacity {
-            return;
+        if entries != self.capacity {
+            drop(self.shed(entries));
+            self.furnish(Tables::for_entries(entries));
         }
+    }
+
+    /// Fits the clock to `entries`, and gives its tables up for others that are made for so many, with which it is to be
+    /// [furnished](Self::furnish): in the meantime it remembers no key. What was learned stays.
+    pub(crate) fn shed(&mut self, entries: usize) -> Tables {
         self.capacity = entries;
         self.period = (entries as u64 / TICKS_PER_CAPACITY).max(1);
         self.until_tick = self.until_tick.min(self.period);
-        let part = |share: f32| (entries as f64 * f64::from(share)).ceil() as usize;
-        // The long table looks LONG_HORIZON capacities back; the fewer its records for that, the fewer of the keys it keeps.
-        let n_long = part(LONG_PER_ENTRY) + LONG_FLOOR;
-        let wanted = entries as f32 * (LONG_HORIZON - GHOSTS_PER_ENTRY);
-        let long_rate_bits = (wanted / n_long as f32).max(1.0).log2().ceil() as u32;
-        let learner = match (self.known.take(), self.expected.take()) {
-            (Some(known), _) => known.learner,
-            (None, Some(expected)) => expected.learner(),
-            (None, None) => Learner::new(),
-        };
-        let ghosts = Ghosts::with_records(part(GHOSTS_PER_ENTRY) + GHOSTS_FLOOR);
-        let long = Ghosts::with_records(n_long);
-        self.known = Some(Box::new(Known {
-            // A record is visited once in a turn of its table, which moves by a set for as many inserts, so it stands for that turn.
-            ghost_ticks: self.turn_ticks(ghosts.slots()),
-            long_ticks: self.turn_ticks(long.slots()) * (1u32 << long_rate_bits) as f32,
-            until_visit: WAYS,
-            ghosts,
-            long,
-            long_rate_bits,
-            sketch: Sketch::for_entries(entries + SKETCH_FLOOR),
-            learner,
-            sample_ticks: self.turn_ticks(entries) / 14.0,
-            n_observed: 0,
-            n_inserts: 0,
-            fade: 1.0,
-        }));
+        let sample_ticks = self.turn_ticks(entries) / 14.0;
+        let expected = &mut self.expected;
+        // In its place, since what is of this size may take the allocator long.
+        let known = self.known.get_or_insert_with(|| {
+            let expected = expected.take();
+            Box::new(Known::new(
+                expected.map_or_else(Learner::new, |expected| expected.learner()),
+            ))
+        });
+        known.until_visit = WAYS;
+        known.sample_ticks = sample_ticks;
+        known.n_observed = 0;
+        known.n_inserts = 0;
+        known.fade = 1.0;
+        std::mem::take(&mut known.tables)
+    }
+
+    /// Takes tables in that are made for its capacity, in the place of those that it gave up.
+    pub(crate) fn furnish(&mut self, tables: Tables) {
+        // A record is visited once in a turn of its table, which moves by a set for as many inserts, so it stands for that turn.
+        let ghost_ticks = self.turn_ticks(tables.ghosts.slots());
+        let long_ticks =
+            self.turn_ticks(tables.long.slots()) * (1u32 << tables.long_rate_bits) as f32;
+        let Some(known) = &mut self.known else { return };
+        debug_assert!(known.tables.is_empty(), "it gave up those that it had");
+        known.ghost_ticks = ghost_ticks;
+        known.long_ticks = long_ticks;
+        known.tables = tables;
+    }
+
+    /// Whether it gave its tables up, and has no others yet.
+    pub(crate) fn is_bare(&self) -> bool {
+        let known = self.known.as_ref();
+        known.is_some_and(|known| known.tables.is_empty())
     }
 
     /// The entries it is made for; 0 before the first `resize`.
@@ -172,7 +182,7 @@ impl Policy {
         };
         known.n_inserts = known.n_inserts.saturating_add(1);
         known.watch_ghosts(ticks);
-        let count = known.sketch.add(site.key);
+        let count = known.tables.sketch.add(site.key);
         known.class_of_new(site, count, ticks, &mut self.random)
     }
 
@@ -180,13 +190,13 @@ impl Policy {
     #[inline(always)]
     pub(crate) fn site(&self, hash: u64) -> Option<Site> {
         let key = Key::of_hash(hash);
-        let known = self.known.as_ref()?;
-        let place = known.ghosts.place(key);
-        known.ghosts.prefetch(place);
-        known.sketch.prefetch(key);
-        let long_place = known.long.long_place(place, known.long_rate_bits);
+        let tables = &self.known.as_ref()?.tables;
+        let place = tables.ghosts.place(key);
+        tables.ghosts.prefetch(place);
+        tables.sketch.prefetch(key);
+        let long_place = tables.long.long_place(place, tables.long_rate_bits);
         if let Some(place) = long_place {
-            known.long.prefetch(place);
+            tables.long.prefetch(place);
         }
         Some(Site {
             key,
@@ -201,8 +211,9 @@ impl Policy {
         let Some(known) = &self.known else {
             return Place::NOWHERE;
         };
-        let place = known.ghosts.place(Key::of_hash(hash));
-        known.ghosts.prefetch(place);
+        let ghosts = &known.tables.ghosts;
+        let place = ghosts.place(Key::of_hash(hash));
+        ghosts.prefetch(place);
         place
     }
 
@@ -213,7 +224,7 @@ impl Policy {
         known
             .learner
             .reused(old.class(), old.tick().age(note.now()), 1.0);
-        known.sketch.add(note.key());
+        known.tables.sketch.add(note.key());
     }
 
     /// A resident seen waiting, to be called for the candidates of an eviction.
@@ -241,11 +252,12 @@ impl Policy {
             class: meta.class(),
             age: meta.tick().age(now),
         };
-        let Some((place, fallen)) = known.ghosts.push(grave, ghost, ticks) else {
+        let tables = &mut known.tables;
+        let Some((place, fallen)) = tables.ghosts.push(grave, ghost, ticks) else {
             return;
         };
-        if let Some(place) = known.long.long_place(place, known.long_rate_bits) {
-            known.long.push(place, fallen, ticks);
+        if let Some(place) = tables.long.long_place(place, tables.long_rate_bits) {
+            tables.long.push(place, fallen, ticks);
         }
     }
 
@@ -279,9 +291,7 @@ impl Policy {
     /// The heap bytes it holds.
     pub(crate) fn memory_bytes(&self) -> usize {
         let Some(known) = &self.known else { return 0 };
-        let tables =
-            known.ghosts.memory_bytes() + known.long.memory_bytes() + known.sketch.memory_bytes();
-        size_of::<Known>() + tables + known.learner.memory_bytes()
+        size_of::<Known>() + known.tables.memory_bytes() + known.learner.memory_bytes()
     }
 
     #[inline(always)]
@@ -321,6 +331,21 @@ fn spice(random: &mut u64) -> u32 {
 }
 
 impl Known {
+    /// Without tables.
+    fn new(learner: Learner) -> Known {
+        Known {
+            tables: Tables::default(),
+            learner,
+            ghost_ticks: 0.0,
+            long_ticks: 0.0,
+            until_visit: WAYS,
+            sample_ticks: 0.0,
+            n_observed: 0,
+            n_inserts: 0,
+            fade: 1.0,
+        }
+    }
+
     /// Counts the waiting of ghosts: those of a set of each table, once for as many inserts as a set has records.
     fn watch_ghosts(&mut self, ticks: u64) {
         self.until_visit -= 1;
@@ -329,27 +354,29 @@ impl Known {
         }
         self.until_visit = WAYS;
         let Known {
-            ghosts,
-            long,
-            learner,
-            ..
+            tables, learner, ..
         } = self;
         let each = self.ghost_ticks;
-        ghosts.scan(ticks, |ghost| learner.waited(ghost.class, ghost.age, each));
+        tables
+            .ghosts
+            .scan(ticks, |ghost| learner.waited(ghost.class, ghost.age, each));
         let each = self.long_ticks;
-        long.scan(ticks, |ghost| learner.waited(ghost.class, ghost.age, each));
+        tables
+            .long
+            .scan(ticks, |ghost| learner.waited(ghost.class, ghost.age, each));
     }
 
     /// The class of a key that was absent, from what ghosts and sketch know; what the ghosts know is learned.
     fn class_of_new(&mut self, site: Site, count: u32, ticks: u64, random: &mut u64) -> Class {
-        if let Some(ghost) = self.ghosts.take(site.place, ticks) {
+        let tables = &mut self.tables;
+        if let Some(ghost) = tables.ghosts.take(site.place, ticks) {
             self.learner.reused(ghost.class, ghost.age, 1.0);
             return ghost.class.reused(ghost.age, spice(random));
         }
-        let long = &mut self.long;
+        let long = &mut tables.long;
         if let Some(ghost) = site.long_place.and_then(|place| long.take(place, ticks)) {
-            self.learner
-                .reused(ghost.class, ghost.age, (1u32 << self.long_rate_bits) as f32);
+            let each = (1u32 << tables.long_rate_bits) as f32;
+            self.learner.reused(ghost.class, ghost.age, each);
         }
         // Counts up to three are frequency steps as they are; the sketch tells none above.
         Class::new(count, 0)

@@ -15,6 +15,7 @@ mod change;
 mod condition;
 mod evict;
 mod exchange;
+mod fit;
 mod keep;
 mod lifetime;
 mod pools;
@@ -44,6 +45,7 @@ use candidates::Pool;
 pub(crate) use exchange::{
     Batch, Claims, Condition, ENTRY_SHARE, Env, Front, Ground, Plain, Put, Write, cost,
 };
+pub(crate) use fit::Refit;
 pub(crate) use lifetime::{Lifetime, Reading, Stay};
 pub(crate) use pools::pool_of;
 use pools::{REMEMBERED, Remembered};
@@ -104,8 +106,8 @@ pub(crate) struct Stripe {
     spare_entries: u64,
     pending: Batch,
     husks: Husks,
-    /// Of its segments, those that readers named when they were looked at.
-    n_stuck_segments: usize,
+    /// At so many segments in it, it is to be looked at: more than readers named when that was done last; 0 if it is to go at once.
+    segments_due: usize,
     told: VecDeque<(Block, RemovalCause)>,
     /// Those that are leaving because they are due, where they are linked until a segment is replaced; empty but for that.
     due: Vec<(KeyHash, Loc)>,
@@ -141,7 +143,7 @@ impl Stripe {
             spare_entries: 0,
             pending: Batch::default(),
             husks: Husks::default(),
-            n_stuck_segments: 0,
+            segments_due: SEGMENT_BATCH,
             told: VecDeque::new(),
             due: Vec::new(),
             version: 0,

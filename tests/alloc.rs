@@ -3,7 +3,7 @@
 //! What the engine asks for through its own layouts, the blocks of entries (aligned to 16) and the segments of the table (aligned to 64),
 //! is refused with an error. Where a `Vec` of the engine's can't grow, the default handler aborts the process, as it does
 //! everywhere and SECURITY.md says; so whatever else is refused is refused in processes of their own. Besides: a full cache of entries of one
-//! size asks for no more memory.
+//! size asks for no more memory, and nobody asks for a large block under a stripe's lock.
 #![cfg(not(engine_loom))]
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
 #![allow(
@@ -18,6 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{Cache, Change, LoadError, Loaded, ManualClock, Refusal, Ttl};
+
+#[path = "alloc/refit.rs"]
+mod refit;
 
 /// What the calling thread's allocations meet.
 #[derive(Clone, Copy)]
@@ -73,12 +76,14 @@ unsafe impl GlobalAlloc for Moody {
             PLAN.set(plan);
         }
         count_segment(layout, true);
+        refit::watch(layout, true);
         // SAFETY: the caller's promise about the layout.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count_segment(layout, false);
+        refit::watch(layout, false);
         // SAFETY: the block came from `System.alloc` with this layout.
         unsafe { System.dealloc(block, layout) }
     }

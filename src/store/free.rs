@@ -9,7 +9,7 @@ use crate::entry::{Block, Husk, Husks};
 use crate::error::BuildError;
 use crate::reclaim::DOMAIN;
 use crate::shares::ShareError;
-use crate::stripe::{Batch, FREE_PER_CALL, Stripe, cost};
+use crate::stripe::{Batch, FREE_PER_CALL, Refit, Stripe, cost};
 use crate::sync::atomic::Ordering;
 use crate::sync::{planted, prefetch};
 
@@ -84,6 +84,10 @@ impl Store {
             in_flight,
         } = flight;
         drop(batch.lives);
+        let has_refit = batch.refit.is_some();
+        if let Some(refit) = batch.refit {
+            self.refit(cell, refit);
+        }
         let mut left = Batch {
             cleared: batch.cleared,
             ..Batch::default()
@@ -123,7 +127,14 @@ impl Store {
         drop(stripe);
         drop(in_flight);
         self.end_husks(cell, declined);
-        freed > 0
+        freed > 0 || has_refit
+    }
+
+    /// Brings tables for a stripe's policy that fit its entries, in the place of those that came out.
+    #[inline(never)]
+    fn refit(&self, cell: &Cell, mut refit: Box<Refit>) {
+        refit.renew();
+        cell.back.lock().furnish(&self.env(cell), &mut refit);
     }
 
     /// Ends the cache's counts of blocks that no reader names; memory that may be kept, and what they were charged.
@@ -228,7 +239,9 @@ impl Store {
         drop(turn);
         if self.ground.is_above() {
             for cell in &self.cells {
-                cell.back.lock().expect_evictions(&self.env(cell));
+                let mut stripe = cell.back.lock();
+                stripe.expect_evictions(&self.env(cell));
+                self.finish(cell, stripe);
             }
         }
         Ok(())

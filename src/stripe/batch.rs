@@ -15,9 +15,8 @@ impl Stripe {
     /// Whether enough waits for a look at the hazards. What a reader still named at the last one doesn't ask for another.
     #[inline]
     fn wants_look(&self) -> bool {
-        let n_segments = self.pending.segments.len();
         self.pending.blocks.len() >= BATCH
-            || n_segments.saturating_sub(self.n_stuck_segments) >= SEGMENT_BATCH
+            || self.pending.segments.len() >= self.segments_due
             || self.bytes.wants_look()
     }
 
@@ -28,15 +27,16 @@ impl Stripe {
     }
 
     /// What is to be freed next: what needs no look, in pieces; with the last of them what waits for one, if it is enough. All of it
-    /// `at_once`.
+    /// `at_once`, or with tables of the policy's.
     pub(crate) fn take_batch(&mut self, at_once: bool) -> Option<Batch> {
         if self.pending.is_empty() || !(at_once || self.has_batch()) {
             return None;
         }
         let n_later = self.pending.cleared.len().saturating_sub(FREE_PER_CALL);
         let is_last = n_later == 0 && self.wants_look();
-        if at_once || is_last || self.pending.cleared.is_empty() {
-            self.n_stuck_segments = 0;
+        let takes_all = at_once || is_last || self.pending.refit.is_some();
+        if takes_all || self.pending.cleared.is_empty() {
+            self.segments_due = SEGMENT_BATCH;
             return Some(std::mem::take(&mut self.pending));
         }
         let cleared = self.pending.cleared.split_off(n_later);
@@ -62,8 +62,8 @@ impl Stripe {
         self.bytes
             .settle(freed, has_looked.then_some(stuck_bytes), kept);
         self.pending.blocks.extend(left.blocks);
-        if has_looked {
-            self.n_stuck_segments = left.segments.len();
+        if has_looked && self.pending.refit.is_none() {
+            self.segments_due = left.segments.len() + SEGMENT_BATCH;
         }
         self.pending.segments.extend(left.segments);
         self.pending.cleared.extend(left.cleared);

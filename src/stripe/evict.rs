@@ -6,7 +6,7 @@ use super::{Env, Stripe};
 use crate::clock::Nanos;
 use crate::entry::BlockRef;
 use crate::hash::KeyHash;
-use crate::policy::{Meta, Newcomers, Ranker};
+use crate::policy::{Meta, Ranker};
 use crate::shares::PoolId;
 use crate::stats::RemovalCause;
 use crate::table::{Loc, RANK_MAX};
@@ -19,8 +19,6 @@ const SAMPLE_BUCKETS: usize = 3;
 const STAMP_UNIT_PER: usize = 8192;
 /// Samples that may bring no victim before the buckets are walked in turn.
 const EMPTY_SAMPLES: usize = 8;
-/// The policy is not made smaller than for so many entries.
-const MEANT_FOR_MIN: usize = 16;
 /// Buckets of that walk.
 const WALK: usize = 128;
 /// Steps of the wheel, and of the sweep, before a victim is chosen among the living.
@@ -86,35 +84,6 @@ impl Stripe {
             capacity => capacity,
         };
         (entries / STAMP_UNIT_PER).max(1).ilog2()
-    }
-
-    /// Makes the policy's memory fit the number of entries, with room to move before it's done again.
-    #[inline]
-    pub(super) fn fit_policy(&mut self, env: &Env<'_>) {
-        let (len, capacity) = (self.table.len(), self.policy.capacity());
-        if capacity == 0 {
-            // What readers noted until now was of entries among which nothing had to be chosen.
-            env.front.notes.take(&mut self.tails, |_| ());
-        }
-        // At a capacity of zero, before the first eviction, whatever the number.
-        if len >= 2 * capacity || 4 * len.max(MEANT_FOR_MIN) < capacity {
-            self.fit_policy_to(len.max(1));
-        }
-    }
-
-    #[inline(never)]
-    fn fit_policy_to(&mut self, len: usize) {
-        self.has_grown = true;
-        self.policy.resize(len);
-        self.newcomers = Newcomers::for_entries(len);
-        self.policy_bytes = (self.policy.memory_bytes() + self.newcomers.memory_bytes()) as u64;
-    }
-
-    /// Gives the policy's memory back once few entries are left.
-    pub(crate) fn shrink_policy(&mut self) {
-        if 4 * self.table.len().max(MEANT_FOR_MIN) < self.policy.capacity() {
-            self.fit_policy_to(self.table.len().max(1));
-        }
     }
 
     /// An entry was linked: whose grace ends by that is a candidate, if anything is still where it was.

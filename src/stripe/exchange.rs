@@ -1,6 +1,6 @@
 //! What goes into a stripe's lock and comes out of it.
 
-use super::{Home, Lifetime, Stay, WorkId};
+use super::{Home, Lifetime, Refit, Stay, WorkId};
 use crate::budget::Budget;
 use crate::clock::TimeSource;
 use crate::entry::{Block, BlockRef};
@@ -91,6 +91,8 @@ pub(crate) struct Batch {
     pub(crate) segments: Vec<RetiredSegment>,
     /// Of scopes that have no more entries here; their end takes a lock of the registry's.
     pub(crate) lives: Vec<Arc<Generation>>,
+    /// Tables of the policy, to be made anew.
+    pub(crate) refit: Option<Box<Refit>>,
 }
 
 impl Batch {
@@ -99,6 +101,7 @@ impl Batch {
             && self.cleared.is_empty()
             && self.segments.is_empty()
             && self.lives.is_empty()
+            && self.refit.is_none()
     }
 }
 

@@ -127,7 +127,7 @@ impl Stripe {
     }
 
     /// What entries are charged for the policy's memory.
-    fn covered_bytes(&self) -> u64 {
+    pub(super) fn covered_bytes(&self) -> u64 {
         POLICY_FIXED + ENTRY_SHARE * self.table.len() as u64
     }
 

@@ -1,5 +1,7 @@
 //! What a policy is made for: its clock, the sizes and the weights that follow from a capacity, its passes, and what it takes from others.
 
+use super::super::ghosts::Ghosts;
+use super::super::tuning::{GHOSTS_FLOOR, LONG_FLOOR};
 use super::*;
 use crate::sync::Arc;
 use crate::sync::counted::asked_by;
@@ -50,27 +52,30 @@ fn sizes_and_weights_follow_from_the_capacity() {
         assert_eq!(policy.period(), period, "16 ticks a capacity");
         let known = known(&policy);
         let slots = |records: usize| records.div_ceil(WAYS) * WAYS;
-        assert_eq!(known.ghosts.slots(), slots(2 * entries + GHOSTS_FLOOR));
+        assert_eq!(
+            known.tables.ghosts.slots(),
+            slots(2 * entries + GHOSTS_FLOOR)
+        );
         let n_long = entries.div_ceil(4) + LONG_FLOOR;
-        assert_eq!(known.long.slots(), slots(n_long));
+        assert_eq!(known.tables.long.slots(), slots(n_long));
         // Of so many keys the long table keeps one in 2^rate, and no fewer than it has room for.
         let wanted = 14.0 * entries as f64;
         let kept = |bits: u32| wanted / f64::from(1u32 << bits);
-        let bits = known.long_rate_bits;
+        let bits = known.tables.long_rate_bits;
         assert!(kept(bits) <= n_long as f64, "{bits} for {entries}");
         assert!(
             bits == 0 || kept(bits - 1) > n_long as f64,
             "{bits} for {entries}"
         );
         let turn = |slots: usize| slots as f32 / period as f32;
-        assert_eq!(known.ghost_ticks, turn(known.ghosts.slots()));
-        let long_turn = turn(known.long.slots());
+        assert_eq!(known.ghost_ticks, turn(known.tables.ghosts.slots()));
+        let long_turn = turn(known.tables.long.slots());
         assert_eq!(known.long_ticks, long_turn * 2.0_f32.powi(bits as i32));
         assert_eq!(known.sample_ticks, turn(entries) / 14.0);
         let tables = [
-            known.ghosts.memory_bytes(),
-            known.long.memory_bytes(),
-            known.sketch.memory_bytes(),
+            known.tables.ghosts.memory_bytes(),
+            known.tables.long.memory_bytes(),
+            known.tables.sketch.memory_bytes(),
             known.learner.memory_bytes(),
         ];
         let sum: usize = tables.iter().sum();
@@ -156,10 +161,13 @@ fn ghosts_are_visited_a_set_in_so_many_inserts_as_it_has_records() {
         panic!("it was resized")
     };
     let n_sets = |ghosts: &Ghosts| (ghosts.slots() / WAYS) as u64;
-    let (n_ghosts, n_long) = (n_sets(&of.ghosts), n_sets(&of.long));
+    let (n_ghosts, n_long) = (n_sets(&of.tables.ghosts), n_sets(&of.tables.long));
     for n in 0..20_000 {
         let ghost = Ghost { class, age: 5 };
-        for (at, table) in [&mut of.ghosts, &mut of.long].into_iter().enumerate() {
+        for (at, table) in [&mut of.tables.ghosts, &mut of.tables.long]
+            .into_iter()
+            .enumerate()
+        {
             let place = table.place(Key::of_hash(hash_of(1 << 50 | n)));
             if table.take(place, now).is_none() && at as u64 == n % 2 {
                 table.push(place, ghost, now);
@@ -184,7 +192,8 @@ fn ghosts_are_visited_a_set_in_so_many_inserts_as_it_has_records() {
         };
         let of = known(&policy);
         if n.is_multiple_of(16) {
-            expected += shown(&of.ghosts) * ghost_ticks + shown(&of.long) * long_ticks;
+            expected +=
+                shown(&of.tables.ghosts) * ghost_ticks + shown(&of.tables.long) * long_ticks;
         }
         policy.admit(policy.site(hash_of(n)), 0);
         let far = (waited(&policy) - expected).abs();
@@ -201,7 +210,7 @@ fn ghosts_are_visited_a_set_in_so_many_inserts_as_it_has_records() {
 fn what_the_long_memory_knows_stands_for_as_many_as_it_is_sampled_from() {
     let mut policy = Policy::new(1, false);
     policy.resize(1000);
-    let rate = f32::from(1u16 << known(&policy).long_rate_bits);
+    let rate = f32::from(1u16 << known(&policy).tables.long_rate_bits);
     assert!(rate > 1.0);
     let sum = |policy: &Policy| learned(policy).sums().iter().sum::<f32>();
     let mut n_known = 0;
@@ -216,7 +225,7 @@ fn what_the_long_memory_knows_stands_for_as_many_as_it_is_sampled_from() {
             age: 3,
         };
         if let Some(known) = policy.known.as_deref_mut() {
-            known.long.push(place, ghost, ticks);
+            known.tables.long.push(place, ghost, ticks);
         }
         let (before, waits) = (sum(&policy), known(&policy).until_visit == 1);
         let meta = policy.admit(site, 0);
@@ -238,15 +247,18 @@ fn what_falls_out_of_the_ghosts_goes_on_to_the_long_memory() {
         policy.evicted(policy.grave(hash_of(n)), meta);
     }
     let mut n_long = 0;
-    for _ in 0..known(&policy).long.slots() / WAYS {
+    for _ in 0..known(&policy).tables.long.slots() / WAYS {
         let ticks = policy.ticks;
         let Some(known) = policy.known.as_deref_mut() else {
             panic!("it was resized")
         };
-        known.long.scan(ticks, |_| n_long += 1);
+        known.tables.long.scan(ticks, |_| n_long += 1);
     }
     // As many as there is room for.
-    assert!(n_long * 10 > known(&policy).long.slots() * 9, "{n_long}");
+    assert!(
+        n_long * 10 > known(&policy).tables.long.slots() * 9,
+        "{n_long}"
+    );
     let sampled = (20_000..21_000).find(|&n| {
         let site = policy.site(hash_of(n));
         site.is_some_and(|site| site.long_place.is_some())
