@@ -3,7 +3,8 @@
 //! What the engine asks for through its own layouts, the blocks of entries (aligned to 16) and the segments of the table (aligned to 64),
 //! is refused with an error. Where a `Vec` of the engine's can't grow, the default handler aborts the process, as it does
 //! everywhere and SECURITY.md says; so whatever else is refused is refused in processes of their own. Besides: a full cache of entries of one
-//! size asks for no more memory, and nobody asks for a large block under a stripe's lock.
+//! size asks for no more memory, nobody asks for a large block under a stripe's lock, and what is
+//! handed out stays within the bound.
 #![cfg(not(engine_loom))]
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
 #![allow(
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use larder::{Cache, Change, LoadError, Loaded, ManualClock, Refusal, Ttl};
 
+#[path = "alloc/bound.rs"]
+mod bound;
 #[path = "alloc/refit.rs"]
 mod refit;
 
@@ -76,6 +79,7 @@ unsafe impl GlobalAlloc for Moody {
             PLAN.set(plan);
         }
         count_segment(layout, true);
+        bound::count(layout, true);
         refit::watch(layout, true);
         // SAFETY: the caller's promise about the layout.
         unsafe { System.alloc(layout) }
@@ -83,6 +87,7 @@ unsafe impl GlobalAlloc for Moody {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count_segment(layout, false);
+        bound::count(layout, false);
         refit::watch(layout, false);
         // SAFETY: the block came from `System.alloc` with this layout.
         unsafe { System.dealloc(block, layout) }

@@ -145,7 +145,9 @@ impl Stripe {
             return Err(Turned { draft, begun });
         }
         let has_place = vacancy.is_some() || writer.growth_bytes(hash) == 0;
-        if !has_place || !self.has_room(env, cost) {
+        // Until it is full, no more entries have paid for the policy than are there.
+        let unclaimed_bytes = if is_full { self.unclaimed_bytes() } else { 0 };
+        if !has_place || !self.has_room(env, cost + unclaimed_bytes) {
             let begun = Some(begun);
             return Err(Turned { draft, begun });
         }

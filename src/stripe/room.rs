@@ -132,6 +132,7 @@ impl Stripe {
     }
 
     /// Whether fewer entries than it is made for pay for the policy's memory: then each that leaves adds to the structure's bytes.
+    #[inline(always)]
     pub(super) fn has_idle_policy(&self) -> bool {
         self.policy_bytes > self.covered_bytes()
     }
@@ -144,6 +145,18 @@ impl Stripe {
             + wheel
             + members
             + self.policy_bytes.saturating_sub(self.covered_bytes())
+    }
+
+    /// What the structure takes beyond what is claimed for it: what a stripe is born with, for instance, or the policy's memory that those
+    /// who left have paid for until now. Who funds it has it claimed.
+    #[inline(always)]
+    pub(super) fn unclaimed_bytes(&mut self) -> u64 {
+        if !self.has_grown && !self.has_idle_policy() {
+            return 0;
+        }
+        self.has_grown = true;
+        self.structure_bytes()
+            .saturating_sub(self.bytes.structure())
     }
 
     pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {
@@ -189,12 +202,7 @@ impl Stripe {
         if write.lifetime.is_timed() {
             needed += self.wheel.growth_bytes() as u64;
         }
-        if self.has_grown {
-            // Not claimed yet: what a stripe is born with, for instance.
-            needed += self
-                .structure_bytes()
-                .saturating_sub(self.bytes.structure());
-        }
+        needed += self.unclaimed_bytes();
         self.has_grown |= needed > entry;
         if !self
             .bytes
