@@ -13,7 +13,7 @@ use redis::{Cmd, Value};
 
 use crate::config::{Address, Config, Protocol};
 use crate::fault::Fault;
-use crate::frame::{self, Frame, Walk};
+use crate::frame::{self, Frame, Refused, Walk};
 use crate::stream::{Idle, Stream};
 use crate::time::Until;
 
@@ -136,7 +136,8 @@ impl Conn {
             match walk.walk(bytes, self.reply_bytes_max) {
                 Ok(Frame::Whole(n_bytes)) => break n_bytes,
                 Ok(Frame::AtLeast(n_bytes)) => self.fill(n_bytes)?,
-                Err(_) => return Err(Fault::Garbled),
+                Err(Refused::TooLong) => return Err(Fault::TooLong),
+                Err(Refused::Garbled) => return Err(Fault::Garbled),
             }
         };
         let reply = frame::read(&self.buffer[..reply_bytes]);

@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     NoMaster,
     /// What came is no answer to what was asked.
     Garbled,
+    /// An answer has a value that is longer than is taken.
+    TooLong,
     /// An error that the server answered.
     Answer(ServerError),
 }
@@ -26,7 +28,7 @@ impl Fault {
     pub(crate) fn is_of_server(&self) -> bool {
         match self {
             Self::Timeout | Self::Lost | Self::Garbled => true,
-            Self::Away | Self::NoMaster => false,
+            Self::Away | Self::NoMaster | Self::TooLong => false,
             Self::Answer(error) => matches!(
                 error.kind(),
                 Some(
@@ -51,7 +53,7 @@ impl Fault {
                 )
             ),
             Self::Lost | Self::Away | Self::NoMaster | Self::Timeout => true,
-            Self::Garbled => false,
+            Self::Garbled | Self::TooLong => false,
         }
     }
 }
@@ -69,6 +71,7 @@ impl From<Fault> for LevelError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Timeout => Self::Timeout,
+            Fault::TooLong => Self::Corrupt,
             _ => Self::Unavailable,
         }
     }

@@ -9,6 +9,7 @@
 
 use redis::Value;
 
+use self::Refused::{Garbled, TooLong};
 use crate::room;
 
 /// How far one reply has been walked.
@@ -29,9 +30,14 @@ pub(crate) enum Frame {
     AtLeast(usize),
 }
 
-/// These bytes are no reply, or one that is too long.
+/// Why these bytes aren't walked any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Garbled;
+pub(crate) enum Refused {
+    /// They are no reply, or one of more parts than any has.
+    Garbled,
+    /// They have a text that is longer than is taken.
+    TooLong,
+}
 
 /// Lists in lists: no reply that is asked for has more.
 const DEPTH_MAX: usize = 8;
@@ -40,7 +46,7 @@ const LINE_MAX: usize = 4096;
 
 impl Walk {
     /// Walks on, over all bytes from the reply's beginning.
-    pub(crate) fn walk(&mut self, bytes: &[u8], bytes_max: usize) -> Result<Frame, Garbled> {
+    pub(crate) fn walk(&mut self, bytes: &[u8], bytes_max: usize) -> Result<Frame, Refused> {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
             let Some(&kind) = rest.first() else {
@@ -62,7 +68,7 @@ impl Walk {
                         let n = usize::try_from(n).map_err(|_| Garbled)?;
                         let end = self.at.checked_add(n).ok_or(Garbled)?;
                         if end > bytes_max {
-                            return Err(Garbled);
+                            return Err(TooLong);
                         }
                         header_bytes + n + 2
                     }
@@ -102,12 +108,12 @@ impl Walk {
 
 /// Reads a reply that is whole. Texts and lists of them, which are all that is long, are read here, so that a long text is copied once;
 /// the rest is left to the crate `redis`.
-pub(crate) fn read(bytes: &[u8]) -> Result<Value, Garbled> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Value, Refused> {
     read_first(bytes).map(|(value, _)| value)
 }
 
 /// Reads the first reply of these bytes, which is whole; and how long it is.
-fn read_first(bytes: &[u8]) -> Result<(Value, usize), Garbled> {
+fn read_first(bytes: &[u8]) -> Result<(Value, usize), Refused> {
     let line_bytes = bytes.windows(2).position(|pair| pair == b"\r\n");
     let line_bytes = line_bytes.ok_or(Garbled)?;
     let header_bytes = line_bytes + 2;
@@ -140,7 +146,7 @@ fn read_first(bytes: &[u8]) -> Result<(Value, usize), Garbled> {
 }
 
 /// A length; none is "there is nothing".
-fn length(line: &[u8]) -> Result<Option<u64>, Garbled> {
+fn length(line: &[u8]) -> Result<Option<u64>, Refused> {
     if line == b"-1" {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use super::*;
 const MAX: usize = 1 << 20;
 
 /// Walks bytes that come in pieces, and says how long the first reply is.
-fn walked(bytes: &[u8], piece: usize) -> Result<Frame, Garbled> {
+fn walked(bytes: &[u8], piece: usize) -> Result<Frame, Refused> {
     let mut walk = Walk::default();
     let mut known = Frame::AtLeast(1);
     for end in (piece..bytes.len()).step_by(piece).chain([bytes.len()]) {
@@ -73,9 +73,11 @@ proptest! {
 
 #[test]
 fn f48_what_announces_too_much_is_refused_at_once() {
+    for bytes in [&b"$2000000\r\n"[..], b"*2\r\n$1\r\na\r\n$1048573\r\n"] {
+        assert_eq!(walked(bytes, 1), Err(TooLong), "{}", bytes.escape_ascii());
+    }
     for bytes in [
         &b"$99999999999\r\n"[..],
-        b"$2000000\r\n",
         b"*9999999999\r\n",
         b"$12a\r\n",
         b"$\r\n",

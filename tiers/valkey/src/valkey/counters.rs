@@ -14,6 +14,7 @@ use twox_hash::XxHash3_64;
 
 use super::Valkey;
 use crate::conn::command;
+use crate::envelope::Flaw;
 use crate::fault::Fault;
 use crate::servers::{Answers, Request};
 use crate::time::{Until, wall_us};
@@ -94,7 +95,12 @@ impl Valkey {
             }));
         }
         requests.extend(more);
-        let mut answers = self.servers.run(&requests, until)?;
+        let answers = self.servers.run(&requests, until);
+        let mut answers = answers.inspect_err(|fault| {
+            if *fault == Fault::TooLong {
+                self.servers.counts().flaw(Flaw::TooLong);
+            }
+        })?;
         let mut values = std::mem::take(&mut answers.replies);
         let more = if has_more { values.pop() } else { None };
         if are_together {

@@ -175,7 +175,8 @@ fn f48_whatever_the_server_does_a_call_is_over_in_time_and_the_cache_serves() {
             Way::Hang | Way::Stalled | Way::Drip => Some(MissReason::Timeout),
             // The limit, or the answer: it comes as the machine is busy.
             Way::Late => continue,
-            Way::Huge => Some(MissReason::Unavailable),
+            // It is longer than is taken.
+            Way::Huge => Some(MissReason::Corrupt),
             _ => Some(MissReason::Unavailable),
         };
         match expected {

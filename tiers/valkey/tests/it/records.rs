@@ -259,6 +259,26 @@ fn e_56_a_value_that_is_too_long_stays_in_the_cache_and_the_older_record_goes() 
 }
 
 #[test]
+fn f50_a_record_that_is_longer_than_is_taken_here_is_a_miss_and_nothing_else() {
+    let server = server!();
+    let [long, short] = [1 << 20, 100_000].map(|value_bytes_max| {
+        Node::new(Config::one(server.address()).value_bytes_max(value_bytes_max))
+    });
+    let value = vec![7; 1 << 20];
+    long.view(L2).put("long", &value[..], MINUTE).unwrap();
+    long.view(L2).put("k", b"v", MINUTE).unwrap();
+    for _ in 0..20 {
+        let found = short.view(L2).lookup("long", PATIENT);
+        assert_eq!(reason(found), MissReason::Corrupt);
+    }
+    let stats = short.servers.stats();
+    assert_eq!((stats.damaged, stats.breaks), (20, 0), "{stats:?}");
+    assert_eq!(get(&short.view(L2), "k"), bytes(b"v"));
+    short.view(L2).put("long", b"short", MINUTE).unwrap();
+    assert_eq!(get(&short.view(L2), "long"), bytes(b"short"));
+}
+
+#[test]
 fn e_57_values_of_all_lengths_come_back() {
     let server = server!();
     let config = Config::one(server.address());
