@@ -29,14 +29,19 @@ impl Fault {
         match self {
             Self::Timeout | Self::Lost | Self::Garbled => true,
             Self::Away | Self::NoMaster | Self::TooLong => false,
-            Self::Answer(error) => matches!(
-                error.kind(),
+            Self::Answer(error) => match error.kind() {
                 Some(
                     ServerErrorKind::BusyLoading
-                        | ServerErrorKind::MasterDown
-                        | ServerErrorKind::ClusterDown
-                )
-            ),
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ClusterDown,
+                ) => true,
+                // What is said to a connection at once, and stands at the place of its first reply.
+                Some(ServerErrorKind::ResponseError) => {
+                    let details = error.details().unwrap_or_default();
+                    details.starts_with("max number of clients")
+                }
+                _ => false,
+            },
         }
     }
 

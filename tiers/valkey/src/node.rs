@@ -170,9 +170,15 @@ impl Node {
             Kind::Master => Conn::open_master(&self.address, config, until),
             Kind::Sentinel => Conn::open_sentinel(&self.address, config, until),
         };
-        let conn = self
-            .judge(left, conn)
-            .inspect_err(|_| counts.connect_errors.add())?;
+        let conn = match conn {
+            // Who isn't let in is left alone as well: each further call would be one more connection.
+            Err(fault @ Fault::Answer(_)) => {
+                self.failed();
+                Err(fault)
+            }
+            conn => self.judge(left, conn),
+        };
+        let conn = conn.inspect_err(|_| counts.connect_errors.add())?;
         counts.connects.add();
         held.conn = Some(conn);
         Ok(held)
@@ -184,14 +190,16 @@ impl Node {
             Ok(_) => {}
             // Who gives no time learns nothing of the server.
             Err(Fault::Timeout) if within < TIMEOUT_COUNTS_FROM => {}
-            Err(fault) if fault.is_of_server() => {
-                if self.breaker.failed() {
-                    self.context.counts.breaks.add();
-                }
-            }
+            Err(fault) if fault.is_of_server() => self.failed(),
             Err(_) => self.breaker.succeeded(),
         }
         result
+    }
+
+    fn failed(&self) {
+        if self.breaker.failed() {
+            self.context.counts.breaks.add();
+        }
     }
 }
 

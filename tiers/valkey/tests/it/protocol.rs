@@ -4,11 +4,11 @@ use std::fs;
 use std::thread;
 
 use larder::{LevelMode, MissReason};
-use larder_valkey::{Address, Config, ConfigError, Protocol, Tls};
+use larder_valkey::{Address, Breaking, Config, ConfigError, Protocol, Tls};
 
 use LevelMode::L2;
 
-use crate::server::server;
+use crate::server::{Server, server};
 use crate::world::{MINUTE, Node, PATIENT, bytes, get, reason};
 
 /// Puts and gets, through connections of their own.
@@ -54,6 +54,37 @@ fn e_61_users_and_passwords() {
             reason(nobody.view(L2).lookup("k", PATIENT)),
             MissReason::Unavailable
         );
+    }
+}
+
+#[test]
+fn e_60_who_is_not_let_in_does_not_come_again_at_once() {
+    let locked = server!("--requirepass", "secret");
+    let full = server!("--maxclients", "1");
+    let mut only = full.client();
+    let pong: String = redis::cmd("PING").query(&mut only).unwrap();
+    assert_eq!(pong, "PONG");
+    let breaking = Breaking {
+        pause_min: MINUTE,
+        pause_max: MINUTE,
+        ..Breaking::default()
+    };
+    let as_one = |server: &Server| Config::one(server.address()).breaking(breaking);
+    for config in [
+        as_one(&locked).credentials(None, "wrong"),
+        as_one(&locked).protocol(Protocol::Resp3),
+        as_one(&locked).credentials(None, "secret").database(99),
+        as_one(&full),
+        as_one(&full).protocol(Protocol::Resp3),
+    ] {
+        let node = Node::new(config);
+        for _ in 0..50 {
+            let found = node.view(L2).lookup("k", PATIENT);
+            assert_eq!(reason(found), MissReason::Unavailable);
+        }
+        let stats = node.servers.stats();
+        assert_eq!(stats.connects + stats.connect_errors, 5, "{stats:?}");
+        assert_eq!((stats.breaks, stats.turned_away), (1, 45), "{stats:?}");
     }
 }
 
