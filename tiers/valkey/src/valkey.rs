@@ -39,7 +39,7 @@ use larder::{
 };
 use redis::{Cmd, Value};
 
-use self::counters::{Read, Stamps, begun, is_of_value, refs, scopes};
+use self::counters::{Read, Stamps, anew, begun, is_of_value, refs, scopes};
 use self::replace::seen;
 use crate::config::{Config, ConfigError};
 use crate::conn::command;
@@ -275,8 +275,7 @@ impl Level for Valkey {
             Some(Value::Int(_)) => Ok(()),
             // What is there is no counter: it becomes one, with a number that it never had.
             Some(Value::ServerError(error)) if is_of_value(error.kind(), error.code()) => {
-                let set = command("SET").arg(key).arg(now).take();
-                self.servers.run_one(key, set, until)?;
+                self.servers.run_one(key, anew(key, wall_us()), until)?;
                 Ok(())
             }
             Some(Value::ServerError(error)) => Err(Fault::Answer(error.clone()).into()),

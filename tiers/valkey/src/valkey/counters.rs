@@ -127,39 +127,42 @@ impl Valkey {
         values: &[Value],
         until: Until,
     ) -> Result<Stamp, LevelError> {
-        let mut sum = 0_u64;
-        for value in values {
-            match number(value)? {
-                Some(generation) => sum = sum.wrapping_add(generation),
-                None => return self.begin(scopes, until),
+        match sum(values)? {
+            Some(stamp) => {
+                self.stamps.note(scopes, stamp);
+                Ok(stamp)
             }
+            None => self.begin(scopes, until),
         }
-        self.stamps.note(scopes, Stamp(sum));
-        Ok(Stamp(sum))
     }
 
-    /// Begins the counters that aren't there, and reads all (VK1).
+    /// Begins the counters that aren't there, and reads all (VK1); what stands in the place of one and is none is written over.
     #[cold]
     fn begin(&self, scopes: &[Vec<u8>], until: Until) -> Result<Stamp, LevelError> {
-        let now = wall_us();
-        let requests: Vec<Request<'_>> = scopes
-            .iter()
-            .map(|scope| Request {
-                key: scope,
-                command: begun(scope, now),
-            })
-            .collect();
-        self.servers.run(&requests, until)?.keep();
-        let read = self.read(&refs(scopes), None, until)?;
-        read.answers.keep();
-        let mut sum = 0_u64;
-        for value in &read.values {
-            // Whoever deletes them faster than that leaves no level to speak of.
-            let generation = number(value)?.ok_or(LevelError::Unavailable)?;
-            sum = sum.wrapping_add(generation);
+        let begin = |scope| Request {
+            key: scope,
+            command: begun(scope, wall_us()),
+        };
+        let mut requests: Vec<Request<'_>> = scopes.iter().map(|scope| begin(scope)).collect();
+        for _ in 0..2 {
+            self.servers.run(&requests, until)?.keep();
+            let read = self.read(&refs(scopes), None, until)?;
+            read.answers.keep();
+            if let Some(stamp) = sum(&read.values)? {
+                self.stamps.note(scopes, stamp);
+                return Ok(stamp);
+            }
+            let others = scopes.iter().zip(&read.values);
+            let others = others.filter(|(_, value)| matches!(number(value), Ok(None)));
+            requests = others
+                .map(|(scope, _)| Request {
+                    key: scope,
+                    command: anew(scope, wall_us()),
+                })
+                .collect();
         }
-        self.stamps.note(scopes, Stamp(sum));
-        Ok(Stamp(sum))
+        // Whoever deletes them faster than that leaves no level to speak of.
+        Err(LevelError::Unavailable)
     }
 }
 
@@ -175,7 +178,24 @@ pub(super) fn begun(counter: &[u8], now_us: u64) -> Cmd {
     command("SET").arg(counter).arg(now_us).arg("NX").take()
 }
 
-/// A counter's number; `None` if it isn't there.
+/// Begins a counter in the place of what is none.
+pub(super) fn anew(counter: &[u8], now_us: u64) -> Cmd {
+    command("SET").arg(counter).arg(now_us).take()
+}
+
+/// The stamp of all of them; `None` if one isn't there.
+fn sum(values: &[Value]) -> Result<Option<Stamp>, LevelError> {
+    let mut sum = 0_u64;
+    for value in values {
+        match number(value)? {
+            Some(generation) => sum = sum.wrapping_add(generation),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Stamp(sum)))
+}
+
+/// A counter's number; `None` if it isn't there, or something else is.
 fn number(value: &Value) -> Result<Option<u64>, LevelError> {
     match value {
         Value::Nil => Ok(None),
@@ -183,13 +203,10 @@ fn number(value: &Value) -> Result<Option<u64>, LevelError> {
         Value::BulkString(text) => {
             let text = std::str::from_utf8(text).ok();
             let number = text.and_then(|text| text.parse::<i64>().ok());
-            number
-                .map(|number| Some(number as u64))
-                .ok_or(LevelError::Corrupt)
+            Ok(number.map(|number| number as u64))
         }
-        Value::ServerError(error) if is_of_value(error.kind(), error.code()) => {
-            Err(LevelError::Corrupt)
-        }
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(None),
+        Value::ServerError(error) => Err(Fault::Answer(error.clone()).into()),
         _ => Err(LevelError::Unavailable),
     }
 }

@@ -226,21 +226,43 @@ fn e_59_lost_counters_lose_records_and_bring_none_back() {
         let _: () = redis::cmd("DEL").arg(counters).query(&mut client).unwrap();
         assert!(view.get("k").is_none() && view.get("l").is_none());
     }
-    // A counter that is none any more becomes one by the next purge.
-    view.put("k", b"v", MINUTE).unwrap();
+}
+
+#[test]
+fn f50_e_59_what_stands_in_the_place_of_counters_is_written_over() {
+    let server = server!();
+    let [one, two] = [(); 2].map(|()| Node::new(Config::one(server.address())));
+    let mut client = server.client();
+    one.view(L2).put("k", b"old", MINUTE).unwrap();
     let counters: Vec<Vec<u8>> = redis::cmd("KEYS").arg("g*").query(&mut client).unwrap();
-    for counter in counters {
-        let _: () = redis::cmd("SET")
-            .arg(counter)
-            .arg("x")
-            .query(&mut client)
-            .unwrap();
+    assert_eq!(counters.len(), 2);
+    for (writes, junk) in [
+        ("SET", "x"),
+        ("SET", "99999999999999999999"),
+        ("RPUSH", "1"),
+    ] {
+        let spoil = |client: &mut redis::Connection| {
+            for counter in &counters {
+                let mut write = redis::cmd(writes);
+                let _: () = redis::cmd("DEL").arg(counter).query(client).unwrap();
+                let _: () = write.arg(counter).arg(junk).query(client).unwrap();
+            }
+        };
+        spoil(&mut client);
+        assert_eq!(
+            reason(one.view(L2).lookup("k", PATIENT)),
+            MissReason::Absent
+        );
+        one.view(L2).put("k", b"read", MINUTE).unwrap();
+        assert_eq!(get(&two.view(L2), "k"), bytes(b"read"), "{junk}");
+        spoil(&mut client);
+        let put = two.view(L2).put("k", b"put", MINUTE).unwrap();
+        assert_eq!(put.error, None, "{junk}");
+        assert_eq!(get(&one.view(L2), "k"), bytes(b"put"), "{junk}");
+        spoil(&mut client);
+        one.view(L2).purge().unwrap();
+        assert_eq!(get(&two.view(L2), "k"), None, "{junk}");
     }
-    assert_eq!(reason(view.lookup("k", PATIENT)), MissReason::Corrupt);
-    view.purge().unwrap();
-    let whole = Node::with_name_space(Config::one(server.address()), b"other");
-    whole.view(L2).put("k", b"v", MINUTE).unwrap();
-    assert!(whole.view(L2).get("k").is_some());
 }
 
 #[test]
