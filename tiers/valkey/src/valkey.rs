@@ -249,7 +249,7 @@ impl Level for Valkey {
         };
         match (seen, record) {
             (Seen(Some(seen)), _) => self.change(key, seen, &change, until),
-            (Seen(None), Some(_)) => self.add(key, change, until),
+            (Seen(None), Some(_)) => self.add(key, &change, until),
             // There is nothing that may be taken away.
             (Seen(None), None) => Ok(true),
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::{
-    Cache, LevelMode, LevelOptions, LevelRecord, Lookup, MissReason, Tag, Ttl, WriteOptions,
+    Cache, LevelMode, LevelOptions, LevelRecord, Loaded, Lookup, MissReason, Tag, Ttl, WriteOptions,
 };
 use larder_valkey::{Config, open, seal};
 
@@ -114,15 +114,19 @@ fn f50_a_key_of_another_type_is_a_miss_and_is_overwritten() {
     view.put("k", b"v", MINUTE).unwrap();
     let key = stored_key(&server);
     let mut client = server.client();
-    let _: () = redis::cmd("DEL").arg(&key).query(&mut client).unwrap();
-    let _: () = redis::cmd("LPUSH")
-        .arg(&key)
-        .arg(1)
-        .query(&mut client)
-        .unwrap();
+    let mut spoil = || {
+        let mut push = redis::cmd("LPUSH");
+        let _: () = redis::cmd("DEL").arg(&key).query(&mut client).unwrap();
+        let _: () = push.arg(&key).arg(1).query(&mut client).unwrap();
+    };
+    spoil();
     assert!(view.get("k").is_none());
     view.put("k", b"new", MINUTE).unwrap();
     assert_eq!(get(&view, "k"), bytes(b"new"));
+    spoil();
+    let load = || Ok::<_, ()>(Loaded::Value(b"loaded"));
+    view.get_or_load("k", MINUTE, load).unwrap();
+    assert_eq!(get(&view, "k"), bytes(b"loaded"));
 }
 
 #[test]
