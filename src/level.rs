@@ -338,7 +338,9 @@ impl fmt::Display for LevelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout => f.write_str("the further level did not answer in time"),
-            Self::Unavailable => f.write_str("the further level can't be reached"),
+            Self::Unavailable => {
+                f.write_str("the further level can't be reached, refuses, or failed")
+            }
             Self::Corrupt => {
                 f.write_str("the further level holds something that is no record of this key")
             }

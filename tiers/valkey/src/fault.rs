@@ -2,7 +2,7 @@
 
 use larder::LevelError;
 use redis::{ServerError, ServerErrorKind};
-use std::io;
+use std::{fmt, io};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,18 @@ impl Fault {
         }
     }
 
+    /// Whether it is an answer that the level reckons with: who has a key, or that it is of another type.
+    pub(crate) fn is_of_course(&self) -> bool {
+        let Self::Answer(error) = self else {
+            return false;
+        };
+        let is_elsewhere = matches!(
+            error.kind(),
+            Some(ServerErrorKind::Moved | ServerErrorKind::Ask)
+        );
+        is_elsewhere || error.code() == "WRONGTYPE"
+    }
+
     /// Whether another server may be the right one.
     pub(crate) fn is_of_topology(&self) -> bool {
         match self {
@@ -60,6 +72,25 @@ impl Fault {
             Self::Lost | Self::Away | Self::NoMaster | Self::Timeout => true,
             Self::Garbled | Self::TooLong => false,
         }
+    }
+}
+
+/// For people. What a server answers to a command that it doesn't know repeats the command, and so perhaps a password: not here.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "no answer in time",
+            Self::Lost => "the connection can't be made, or was closed",
+            Self::Away => "it is being left alone, or no server is known",
+            Self::NoMaster => "it says that it is no master",
+            Self::Garbled => "what it answers can't be read",
+            Self::TooLong => "it answers with a value that is longer than is taken",
+            Self::Answer(error) => {
+                let details = error.details().unwrap_or_default();
+                let details = details.split(", with args").next().unwrap_or_default();
+                return write!(f, "it answers {} {details}", error.code());
+            }
+        })
     }
 }
 
@@ -79,5 +110,20 @@ impl From<Fault> for LevelError {
             Fault::TooLong => Self::Corrupt,
             _ => Self::Unavailable,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_repeats_no_arguments() {
+        let said = b"-ERR unknown command `HELLO`, with args beginning with: `3`, `secret`,\r\n";
+        let redis::Value::ServerError(error) = redis::parse_redis_value(said).unwrap() else {
+            panic!("an error is an error");
+        };
+        let told = Fault::Answer(error).to_string();
+        assert_eq!(told, "it answers ERR unknown command `HELLO`");
     }
 }

@@ -48,6 +48,18 @@ enum Kind {
 pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) counts: Counts,
+    /// What the last call that failed met with, in words.
+    pub(crate) last_fault: Mutex<Option<String>>,
+}
+
+impl Context {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            counts: Counts::default(),
+            last_fault: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -124,7 +136,7 @@ impl Node {
     }
 
     fn borrow(self: &Arc<Self>, until: Until) -> Result<Held, Fault> {
-        let Context { config, counts } = &*self.context;
+        let Context { config, counts, .. } = &*self.context;
         let mut pool = self.pool.lock();
         loop {
             if let Some(conn) = pool.idle.pop() {
@@ -163,7 +175,7 @@ impl Node {
             conn: None,
             is_kept: false,
         };
-        let Context { config, counts } = &*self.context;
+        let Context { config, counts, .. } = &*self.context;
         let left = until.left().ok_or(Fault::Timeout)?;
         let conn = match self.kind {
             Kind::Any => Conn::open(&self.address, config, until),
@@ -173,6 +185,7 @@ impl Node {
         let conn = match conn {
             // Who isn't let in is left alone as well: each further call would be one more connection.
             Err(fault @ Fault::Answer(_)) => {
+                self.note(&fault);
                 self.failed();
                 Err(fault)
             }
@@ -186,6 +199,9 @@ impl Node {
 
     /// Tells the breaker what came of something that had so much time.
     fn judge<R>(&self, within: Duration, result: Result<R, Fault>) -> Result<R, Fault> {
+        if let Err(fault) = &result {
+            self.note(fault);
+        }
         match &result {
             Ok(_) => {}
             // Who gives no time learns nothing of the server.
@@ -194,6 +210,12 @@ impl Node {
             Err(_) => self.breaker.succeeded(),
         }
         result
+    }
+
+    /// Keeps what went wrong, for people.
+    pub(crate) fn note(&self, fault: &Fault) {
+        let said = format!("{}: {fault}", self.address);
+        *self.context.last_fault.lock() = Some(said);
     }
 
     fn failed(&self) {
@@ -216,6 +238,10 @@ impl Held {
             Value::ServerError(error) => Some(Fault::Answer(error.clone())),
             _ => None,
         });
+        let trouble = trouble.filter(|fault| !fault.is_of_course());
+        if let Some(fault) = &trouble {
+            self.node.note(fault);
+        }
         match trouble.filter(Fault::is_of_server) {
             Some(fault) => self.node.judge(left, Err(fault)),
             None => {

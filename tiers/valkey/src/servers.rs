@@ -67,9 +67,8 @@ impl Answers {
 impl Servers {
     pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let counts = Counts::default();
         let servers = config.servers.clone();
-        let context = Arc::new(Context { config, counts });
+        let context = Arc::new(Context::new(config));
         let route = match servers {
             config::Servers::One(address) => Route::One(Node::new(address, Arc::clone(&context))),
             config::Servers::Sentinel { sentinels, master } => {
@@ -88,6 +87,11 @@ impl Servers {
 
     pub(crate) fn counts(&self) -> &Counts {
         &self.context.counts
+    }
+
+    /// What the last call that failed met with, in words.
+    pub(crate) fn last_fault(&self) -> Option<String> {
+        self.context.last_fault.lock().clone()
     }
 
     /// Whether one command may be about several keys.

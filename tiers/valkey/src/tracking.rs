@@ -87,7 +87,8 @@ fn session(servers: &Servers, changes: &LevelChanges) -> bool {
     thread::scope(|scope| {
         for master in &masters {
             let listener = || {
-                if session.listen(master).is_err() {
+                if let Err(fault) = session.listen(master) {
+                    master.note(&fault);
                     servers.doubt();
                 }
                 session.end();

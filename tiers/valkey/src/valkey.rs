@@ -95,6 +95,15 @@ impl Valkey {
         self.servers.counts().snapshot()
     }
 
+    /// What the last call of a server that failed met with, in words for people: which server, and what it said. It stays when calls
+    /// succeed again; `None`: none has failed.
+    ///
+    /// So it says why a level is [unavailable](LevelError::Unavailable): whether nobody listens there, or the password is wrong, the server
+    /// full, or a replica. No password and no key is in it.
+    pub fn last_fault(&self) -> Option<String> {
+        self.servers.last_fault()
+    }
+
     /// Asks the servers that are written to whether they are there, each for so long at most: for who wants to know before, or
     /// beside, the calls that need them. Who the masters are is asked anew for it: so one that was replaced, and doesn't know, is called
     /// no longer than until the next check but one.

@@ -208,6 +208,7 @@ async fn e_54_without_the_levels_server_it_starts_says_so_and_serves_from_memory
         away.contains("the second level is away") && away.contains("127.0.0.1:1"),
         "{away}"
     );
+    assert!(away.contains("the connection can't be made"), "{away}");
     let listening = log.next_line().await.unwrap().unwrap();
     let address = listening.split("address=").nth(1).unwrap();
     let mut server = Started {

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use larder::{Levels, Rate};
+use larder::{LevelError, Levels, Rate};
 use larder_valkey::{
     Address, Breaking, Config, ConfigError, Protocol, Servers, Tls, Valkey, ValkeyStats,
 };
@@ -26,7 +26,10 @@ pub(super) fn start(of: &Level) -> Result<Tier, Refused> {
     let levels = Levels::new(servers.clone(), of.name_space.as_bytes());
     let (asked, within) = (servers.clone(), of.timeout);
     let names = of.servers.join(", ");
-    let watch = Watch::start(names, move || asked.check(within));
+    let watch = Watch::start(names, move || {
+        let why = |error: LevelError| asked.last_fault().unwrap_or_else(|| error.to_string());
+        asked.check(within).map_err(why)
+    });
     let counted = levels.clone();
     let told = servers.clone();
     let publish = move || {

@@ -11,7 +11,6 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use larder::LevelError;
 use tracing::{info, warn};
 
 /// See the module.
@@ -25,22 +24,22 @@ pub(super) struct Watch {
 const PERIOD: Duration = Duration::from_secs(1);
 
 impl Watch {
-    /// Asks once, says what came of it, and goes on asking. Where no thread can be had, it asks no more.
+    /// Asks once, says what came of it, and goes on asking; `check` says in words why they aren't there. Where no thread can be had, it asks no more.
     pub(super) fn start(
         servers: String,
-        check: impl Fn() -> Result<(), LevelError> + Send + 'static,
+        check: impl Fn() -> Result<(), String> + Send + 'static,
     ) -> Self {
         let is_up = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = channel();
         let told = Arc::clone(&is_up);
         let mut last = check();
-        say(&servers, last);
+        say(&servers, &last);
         told.store(last.is_ok(), Ordering::Relaxed);
         let watch = move || {
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 let answer = check();
                 if answer.is_ok() != last.is_ok() {
-                    say(&servers, answer);
+                    say(&servers, &answer);
                 }
                 told.store(answer.is_ok(), Ordering::Relaxed);
                 last = answer;
@@ -56,7 +55,7 @@ impl Watch {
     }
 }
 
-fn say(servers: &str, answer: Result<(), LevelError>) {
+fn say(servers: &str, answer: &Result<(), String>) {
     match answer {
         Ok(()) => info!(servers, "the second level is there"),
         Err(error) => warn!(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::thread;
 
-use larder::{LevelMode, MissReason};
+use larder::{LevelError, LevelMode, MissReason};
 use larder_valkey::{Address, Breaking, Config, ConfigError, Protocol, Tls};
 
 use LevelMode::L2;
@@ -85,6 +85,36 @@ fn e_60_who_is_not_let_in_does_not_come_again_at_once() {
         let stats = node.servers.stats();
         assert_eq!(stats.connects + stats.connect_errors, 5, "{stats:?}");
         assert_eq!((stats.breaks, stats.turned_away), (1, 45), "{stats:?}");
+    }
+}
+
+#[test]
+fn e_54_why_a_level_is_unavailable_is_told() {
+    let locked = server!("--requirepass", "secret");
+    let full = server!("--maxmemory", "1");
+    let replica = server!("--replicaof", "127.0.0.1", "1");
+    let mut gone = server!();
+    gone.kill();
+    let wrong = Config::one(locked.address()).credentials(None, "wrong");
+    for (config, expected) in [
+        (wrong.clone(), "WRONGPASS"),
+        (wrong.protocol(Protocol::Resp3), "WRONGPASS"),
+        (Config::one(locked.address()), "NOAUTH"),
+        (Config::one(full.address()), "OOM"),
+        (Config::one(replica.address()), "READONLY"),
+        (Config::one(gone.address()), "can't be made"),
+    ] {
+        let node = Node::new(config.clone());
+        assert_eq!(node.servers.last_fault(), None);
+        let put = node.view(L2).put("k", b"v", MINUTE).unwrap();
+        assert_eq!(put.error, Some(LevelError::Unavailable));
+        let told = node.servers.last_fault().unwrap();
+        let larder_valkey::Servers::One(address) = &config.servers else {
+            panic!("{config:?}");
+        };
+        assert!(told.starts_with(&address.to_string()), "{told}");
+        assert!(told.contains(expected), "{told}");
+        assert!(!told.contains("wrong"), "{told}");
     }
 }
 

@@ -62,10 +62,7 @@ fn e_61_a_table_of_slots_is_read_and_nonsense_is_not() {
 #[test]
 fn e_61_addresses_that_no_slot_is_at_any_more_are_forgotten() {
     let seed = Address::new("seed", 1);
-    let context = Arc::new(Context {
-        config: crate::Config::cluster(vec![seed.clone()]),
-        counts: Default::default(),
-    });
+    let context = Arc::new(Context::new(crate::Config::cluster(vec![seed.clone()])));
     let mut table = Table::default();
     table.node(seed.clone(), &context);
     let mut last = None;
@@ -102,10 +99,7 @@ fn f49_callers_who_need_several_nodes_do_not_wait_for_each_other() {
         });
     }
     let config = crate::Config::cluster(vec![first]).connections_max(1);
-    let context = Arc::new(Context {
-        config: config.clone(),
-        counts: Default::default(),
-    });
+    let context = Arc::new(Context::new(config.clone()));
     let config::Servers::Cluster(seeds) = config.servers else {
         panic!()
     };
@@ -149,10 +143,7 @@ fn f49_a_table_from_before_a_failover_is_not_believed_again() {
             _ => None,
         });
     }
-    let context = Arc::new(Context {
-        config: crate::Config::cluster(Vec::new()),
-        counts: Default::default(),
-    });
+    let context = Arc::new(Context::new(crate::Config::cluster(Vec::new())));
     let cluster = Cluster::new(vec![first, second.clone(), third], Arc::clone(&context));
     let until = Until::after(Duration::from_secs(30));
     let ask_anew = || {

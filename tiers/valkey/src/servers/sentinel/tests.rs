@@ -27,10 +27,10 @@ fn f49_a_sentinel_that_missed_a_failover_is_not_believed_again() {
         });
         address
     });
-    let context = Arc::new(Context {
-        config: crate::Config::sentinel(sentinels.to_vec(), "shop"),
-        counts: Default::default(),
-    });
+    let context = Arc::new(Context::new(crate::Config::sentinel(
+        sentinels.to_vec(),
+        "shop",
+    )));
     let sentinel = Sentinel::new(sentinels.to_vec(), "shop".to_owned(), context);
     let until = Until::after(Duration::from_secs(30));
     let ask_anew = || {
