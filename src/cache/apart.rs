@@ -22,9 +22,16 @@ use crate::terms::{Tag, WriteOptions};
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
     how: How<'a>,
+    /// When they were made: from then on its times run.
+    begun: Nanos,
 }
 
 impl Terms<'_> {
+    /// When its times began to run.
+    pub(crate) fn begun(&self) -> Nanos {
+        self.begun
+    }
+
     /// How long the entry is to live; `None`: for ever.
     pub(crate) fn ttl(&self) -> Option<Duration> {
         self.how.write.lifetime.ttl()
@@ -71,10 +78,14 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
             let key_bytes = key.bytes().len() as u64;
             charter.check_sizes(key_bytes, key_bytes.saturating_add(value_bytes as u64))?;
         }
-        Ok(Terms { how })
+        Ok(Terms {
+            how,
+            begun: self.now(),
+        })
     }
 
-    /// Makes the write, of a copy, with a time to live of `ttl_max` at most; false if the life of the scope that it was planned in has ended.
+    /// Makes the write, of a copy, with what is left of its time to live, and `ttl_max` at most; false if nothing is left, or the life of the
+    /// scope that it was planned in has ended.
     pub(crate) fn write_on_terms<S: Source<V>>(
         self,
         key: KeyRef<'_>,
@@ -84,8 +95,11 @@ impl<'a, V: Value + ?Sized> View<'a, V> {
     ) -> Result<bool, InsertError<S>> {
         let mut how = terms.how;
         how.is_copy = true;
-        let ttl = terms.ttl().into_iter().chain(ttl_max).min();
-        how.write.lifetime = how.write.lifetime.lasting(ttl);
+        let Some(lifetime) = how.write.lifetime.since(self.now(), terms.begun) else {
+            return Ok(false);
+        };
+        let ttl = lifetime.ttl().into_iter().chain(ttl_max).min();
+        how.write.lifetime = lifetime.lasting(ttl);
         match self.write_once(key, value, &how)? {
             Wrote::Stored { .. } => Ok(true),
             Wrote::Unmet { unstored, .. } | Wrote::Ended { unstored } => {

@@ -22,6 +22,8 @@ pub(super) struct Fetched<D> {
     /// What is stored, if it answered.
     pub(super) seen: Option<Seen>,
     pub(super) found: Result<LevelRecord<D>, MissReason>,
+    /// When the answer came, of which the record's times are.
+    pub(super) came: Nanos,
 }
 
 /// What a record says besides its value.
@@ -42,6 +44,7 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
         let counts = &self.inner().counts;
         let paid = self.pay(key, hash, until);
         let answer = paid.and_then(|()| self.call(until, |level, within| level.get(key, within)));
+        let came = self.here().now();
         let answer = match answer {
             // N5
             Ok(_) if self.left(until).is_err() => {
@@ -74,7 +77,12 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
             Ok(_) => counts.hits.add(),
             Err(reason) => counts.miss(*reason),
         }
-        Fetched { stamp, seen, found }
+        Fetched {
+            stamp,
+            seen,
+            found,
+            came,
+        }
     }
 
     /// N7
@@ -95,14 +103,18 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
         Ok(meta.with_value(value))
     }
 
-    /// How a copy of a record is written into the cache, where it may stay so long at most.
+    /// How a copy of a record, whose times ran from a moment on, is written into the cache, where it may stay so long at most.
     pub(super) fn copied<B>(
         &self,
         record: &LevelRecord<B>,
+        since: Nanos,
         ttl_max: Option<Duration>,
     ) -> WriteOptions {
-        let ttl = record.ttl.into_iter().chain(ttl_max).min();
-        let ttl = match (ttl, record.fresh) {
+        let spent = self.here().now().saturating_since(since);
+        let left = |span: Option<Duration>| span.map(|span| span.saturating_sub(spent));
+        let ttl = left(record.ttl).map(at_least);
+        let ttl = ttl.into_iter().chain(ttl_max).min();
+        let ttl = match (ttl, left(record.fresh)) {
             (None, None) => Ttl::NEVER,
             (None, Some(fresh)) => Ttl::after(at_least(fresh)).stale(Duration::MAX),
             (Some(ttl), Some(fresh)) if fresh < ttl => {
@@ -125,7 +137,7 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
     }
 }
 
-/// No time to live is zero, and what has no fresh time left was stale when it came.
-fn at_least(fresh: Duration) -> Duration {
-    fresh.max(Duration::from_nanos(1))
+/// No time to live is zero: what has no fresh time left was stale when it came, and what has none at all was due when it was read.
+fn at_least(span: Duration) -> Duration {
+    span.max(Duration::from_nanos(1))
 }

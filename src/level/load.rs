@@ -111,7 +111,7 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
         let mut meta = None;
         let mut room = None;
         let options = LoadOptions::new().timeout(within);
-        let mut ttl_max = None;
+        let (mut came, mut ttl_max) = (Nanos::default(), None);
         let answer = self.here().get_or_load(key, options, || {
             let found = with_key(key, |key| {
                 let key = path.key(key);
@@ -124,14 +124,16 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
                 }
                 let call = misses.begin();
                 ttl_max = self.read_ttl_max(&path);
-                let found = self.fetch(&key, hash, until, &mut room).found;
+                let fetched = self.fetch(&key, hash, until, &mut room);
+                came = fetched.came;
+                let found = fetched.found;
                 if let Err(reason) = &found {
                     misses.note(noted, call, *reason);
                 }
                 found
             });
             let record = found.unwrap_or(Err(MissReason::Absent))?;
-            let copied = self.copied(&record, ttl_max);
+            let copied = self.copied(&record, came, ttl_max);
             let (value, of_value) = record.apart();
             meta = Some(of_value);
             Ok(Loaded::With(value, copied))
@@ -258,7 +260,7 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
             fetched = self.fetch(&level_key, hash, until, second_room);
         }
         let mut hand = |record: LevelRecord<V::Decoded<'b>>| {
-            let copied = self.copied(&record, ttl_max);
+            let copied = self.copied(&record, fetched.came, ttl_max);
             let (value, of_value) = record.apart();
             *meta = Some(of_value);
             self.kept_or_done(key, Held::First(value), of_value, copied)
@@ -301,7 +303,7 @@ impl<V: Codec + ?Sized> LevelView<'_, V> {
             return self.done(key, Held::second(value), record);
         }
         // A change that came since it was stored may have been told already.
-        let copied = self.copied(&record, self.options.copy_ttl_max());
+        let copied = self.copied(&record, terms.begun(), self.options.copy_ttl_max());
         self.kept_or_done(key, Held::second(value), record, copied)
     }
 

@@ -153,6 +153,21 @@ impl Lifetime {
         lifetime.told()
     }
 
+    /// What is left of it at a moment, where its times began to run at another; `None`: nothing is.
+    pub(crate) fn since(self, now: Nanos, begun: Nanos) -> Option<Self> {
+        let spent = now.0.saturating_sub(begun.0);
+        let left = |span: u64| match span {
+            FOREVER => FOREVER,
+            span => span.saturating_sub(spent),
+        };
+        let lifetime = Lifetime {
+            ttl: left(self.ttl),
+            refresh: (left(self.refresh.0), left(self.refresh.1)),
+            ..self
+        };
+        (lifetime.ttl > 0).then(|| lifetime.told())
+    }
+
     /// The same, to be loaded anew, and stale, after so long.
     pub(crate) fn refreshed(self, due: Duration, stale: Duration) -> Self {
         let lifetime = Lifetime {

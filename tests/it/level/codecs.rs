@@ -41,6 +41,42 @@ impl<V: Codec + ?Sized> Typed<V> {
     }
 }
 
+thread_local! {
+    /// What decoding takes, by this clock.
+    static DECODES: RefCell<Option<(ManualClock, Duration)>> = const { RefCell::new(None) };
+}
+
+/// A value that takes long to decode.
+struct Slow;
+
+impl Codec for Slow {
+    const NAME: &'static str = "slow";
+    type Decoded<'a> = Slow;
+
+    fn encode(&self, _out: &mut Vec<u8>) -> Result<(), CodecError> {
+        Ok(())
+    }
+
+    fn decode(_bytes: &[u8]) -> Result<Slow, CodecError> {
+        if let Some((clock, takes)) = DECODES.take() {
+            clock.advance(takes);
+        }
+        Ok(Slow)
+    }
+}
+
+#[test]
+fn e52_what_takes_long_to_decode_ends_with_its_record() {
+    let world = World::new();
+    let [one, two] = [(); 2].map(|()| Typed::<Slow>::new(&world));
+    let options = LevelOptions::new(L1L2).l1_lifetime(None);
+    one.view(options).put("k", Slow, 10 * SECOND).unwrap();
+    DECODES.set(Some((world.clock.clone(), 4 * SECOND)));
+    assert!(two.view(options).get("k").is_some());
+    let here = two.cache.scope("s").unwrap();
+    assert_eq!(here.ttl("k"), Some(Some(6 * SECOND)));
+}
+
 #[test]
 fn e52_values_of_a_type_go_through_the_level_with_what_is_left_of_their_time() {
     let world = World::new();

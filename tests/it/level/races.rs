@@ -9,6 +9,48 @@ use super::*;
 use crate::tools::SetAtEnd;
 
 #[test]
+fn e51_e52_a_copy_ends_with_its_record_however_long_the_level_took() {
+    let world = World::new();
+    let [node] = world.nodes();
+    let options = LevelOptions::new(L1L2).l1_lifetime(None).timeout(MINUTE);
+    let view = node.view(options);
+    let here = node.cache.scope("s").unwrap();
+    let ttl = Ttl::after(8 * SECOND).stale(2 * SECOND);
+    let put = |key: &str| assert!(view.put(key, b"v", ttl).unwrap().in_l2);
+    let load = || Ok::<_, ()>(Loaded::Value(b"v"));
+    let load = |key: &str| drop(view.get_or_load(key, ttl, load).unwrap());
+    let stored_while = |call, work: &(dyn Fn(&str) + Sync), key: &str, span| {
+        // The record is stored, and its writer hears of it later.
+        let hold = world.level.hold_after(call);
+        thread::scope(|scope| {
+            let work = scope.spawn(|| work(key));
+            hold.wait();
+            world.clock.advance(span);
+            hold.release();
+            work.join().unwrap();
+        });
+    };
+    for (call, work) in [
+        (LevelCall::Set, &put as &(dyn Fn(&str) + Sync)),
+        (LevelCall::Replace, &load),
+    ] {
+        let key = format!("{call:?}");
+        stored_while(call, work, &key, 5 * SECOND);
+        assert_eq!(view.ttl(&key[..]), Ok(Some(5 * SECOND)));
+        assert_eq!(here.ttl(&key[..]), Some(Some(5 * SECOND)));
+        world.clock.advance(3 * SECOND);
+        assert!(matches!(here.lookup(&key[..]), Lookup::Stale(_)));
+        world.clock.advance(2 * SECOND);
+        assert!(here.get(&key[..]).is_none() && view.get(&key[..]).is_none());
+        // None of it is left; what was loaded was there for its caller.
+        let key = format!("{call:?} late");
+        stored_while(call, work, &key, 10 * SECOND);
+        world.clock.advance(Duration::from_nanos(1));
+        assert!(here.get(&key[..]).is_none());
+    }
+}
+
+#[test]
 fn e45_a_level_that_is_slower_than_its_time_is_a_miss_at_the_limit() {
     for mode in [L1L2, L2] {
         let world = World::new();
