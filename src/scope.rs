@@ -14,7 +14,7 @@ use crate::key::{Key, KeyRef, KeyWriter, Shape, with_key};
 use crate::lineage::{Kind, Local, Name, ScopeError};
 use crate::scope_parts::ScopeParts;
 use crate::stats::Stats;
-use crate::sync::Arc;
+use crate::sync::{Arc, Weak};
 
 /// A part of a cache with keys of its own, under a path of names.
 ///
@@ -56,6 +56,32 @@ pub struct OwnedScope<V: Value + ?Sized> {
     inner: Arc<Inner<V>>,
     local: Arc<Local>,
     is_counted: bool,
+}
+
+/// A scope that doesn't keep its cache.
+pub(crate) struct WeakScope<V: Value + ?Sized> {
+    inner: Weak<Inner<V>>,
+    local: Arc<Local>,
+}
+
+impl<V: Value + ?Sized> WeakScope<V> {
+    /// The scope, unless its cache is gone.
+    pub(crate) fn upgrade(&self) -> Option<OwnedScope<V>> {
+        Some(OwnedScope {
+            inner: self.inner.upgrade()?,
+            local: Arc::clone(&self.local),
+            is_counted: false,
+        })
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.inner.strong_count() == 0
+    }
+
+    /// As that of scopes that keep theirs, also when it is gone.
+    pub(crate) fn address(&self) -> *const () {
+        self.inner.as_ptr().cast()
+    }
 }
 
 impl<V: Value + ?Sized> Cache<V> {
@@ -156,12 +182,6 @@ macro_rules! scoped {
                 stats.add_counts(&store.counted(self.local.tally()));
                 Some(stats)
             }
-
-            /// Where its cache lies: the same for all scopes of that cache, and for none of another one that is there.
-            pub(crate) fn address(&self) -> *const () {
-                let inner: &Inner<V> = &self.inner;
-                std::ptr::from_ref(inner).cast()
-            }
         }
 
         impl<$($life,)? V: Value + ?Sized> fmt::Debug for $view {
@@ -221,6 +241,21 @@ impl<'c, V: Value + ?Sized> Scope<'c, V> {
             inner: Arc::clone(self.inner),
             local: self.local,
             is_counted: self.is_counted,
+        }
+    }
+}
+
+impl<V: Value + ?Sized> Scope<'_, V> {
+    /// Where its cache lies: the same for all scopes of that cache, and for none of another one that is there.
+    pub(crate) fn address(&self) -> *const () {
+        let inner: &Inner<V> = self.inner;
+        std::ptr::from_ref(inner).cast()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakScope<V> {
+        WeakScope {
+            inner: Arc::downgrade(self.inner),
+            local: Arc::clone(&self.local),
         }
     }
 }

@@ -3,10 +3,12 @@
 //! # Idea
 //! A scope whose records are copied while the level follows is noted, by its path; what is said to have changed is looked for
 //! there. While it follows, a copy of a record that was read may live as long as the record. When it stops, all of these scopes
-//! end in the cache, since changes may go unheard from then on.
+//! end in the cache, since changes may go unheard from then on. A note keeps no cache; those of caches that are gone are looked for each
+//! time that the notes have doubled.
 //!
 //! # Costs
-//! A copy that is made: a short lock. A change: another, and a removal. The end of a scope: a look at all noted paths.
+//! A copy that is made: a short lock; the first of a scope now and then a look at all noted paths, one for each scope on the average. A
+//! change: a lock, and a removal. The end of a scope: a look at all noted paths.
 //!
 //! # Invariants
 //! - FO1 A copy that may outlive the lifetime of copies is of a scope that was noted, while the level followed, before the record was
@@ -18,14 +20,13 @@
 //! How a level hears of changes.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 
 use super::key::{Path, Told, told, told_prefixes};
 use super::view::Inner;
 use crate::entry::Value;
 use crate::key::{KeyRef, Shape};
-use crate::scope::{OwnedScope, Scope};
+use crate::scope::{Scope, WeakScope};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, Weak};
 
@@ -42,8 +43,15 @@ pub struct LevelChanges {
 #[derive(Default)]
 pub(super) struct Followed {
     is_live: AtomicBool,
+    noted: Mutex<Noted>,
+}
+
+#[derive(Default)]
+struct Noted {
     /// By their paths.
-    scopes: Mutex<HashMap<Box<[u8]>, OfCaches>>,
+    scopes: HashMap<Box<[u8]>, OfCaches>,
+    /// So many may be added, or refused, before those that are gone are looked for.
+    n_until_swept: usize,
 }
 
 /// One scope, in each cache that has it.
@@ -55,17 +63,35 @@ trait Copies: Send + Sync {
 
     fn end(&self);
 
-    /// Where its cache lies, which tells it from all others that are there.
+    /// Whether its cache is gone.
+    fn is_gone(&self) -> bool;
+
+    /// Whether its tenant or named cache was deleted. To be asked by who has the cache: its last handle isn't to end here.
+    fn is_closed(&self) -> bool;
+
+    /// Where its cache lies, which tells it from all others that are noted.
     fn cache(&self) -> *const ();
 }
 
-impl<V: Value + ?Sized> Copies for OwnedScope<V> {
+impl<V: Value + ?Sized> Copies for WeakScope<V> {
     fn remove(&self, key: KeyRef<'_>) {
-        drop(self.view().remove_encoded(key));
+        if let Some(scope) = self.upgrade() {
+            drop(scope.view().remove_encoded(key));
+        }
     }
 
     fn end(&self) {
-        self.invalidate();
+        if let Some(scope) = self.upgrade() {
+            scope.invalidate();
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_gone()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.upgrade().is_none_or(|scope| scope.view().is_closed())
     }
 
     fn cache(&self) -> *const () {
@@ -75,6 +101,8 @@ impl<V: Value + ?Sized> Copies for OwnedScope<V> {
 
 /// Scopes beyond that have the usual lifetime of copies.
 const SCOPES_MAX: usize = 65_536;
+/// So few aren't looked through.
+const SCOPES_FEW: usize = 64;
 
 impl LevelChanges {
     pub(super) fn new(inner: Weak<Inner>, name_space: &[u8]) -> Self {
@@ -102,7 +130,7 @@ impl LevelChanges {
         };
         match told(key) {
             Some(Told::Record { path, shape, key }) => {
-                let scopes = inner.followed.scopes.lock().get(path).cloned();
+                let scopes = inner.followed.noted.lock().scopes.get(path).cloned();
                 for scope in scopes.into_iter().flatten() {
                     let key = KeyRef::from_stored(Shape::from_bits(shape), key);
                     scope.remove(key);
@@ -141,26 +169,15 @@ impl Followed {
         if !self.is_live.load(Ordering::Acquire) {
             return false;
         }
-        let mut scopes = self.scopes.lock();
+        let mut gone = Vec::new();
+        let mut noted = self.noted.lock();
         // Under the lock: who stops sets it before taking the lock, and finds what was noted before.
         if !self.is_live.load(Ordering::Relaxed) {
             return false;
         }
-        let n_scopes = scopes.len();
-        match scopes.entry(path.as_bytes().into()) {
-            Entry::Occupied(mut noted) => {
-                let is_there = |other: &Arc<dyn Copies>| other.cache() == scope.address();
-                if !noted.get().iter().any(is_there) {
-                    noted.get_mut().push(Arc::new(scope.clone().into_owned()));
-                }
-                true
-            }
-            Entry::Vacant(_) if n_scopes >= SCOPES_MAX => false,
-            Entry::Vacant(place) => {
-                place.insert(vec![Arc::new(scope.clone().into_owned())]);
-                true
-            }
-        }
+        let is_noted = noted.note(path, scope, &mut gone);
+        drop(noted);
+        is_noted
     }
 
     /// Whether changes are told at the moment.
@@ -171,7 +188,7 @@ impl Followed {
     /// Ends scopes in their caches.
     fn end(&self, is_meant: impl Fn(&[u8]) -> bool) {
         let mut ended = Vec::new();
-        self.scopes.lock().retain(|path, scopes| {
+        self.noted.lock().scopes.retain(|path, scopes| {
             let is_meant = is_meant(path);
             if is_meant {
                 ended.append(scopes);
@@ -181,6 +198,44 @@ impl Followed {
         for scope in ended {
             scope.end();
         }
+    }
+}
+
+impl Noted {
+    /// What is found to be gone is to be dropped without the lock.
+    fn note<V: Value + ?Sized>(
+        &mut self,
+        path: &Path,
+        scope: &Scope<'_, V>,
+        gone: &mut Vec<Arc<dyn Copies>>,
+    ) -> bool {
+        if let Some(noted) = self.scopes.get_mut(path.as_bytes()) {
+            let is_same = |other: &Arc<dyn Copies>| other.cache() == scope.address();
+            if !noted
+                .iter()
+                .any(|other| is_same(other) && !other.is_closed())
+            {
+                // One of the same name may have been deleted.
+                let is_over = |other: &mut Arc<dyn Copies>| other.is_gone() || is_same(other);
+                gone.extend(noted.extract_if(.., is_over));
+                noted.push(Arc::new(scope.downgrade()));
+            }
+            return true;
+        }
+        if self.n_until_swept == 0 {
+            self.scopes.retain(|_, scopes| {
+                gone.extend(scopes.extract_if(.., |scope| scope.is_gone()));
+                !scopes.is_empty()
+            });
+            self.n_until_swept = self.scopes.len().max(SCOPES_FEW);
+        }
+        self.n_until_swept -= 1;
+        let has_room = self.scopes.len() < SCOPES_MAX;
+        if has_room {
+            let scopes: OfCaches = vec![Arc::new(scope.downgrade())];
+            self.scopes.insert(path.as_bytes().into(), scopes);
+        }
+        has_room
     }
 }
 

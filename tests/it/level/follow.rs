@@ -253,3 +253,57 @@ fn e51_e53_a_snapshot_has_no_copies_which_others_may_change_while_nobody_listens
     }
     assert_eq!(get(&next.view(L1), "own"), bytes(b"v"));
 }
+
+#[test]
+fn e53_a_named_cache_that_takes_the_place_of_a_deleted_one_hears_of_changes() {
+    let world = World::new();
+    let [writer] = world.nodes();
+    let (node, changes) = following(&world);
+    let limits = Limits::default();
+    let tenants = [&writer, &node].map(|node| node.cache.create_tenant("t", limits).unwrap());
+    let there = tenants[0].create_cache("c", limits).unwrap();
+    let there = writer.levels.view(there.scope(), L1L2);
+    there.put("k", b"old", MINUTE).unwrap();
+    let [key] = <[_; 1]>::try_from(keys(&world, b'k')).unwrap();
+    for _ in 0..3 {
+        let named = tenants[1].create_cache("c", limits).unwrap();
+        let view = node.levels.view(named.scope(), L1L2);
+        assert_eq!(get(&view, "k"), bytes(b"old"));
+        assert_eq!(named.ttl("k"), Some(Some(MINUTE)));
+        there.put("k", b"new", MINUTE).unwrap();
+        changes.changed(&key);
+        assert_eq!(get(&view, "k"), bytes(b"new"));
+        there.put("k", b"old", MINUTE).unwrap();
+        assert!(tenants[1].delete_cache("c"));
+    }
+}
+
+#[test]
+fn f28_caches_whose_handles_are_gone_are_kept_by_no_note() {
+    let world = World::new();
+    let [writer] = world.nodes();
+    let (node, changes) = following(&world);
+    writer.view(L1L2).put("k", b"v", MINUTE).unwrap();
+    let gone: Vec<_> = (0..3)
+        .map(|_| {
+            let cache: Cache<[u8]> = Cache::builder().max_entries(10).build().unwrap();
+            let view = node.levels.view(cache.scope("s").unwrap(), L1L2);
+            assert_eq!(get(&view, "k"), bytes(b"v"));
+            cache.downgrade()
+        })
+        .collect();
+    assert!(gone.iter().all(larder::WeakCache::has_ended));
+    // More scopes than are noted at a time, of caches that are gone.
+    for of_cache in 0..11_u64 {
+        let cache: Cache<[u8]> = Cache::builder().max_entries(10).build().unwrap();
+        for n in 0..6_000_u64 {
+            let view = node.levels.view(cache.scope((of_cache, n)).unwrap(), L1L2);
+            assert_eq!(get(&view, "k"), None);
+        }
+    }
+    assert_eq!(get(&node.view(L1L2), "k"), bytes(b"v"));
+    let here = node.cache.scope("s").unwrap();
+    assert_eq!(here.ttl("k"), Some(Some(MINUTE)));
+    changes.changed(&keys(&world, b'k')[0]);
+    assert!(here.is_empty());
+}
