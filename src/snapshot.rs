@@ -75,7 +75,7 @@ pub struct Restored {
     pub refused_tenants: u64,
     /// Bytes that are damaged, with what was in them.
     pub damaged_bytes: u64,
-    /// Whether nothing is damaged, and nothing is missing at the end.
+    /// Whether nothing is damaged, and nothing is missing: all entries were met that were written.
     pub is_whole: bool,
 }
 

@@ -38,9 +38,14 @@ pub(super) fn read<V: Codec + ?Sized>(
         // Whose values these are isn't known.
         Next::Frame(..) | Next::Damaged(_) | Next::End => return Err(RestoreError::NoSnapshot),
     }
+    let mut n_told = None;
     loop {
         match frames.next()? {
-            Next::End => return Ok(restored),
+            Next::End => {
+                let is_all = n_told == Some(restored.n_met());
+                restored.is_whole = is_all && restored.damaged_bytes == 0;
+                return Ok(restored);
+            }
             Next::Damaged(n_bytes) => restored.damaged_bytes += n_bytes,
             Next::Frame(kind, content) => {
                 let is_good = match kind {
@@ -48,8 +53,8 @@ pub(super) fn read<V: Codec + ?Sized>(
                     record::TENANT => read_tenant(cache, content, &mut restored),
                     record::ENTRIES => read_entries(cache, content, wall(), &mut restored),
                     record::END => {
-                        restored.is_whole = restored.damaged_bytes == 0;
-                        true
+                        n_told = record::take_end(content);
+                        n_told.is_some()
                     }
                     // Of a later version that can be read without.
                     _ => true,
@@ -59,6 +64,13 @@ pub(super) fn read<V: Codec + ?Sized>(
                 }
             }
         }
+    }
+}
+
+impl Restored {
+    /// Entries that were met, whatever became of them.
+    fn n_met(&self) -> u64 {
+        self.entries + self.expired + self.present + self.refused + self.undecodable
     }
 }
 

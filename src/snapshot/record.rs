@@ -160,6 +160,11 @@ fn take_record<'a>(from: &mut &'a [u8]) -> Option<Record<'a>> {
     })
 }
 
+/// How many entries there were, as the end of a stream says.
+pub(super) fn take_end(mut from: &[u8]) -> Option<u64> {
+    from.try_get_u64_le().ok()
+}
+
 pub(super) fn put_learned(out: &mut Vec<u8>, learned: &Learned) {
     out.extend(learned.capacity().to_le_bytes());
     for sum in learned.sums() {

@@ -89,6 +89,35 @@ fn bytes_that_are_missing_or_too_many_cost_a_frame_at_most() {
 }
 
 #[test]
+fn f50_frames_that_are_missing_and_what_follows_the_end_are_told() {
+    let stream = large();
+    let mut frames = FrameReader::new(&stream[..]).unwrap();
+    // Where the frames of entries begin and end; 20 bytes of each are around its content.
+    let (mut at, mut of_entries) = (24, Vec::new());
+    while let Next::Frame(kind, content) = frames.next().unwrap() {
+        let end = at + content.len() + 20;
+        if kind == record::ENTRIES {
+            of_entries.push(at..end);
+        }
+        at = end;
+    }
+    assert!(at == stream.len() && of_entries.len() >= 3);
+    for frame in of_entries {
+        let mut without = stream.clone();
+        without.drain(frame);
+        let restored = restored_rightly(&without).unwrap();
+        assert!(!restored.is_whole, "{restored:?}");
+        assert!(restored.entries < N && restored.damaged_bytes == 0);
+    }
+    for more in [&b"x"[..], &[0; 100], &stream] {
+        let longer = [&stream, more].concat();
+        let restored = restored_rightly(&longer).unwrap();
+        assert!(!restored.is_whole, "{restored:?}");
+        assert!(restored.entries == N && restored.damaged_bytes > 0);
+    }
+}
+
+#[test]
 fn what_a_value_contains_is_never_taken_for_frames() {
     let (inner, _clock) = cache();
     inner.insert("planted", b"evil").unwrap();
