@@ -262,6 +262,42 @@ fn a_file_is_replaced_whole_or_not_at_all() {
 }
 
 #[test]
+fn what_a_process_left_that_was_killed_is_deleted_by_the_next() {
+    let dir = std::env::temp_dir().join(format!("larder-left-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    // More than the names that are tried, of this process's number, as in a container each has the same.
+    let left = (0..100).map(|n| dir.join(format!(".warm.{}-{n}.partial", std::process::id())));
+    for path in left {
+        std::fs::write(path, b"half").unwrap();
+    }
+    let mut others = [
+        ".warm.1-x.partial",
+        ".warms.1-0.partial",
+        ".warm.7-0.partial",
+    ];
+    for name in others {
+        std::fs::write(dir.join(name), b"theirs").unwrap();
+    }
+    let at_work = std::fs::File::open(dir.join(".warm.7-0.partial")).unwrap();
+    at_work.lock().unwrap();
+    moody(&[0]).snapshot(dir.join("warm")).unwrap();
+    others.sort_unstable();
+    let there = || {
+        let names = std::fs::read_dir(&dir).unwrap();
+        let names = names.map(|found| found.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name != "warm").collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(there(), others);
+    drop(at_work);
+    moody(&[0]).snapshot(dir.join("warm")).unwrap();
+    assert_eq!(there(), [".warm.1-x.partial", ".warms.1-0.partial"]);
+    assert_eq!(moody(&[]).restore(dir.join("warm")).unwrap().entries, 1);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
 fn what_is_no_snapshot_of_such_values_is_told_apart() {
     let (bytes, _clock) = cache();
     let foreign = |stream: &[u8]| bytes.restore_from(stream).unwrap_err();
