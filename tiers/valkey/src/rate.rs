@@ -118,34 +118,29 @@ impl SharedRate {
     /// # Errors
     /// [`RateRefusal`]: none were taken.
     pub fn take(&self, n_tokens: u64, within: Duration) -> Result<RateTaken, RateRefusal> {
-        let now_us = wall_us();
         if n_tokens > self.limit {
             return Err(RateRefusal::Never);
         }
         let until = Until::after(within);
-        let window = now_us / self.period_us;
-        let taken = RateTaken { window, n_tokens };
-        let mut n_missing = match self.take_here(n_tokens, window) {
-            Ok(()) => return Ok(taken),
-            Err(n_missing) => n_missing,
-        };
-        // Others of this process may take what was brought: a few times, then the window is as good as spent.
-        for _ in 0..TRIES {
-            let Some(n_missing_now) = n_missing else {
-                break;
+        let mut n_tries = 0;
+        loop {
+            let now_us = wall_us();
+            let (window, n_missing) = match self.take_here(n_tokens, now_us / self.period_us) {
+                Ok(window) => return Ok(RateTaken { window, n_tokens }),
+                Err(short) => short,
             };
-            let n_asked = self.batch.max(n_missing_now);
+            // Others of this process may take what was brought: a few times, then the window is as good as spent.
+            let Some(n_missing) = n_missing.filter(|_| n_tries < TRIES) else {
+                let next_us = (window + 1).saturating_mul(self.period_us);
+                let retry_after = Duration::from_micros(next_us.saturating_sub(now_us).max(1));
+                return Err(RateRefusal::Exceeded { retry_after });
+            };
+            n_tries += 1;
+            let n_asked = self.batch.max(n_missing);
             let n_brought = self.bring(window, n_asked, until);
             let n_brought = n_brought.map_err(|fault| RateRefusal::Level(fault.into()))?;
             self.keep(window, n_brought, n_brought < n_asked);
-            match self.take_here(n_tokens, window) {
-                Ok(()) => return Ok(taken),
-                Err(still) => n_missing = still,
-            }
         }
-        let us_left = self.period_us - now_us % self.period_us;
-        let retry_after = Duration::from_micros(us_left);
-        Err(RateRefusal::Exceeded { retry_after })
     }
 
     /// Gives tokens back that weren't needed: to this process, for what is left of their window.
@@ -153,10 +148,13 @@ impl SharedRate {
         self.keep(taken.window, taken.n_tokens, false);
     }
 
-    /// Takes tokens that are here, or says how many are missing; none is more than there are.
-    fn take_here(&self, n_tokens: u64, window: u64) -> Result<(), Option<u64>> {
+    /// Takes tokens that are here, and says of which window; or how many are missing, and none is more than there are.
+    fn take_here(&self, n_tokens: u64, window: u64) -> Result<u64, (u64, Option<u64>)> {
         let mut tokens = self.tokens.lock();
-        if tokens.window != window {
+        // RA2: a thread that slept since it looked at the clock ends nothing that others of this process have. A clock that was set
+        // back does, or nothing would be had until it is where it was.
+        let is_late = window.checked_add(1) == Some(tokens.window);
+        if tokens.window != window && !is_late {
             *tokens = Tokens {
                 window,
                 ..Tokens::default()
@@ -164,10 +162,10 @@ impl SharedRate {
         }
         if tokens.left >= n_tokens {
             tokens.left -= n_tokens;
-            return Ok(());
+            return Ok(tokens.window);
         }
         let n_missing = n_tokens - tokens.left;
-        Err((!tokens.is_spent).then_some(n_missing))
+        Err((tokens.window, (!tokens.is_spent).then_some(n_missing)))
     }
 
     fn keep(&self, window: u64, n_brought: u64, is_spent: bool) {
@@ -230,3 +228,31 @@ impl fmt::Display for RateRefusal {
 }
 
 impl Error for RateRefusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Address, Config};
+
+    #[test]
+    fn e_82_who_comes_late_to_a_window_takes_nothing_from_the_next() {
+        let servers = Valkey::new(Config::one(Address::new("127.0.0.1", 1))).unwrap();
+        let rate = servers.shared_rate(b"r", 100, Duration::from_secs(1), 10);
+        for (late, early) in [(6, 7), (90, 20)] {
+            assert_eq!(rate.take_here(1, early), Err((early, Some(1))));
+            rate.keep(early, 10, false);
+            let of_late = rate.take_here(1, late);
+            match late < early {
+                true => assert_eq!(of_late, Ok(early)),
+                // It is no thread that is late.
+                false => assert_eq!(of_late, Err((late, Some(1)))),
+            }
+        }
+        rate.keep(90, 10, false);
+        assert_eq!(rate.take_here(4, 90), Ok(90));
+        assert_eq!(rate.take_here(4, 89), Ok(90));
+        assert_eq!(rate.take_here(3, 90), Err((90, Some(1))));
+        // The clock was set back.
+        assert_eq!(rate.take_here(1, 50), Err((50, Some(1))));
+    }
+}
