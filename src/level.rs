@@ -27,6 +27,10 @@
 //!   removal or a purge of any process that came meanwhile stands.
 //! - N7 A record is decoded by the codec of the name that encoded it, or it is a miss.
 //!
+//! # How long records live
+//! As their values were to live. The time to idle ([`Builder::time_to_idle`](crate::Builder::time_to_idle)) is the cache's alone: it ends
+//! copies, and the record stays for its own time.
+//!
 //! # What may be stale, and for how long
 //! - What another process wrote, removed or purged: a copy here lives on for [`LevelOptions::l1_lifetime`] at most. With a level that
 //!   [follows](Level::follow) changes, until it hears of this one; a copy that it would not hear about has that lifetime.

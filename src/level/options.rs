@@ -8,7 +8,8 @@ pub enum LevelMode {
     /// The cache of the process alone; the default.
     #[default]
     L1,
-    /// Both: what is written goes to the further level and to the cache, where a copy of it stays for a short while.
+    /// Both: what is written goes to the further level and to the cache, where a copy of it stays for a short while. The cache's time to
+    /// idle ends copies alone.
     L1L2,
     /// The further level alone.
     L2,
@@ -40,7 +41,7 @@ pub struct LevelOptions {
     pub mode: LevelMode,
     /// How long a copy stays in the cache before the further level is asked again, and so how long the writes of other processes may
     /// go unseen; a second by default. What is read from a level that
-    /// [follows](super::Level::follow) changes at the moment stays as long as the record. `None`: as long as the record lives, which is for levels that tell of others' writes.
+    /// [follows](super::Level::follow) changes at the moment stays as long as the record (in 65,536 scopes at most). `None`: as long as the record lives, which is for levels that tell of others' writes.
     pub l1_lifetime: Option<Duration>,
     /// How long an operation may take in the further level, waits for other callers included; half a second by default.
     pub timeout: Duration,
