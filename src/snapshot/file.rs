@@ -32,7 +32,7 @@ impl Replacing {
             let beside = path.with_file_name(beside);
             match private().open(&beside) {
                 // Somebody takes it for one that was left, and deletes it.
-                Ok(file) if is_taken(&file) || fs::symlink_metadata(&beside).is_err() => {}
+                Ok(file) if is_taken(&file) || !is_at(&file, &beside) => {}
                 Ok(file) => {
                     return Ok(Replacing {
                         file,
@@ -77,6 +77,23 @@ fn is_taken(file: &File) -> bool {
     matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
+/// Whether a file is still the one of this name. Once it is locked, it stays that.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let at = |of: fs::Metadata| (of.dev(), of.ino());
+        let own = file.metadata().map(at);
+        let there = fs::symlink_metadata(path).map(at);
+        own.is_ok_and(|own| there.is_ok_and(|there| own == there))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        fs::symlink_metadata(path).is_ok()
+    }
+}
+
 /// Deletes what was written beside a file of this name and is being written no more. What can't be told from that stays.
 fn delete_left(folder: &Path, name: &OsStr) {
     let is_beside = |file: &OsStr| {
@@ -95,8 +112,11 @@ fn delete_left(folder: &Path, name: &OsStr) {
             continue;
         }
         let path = found.path();
-        let file = OpenOptions::new().write(true).open(&path);
-        if file.is_ok_and(|file| file.try_lock().is_ok()) {
+        let Ok(file) = OpenOptions::new().write(true).open(&path) else {
+            continue;
+        };
+        // Locked until it is gone: who has just begun it takes another name, or is found to be at work.
+        if file.try_lock().is_ok() && is_at(&file, &path) {
             // Who may not delete it leaves it to others.
             let _ = fs::remove_file(path);
         }

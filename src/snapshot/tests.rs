@@ -1,5 +1,6 @@
 //! Streams, whole and damaged; what comes back, and what doesn't.
 
+mod beside;
 mod damage;
 mod policy;
 
