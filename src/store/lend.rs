@@ -23,7 +23,7 @@ impl Store {
     ) -> (Claims, bool) {
         let now = self.ground.time.coarse_now();
         let evicted = stripe.make_room(&self.env(cell), EVICT_ELSEWHERE, claimer, None, now);
-        let given = stripe.give(missing.bytes, missing.entries);
+        let given = stripe.give(&self.env(cell), missing.bytes, missing.entries);
         self.settle_due(cell, stripe);
         let freed = self.flush(cell, true);
         (given, evicted || given.bytes > 0 || freed)

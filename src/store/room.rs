@@ -47,7 +47,7 @@ impl Store {
             let (claimed, progress) =
                 stripe.claim(&self.env(cell), needed, spared_key, may_yield, claimer);
             if !claimed {
-                search.gained = stripe.give(needed, 0);
+                search.gained = stripe.give(&self.env(cell), needed, 0);
             }
             self.finish(cell, stripe);
             if claimed {
@@ -283,7 +283,7 @@ impl Store {
             let put = stripe.put(&self.env(cell), hash, &mut slot, &write, yielding);
             if matches!(put, Put::Short { .. } | Put::Busy(_)) {
                 // What was found so far stays this insert's, so that small ones don't starve a large one.
-                search.gained = stripe.give(search.wanted, 1);
+                search.gained = stripe.give(&self.env(cell), search.wanted, 1);
             }
             self.finish_write(cell, stripe, &write);
             match put {

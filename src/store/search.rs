@@ -149,7 +149,11 @@ impl Store {
             }
         }
         let Claims { bytes, entries } = search.gained;
-        let given = stripe.give(search.wanted.saturating_sub(bytes), 1 - entries.min(1));
+        let given = stripe.give(
+            &env,
+            search.wanted.saturating_sub(bytes),
+            1 - entries.min(1),
+        );
         search.gained.bytes += given.bytes;
         search.gained.entries += given.entries;
         self.finish(cell, stripe);

@@ -67,6 +67,7 @@ impl Stripe {
         }
         self.pending.segments.extend(left.segments);
         self.pending.cleared.extend(left.cleared);
+        self.cover_structure(env);
         self.bytes
             .trim(&env.ground.bytes, 2 * env.ground.chunk_bytes);
     }

@@ -54,8 +54,9 @@ impl Stripe {
         self.spare_entries += claims.entries;
     }
 
-    /// Gives claims up for an insert into another stripe, at most so many.
-    pub(crate) fn give(&mut self, bytes_max: u64, entries_max: u64) -> Claims {
+    /// Gives claims up for an insert into another stripe, at most so many, and none that the structure needs.
+    pub(crate) fn give(&mut self, env: &Env<'_>, bytes_max: u64, entries_max: u64) -> Claims {
+        self.cover_structure(env);
         let entries = self.spare_entries.min(entries_max);
         self.spare_entries -= entries;
         Claims {
@@ -157,6 +158,17 @@ impl Stripe {
         self.has_grown = true;
         self.structure_bytes()
             .saturating_sub(self.bytes.structure())
+    }
+
+    /// Has what the structure takes beyond what is claimed for it claimed out of the spare bytes, as far as those go: where entries leave
+    /// that nobody takes the place of here, no write comes that would fund it.
+    pub(super) fn cover_structure(&mut self, env: &Env<'_>) {
+        let claimed = self.bytes.structure();
+        let spare = self
+            .bytes
+            .take_spare(self.structure_bytes().saturating_sub(claimed));
+        self.bytes.add_spare(spare);
+        self.bytes.set_structure(claimed + spare, &env.ground.bytes);
     }
 
     pub(crate) fn claim_structure(&mut self, env: &Env<'_>) {

@@ -4,7 +4,7 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 
-use larder::Cache;
+use larder::{Budget, Cache};
 
 const MAX: u64 = 4 << 20;
 
@@ -47,4 +47,34 @@ fn what_is_handed_out_stays_within_the_bound_when_entries_become_larger() {
         );
     }
     assert!(cache.stats().refused == 0);
+}
+
+/// Beside which what stripes take however few their entries are, and that isn't charged, is little.
+const LARGE: u64 = 32 << 20;
+
+#[test]
+fn what_is_handed_out_stays_within_a_bound_that_several_caches_share_where_one_gives_way_to_the_others()
+ {
+    let (before, _) = HELD.get();
+    let budget = Budget::new(LARGE).unwrap();
+    let build = || -> Cache<[u8]> { Cache::builder().budget(&budget).stripes(4).build().unwrap() };
+    let first = build();
+    for key in 0..2 * LARGE / 96 {
+        first.insert(key, &[7; 16][..]).unwrap();
+    }
+    let n_first = first.len();
+    let others = [(); 3].map(|()| build());
+    let (held, _) = HELD.get();
+    HELD.set((held, held));
+    // Nobody writes to the first one any more.
+    for key in 0..LARGE / 2000 {
+        for other in &others {
+            other.insert(key, &[7; 2000][..]).unwrap();
+            assert!(budget.used_bytes() <= LARGE);
+        }
+    }
+    assert!(first.len() < n_first / 3, "{} of {n_first}", first.len());
+    let (_, peak) = HELD.get();
+    let percent = 100 * (peak - before) as u64 / LARGE;
+    assert!((80..=100).contains(&percent), "{percent} %");
 }
