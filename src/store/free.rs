@@ -85,9 +85,6 @@ impl Store {
         } = flight;
         drop(batch.lives);
         let has_refit = batch.refit.is_some();
-        if let Some(refit) = batch.refit {
-            self.refit(cell, refit);
-        }
         let mut left = Batch {
             cleared: batch.cleared,
             ..Batch::default()
@@ -125,6 +122,10 @@ impl Store {
         stripe.settle(&self.env(cell), freed - kept, kept, left, has_looked);
         let declined = self.keep(&mut stripe, husks);
         drop(stripe);
+        // After what is freed for those who wait for its bytes, since it may take long.
+        if let Some(refit) = batch.refit {
+            self.refit(cell, refit);
+        }
         drop(in_flight);
         self.end_husks(cell, declined);
         freed > 0 || has_refit

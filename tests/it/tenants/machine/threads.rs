@@ -157,8 +157,9 @@ fn e6_e72_maxima_that_change_while_threads_write_are_kept_once_they_are_quiet() 
     world.check_usages();
 }
 
-/// While the memory of what has left is being freed by a thread that doesn't run just now, there may be no room.
-fn write_until_stored(view: &OwnedScope<[u8]>, key: u64) {
+/// While the memory of what has left is being freed by a thread that doesn't run just now, there may be no room. How
+/// often there was none.
+fn write_until_stored(view: &OwnedScope<[u8]>, key: u64) -> u64 {
     let mut refused = 0;
     while let Err(error) = view.insert(key, []) {
         assert_eq!(error.refusal, Refusal::NoRoom);
@@ -166,6 +167,7 @@ fn write_until_stored(view: &OwnedScope<[u8]>, key: u64) {
         assert!(refused < 10_000, "no room though everything ends");
         std::thread::yield_now();
     }
+    refused
 }
 
 #[test]
@@ -184,10 +186,9 @@ fn e70_writes_that_race_the_end_of_their_scope_give_back_what_they_took_and_no_m
                 let write = move |round| {
                     // Each key is new, so that it is linked, and its life asked for once more.
                     let key = thread * n_rounds + round;
-                    write_until_stored(of_nobody, key);
-                    write_until_stored(of_tenant, key);
+                    write_until_stored(of_nobody, key) + write_until_stored(of_tenant, key)
                 };
-                scope.spawn(move || (0..n_rounds).for_each(write))
+                scope.spawn(move || (0..n_rounds).map(write).sum::<u64>())
             })
             .collect();
         let stop = &stop;
@@ -198,9 +199,11 @@ fn e70_writes_that_race_the_end_of_their_scope_give_back_what_they_took_and_no_m
             }
         });
         let _stop = SetAtEnd(stop);
-        for worker in workers {
-            worker.join().unwrap();
-        }
+        let refused: u64 = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .sum();
+        assert!(refused < n_rounds / 2, "{refused} refusals");
     });
     for view in [of_nobody, of_tenant] {
         view.invalidate();
