@@ -132,58 +132,31 @@ impl Stats {
     /// ```
     #[must_use]
     pub fn since(&self, earlier: &Stats) -> Stats {
-        let mut since = *self;
-        let mut earlier = *earlier;
-        for (count, before) in since.counters().into_iter().zip(earlier.counters()) {
-            *count = count.saturating_sub(*before);
-        }
-        since
-    }
-
-    /// What only grows: all but what is there.
-    fn counters(&mut self) -> [&mut u64; 16] {
+        let counted = |count: fn(&Stats) -> u64| count(self).saturating_sub(count(earlier));
         // Every field by name, so that a further one can't be forgotten.
-        let Self {
-            hits,
-            stale_hits,
-            misses_absent,
-            misses_expired,
-            negative_hits,
-            loads,
-            load_failures,
-            load_nanos,
-            inserted,
-            replaced,
-            evicted,
-            expired,
-            removed,
-            invalidated,
-            refused,
-            panics,
-            live_entries: _,
-            live_bytes: _,
-            garbage_bytes: _,
-            structure_bytes: _,
-            unreachable_bytes: _,
-        } = self;
-        [
-            hits,
-            stale_hits,
-            misses_absent,
-            misses_expired,
-            negative_hits,
-            loads,
-            load_failures,
-            load_nanos,
-            inserted,
-            replaced,
-            evicted,
-            expired,
-            removed,
-            invalidated,
-            refused,
-            panics,
-        ]
+        Stats {
+            hits: counted(|stats| stats.hits),
+            stale_hits: counted(|stats| stats.stale_hits),
+            misses_absent: counted(|stats| stats.misses_absent),
+            misses_expired: counted(|stats| stats.misses_expired),
+            negative_hits: counted(|stats| stats.negative_hits),
+            loads: counted(|stats| stats.loads),
+            load_failures: counted(|stats| stats.load_failures),
+            load_nanos: counted(|stats| stats.load_nanos),
+            inserted: counted(|stats| stats.inserted),
+            replaced: counted(|stats| stats.replaced),
+            evicted: counted(|stats| stats.evicted),
+            expired: counted(|stats| stats.expired),
+            removed: counted(|stats| stats.removed),
+            invalidated: counted(|stats| stats.invalidated),
+            refused: counted(|stats| stats.refused),
+            panics: counted(|stats| stats.panics),
+            live_entries: self.live_entries,
+            live_bytes: self.live_bytes,
+            garbage_bytes: self.garbage_bytes,
+            structure_bytes: self.structure_bytes,
+            unreachable_bytes: self.unreachable_bytes,
+        }
     }
 
     /// Adds what look-ups and loads came to.
